@@ -1,0 +1,206 @@
+// Bytes and Chain: ref-counted slices of memory and lists of them. Everything that travels, from the
+// encoder to the Conn and back to the decoder, travels as a Chain, moved and not copied.
+#pragma once
+
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace sluice {
+
+inline std::span<const std::byte> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+inline std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// A block of memory with a reference count in front. Owned through BufferRef and Bytes only.
+class Buffer {
+ public:
+  // Uninitialised memory of at least `capacity` bytes, with one reference.
+  static Buffer* make(std::size_t capacity);
+
+  std::byte* data() { return reinterpret_cast<std::byte*>(this) + sizeof(Buffer); }
+  std::size_t capacity() const { return capacity_; }
+
+  void ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  // The load comes first: the last owner of a block, the usual case, pays no atomic read-modify-write.
+  void unref() {
+    if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      destroy();
+  }
+  bool unique() const { return refs_.load(std::memory_order_acquire) == 1; }
+
+ private:
+  explicit Buffer(std::size_t capacity) : capacity_(capacity) {}
+  void destroy();
+
+  std::atomic<std::uint32_t> refs_{1};
+  std::size_t capacity_;
+};
+
+// One slice: a view of bytes and, usually, a share in the Buffer they lie in.
+//
+// A slice without a Buffer borrows: whoever made it keeps the bytes alive. Thread: the count is atomic, so
+// slices of one Buffer may live on different threads; the bytes are constant once shared.
+class Bytes {
+ public:
+  Bytes() = default;
+  // Adopts the caller's reference to `buffer`.
+  Bytes(Buffer* buffer, const std::byte* data, std::size_t size)
+      : data_(data), size_(size), buffer_(buffer) {}
+  static Bytes copy(std::span<const std::byte> bytes);
+  static Bytes copy(std::string_view text) { return copy(as_bytes(text)); }
+  static Bytes borrow(std::span<const std::byte> bytes) { return {nullptr, bytes.data(), bytes.size()}; }
+
+  Bytes(const Bytes& o) : data_(o.data_), size_(o.size_), buffer_(o.buffer_) {
+    if (buffer_) buffer_->ref();
+  }
+  Bytes(Bytes&& o) noexcept
+      : data_(std::exchange(o.data_, nullptr)),
+        size_(std::exchange(o.size_, 0)),
+        buffer_(std::exchange(o.buffer_, nullptr)) {}
+  Bytes& operator=(Bytes o) noexcept {
+    std::swap(data_, o.data_), std::swap(size_, o.size_), std::swap(buffer_, o.buffer_);
+    return *this;
+  }
+  ~Bytes() {
+    if (buffer_) buffer_->unref();
+  }
+
+  const std::byte* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  std::span<const std::byte> span() const { return {data_, size_}; }
+  std::string_view text() const { return as_text(span()); }
+  // True when the bytes live as long as this slice.
+  bool owned() const { return buffer_ != nullptr || size_ == 0; }
+
+  void remove_prefix(std::size_t n) { assert(n <= size_), data_ += n, size_ -= n; }
+  void truncate(std::size_t n) { assert(n <= size_), size_ = n; }
+  // The first n bytes, which leave this slice.
+  Bytes take_front(std::size_t n) {
+    assert(n <= size_);
+    if (n == size_) return std::move(*this);
+    Bytes front = *this;
+    front.size_ = n;
+    remove_prefix(n);
+    return front;
+  }
+  Bytes slice(std::size_t offset, std::size_t n) const {
+    assert(offset + n <= size_);
+    Bytes part = *this;
+    part.data_ += offset, part.size_ = n;
+    return part;
+  }
+
+ private:
+  friend class Chain;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+  Buffer* buffer_ = nullptr;
+};
+
+// A list of slices, in order, with its total size. Two slices lie in the object itself; empty slices are
+// never kept. Moves touch no count.
+class Chain {
+ public:
+  Chain() = default;
+  explicit Chain(Bytes bytes) { append(std::move(bytes)); }
+  static Chain copy(std::string_view text) { return Chain(Bytes::copy(text)); }
+
+  Chain(const Chain& other);
+  Chain(Chain&& other) noexcept { steal(other); }
+  Chain& operator=(const Chain& other) {
+    if (this != &other) *this = Chain(other);
+    return *this;
+  }
+  Chain& operator=(Chain&& other) noexcept {
+    if (this != &other) release(), steal(other);
+    return *this;
+  }
+  ~Chain() { release(); }
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  void clear() { release(), reset(); }
+
+  void append(Bytes bytes) {
+    if (bytes.empty()) return;
+    if (end_ == capacity_) grow(1);
+    size_ += bytes.size();
+    new (&slots()[end_++]) Bytes(std::move(bytes));
+  }
+  void append(Chain&& other);  // leaves `other` empty; REQUIRE another chain
+  // Appends a copy of the bytes in slices of this chain's own.
+  void append_copy(std::span<const std::byte> bytes) { append(Bytes::copy(bytes)); }
+
+  // The slices; the views live until the chain is changed.
+  std::size_t count() const { return end_ - begin_; }
+  const Bytes& operator[](std::size_t i) const { return assert(i < count()), slots()[begin_ + i]; }
+  const Bytes& front() const { return (*this)[0]; }
+  const Bytes* begin() const { return slots() + begin_; }
+  const Bytes* end() const { return slots() + end_; }
+
+  // REQUIRE n <= size() (pop_front: a slice is there).
+  Bytes pop_front() {
+    assert(count() > 0);
+    Bytes first = std::move(slots()[begin_++]);  // what stays in the slot owns nothing: no destructor is due
+    size_ -= first.size();
+    if (begin_ == end_) begin_ = end_ = 0;
+    return first;
+  }
+  void remove_prefix(std::size_t n);
+  Chain take_front(std::size_t n);
+  void copy_to(std::byte* out) const;  // all size() bytes
+  void copy_prefix_to(std::byte* out, std::size_t n) const;
+  std::string to_string() const;
+
+  // Makes every slice own its bytes, copying those that borrow.
+  void keep();
+  // All bytes in one slice, copying only when there is more than one.
+  Bytes flatten() const;
+
+ private:
+  static constexpr std::uint32_t kInline = 2;
+
+  Bytes* slots() { return heap_ ? heap_ : reinterpret_cast<Bytes*>(inline_); }
+  const Bytes* slots() const { return heap_ ? heap_ : reinterpret_cast<const Bytes*>(inline_); }
+  // Makes room for `more` slices behind the last.
+  void grow(std::uint32_t more);
+  // Ends the slices and their memory; the members are then to be set anew.
+  void release() {
+    if (begin_ != end_ || heap_ != nullptr) free_slots();
+  }
+  void free_slots();
+  void reset() { heap_ = nullptr, begin_ = end_ = 0, capacity_ = kInline, size_ = 0; }
+  // Takes what `other` has; for a chain that was just made or released. A Bytes is moved by its bits.
+  void steal(Chain& other) {
+    heap_ = other.heap_, size_ = other.size_, capacity_ = other.capacity_;
+    if (heap_ != nullptr) {
+      begin_ = other.begin_, end_ = other.end_;
+    } else {
+      begin_ = 0, end_ = other.end_ - other.begin_;
+      if (end_ > 0) std::memcpy(inline_, other.inline_ + other.begin_ * sizeof(Bytes), sizeof(Bytes));
+      if (end_ > 1) std::memcpy(inline_ + sizeof(Bytes), other.inline_ + sizeof(Bytes), sizeof(Bytes));
+    }
+    other.reset();
+  }
+
+  Bytes* heap_ = nullptr;
+  std::uint32_t begin_ = 0;
+  std::uint32_t end_ = 0;
+  std::uint32_t capacity_ = kInline;
+  std::size_t size_ = 0;
+  alignas(Bytes) std::byte inline_[kInline * sizeof(Bytes)];
+};
+
+}  // namespace sluice

@@ -1,0 +1,63 @@
+// Message: what a call carries, as bytes or as an object with the operations that turn one into the other.
+// Knows no codec: rpc fills MessageOps. Encoding happens late, in the transport's stream, so that below one
+// and the same Channel an object may also be handed over inside the process.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "sluice/base/bytes.h"
+#include "sluice/base/status.h"
+
+namespace sluice {
+
+// The operations of one message type under one codec. Constant, lives as long as the program or the
+// codec that made it. Thread: all may be called concurrently on different objects.
+struct MessageOps {
+  // The same for the same C++ type, everywhere; null when the type is unknown (raw bytes).
+  const void* type_id = nullptr;
+  // The exact number of bytes encode() will write, or kUnknownSize.
+  std::size_t (*encoded_size)(const void* object) = nullptr;
+  // Appends the encoded object to `out`, leaving what stands there alone.
+  Status (*encode)(const void* object, Chain& out) = nullptr;
+  // Writes exactly encoded_size() bytes, which was called just before; null when sizes are unknown.
+  Status (*encode_to)(const void* object, std::byte* out, std::size_t size) = nullptr;
+  // Replaces the object's content. A failure is INTERNAL with a text; the object is then unspecified.
+  Status (*decode)(const Chain& bytes, void* object) = nullptr;
+  void* (*make)() = nullptr;                     // a default object on the heap
+  void* (*clone)(const void* object) = nullptr;  // a copy on the heap
+  void (*move)(void* from, void* to) = nullptr;  // assigns, leaving `from` valid
+  void (*clear)(void* object) = nullptr;         // back to default, keeping memory for reuse
+  void (*destroy)(void* object) = nullptr;       // ends what make or clone returned
+
+  static constexpr std::size_t kUnknownSize = ~std::size_t{0};
+};
+
+// Bytes, or an object that is borrowed or shared and constant.
+//
+// Lifetime: a borrowed object must outlive the operation the Message was given to. Copying shares.
+class Message {
+ public:
+  Message() = default;  // empty bytes
+  Message(Chain bytes) : bytes_(std::move(bytes)) {}
+  // Borrows.
+  Message(const void* object, const MessageOps& ops) : object_(object), ops_(&ops) {}
+  // Shares.
+  Message(std::shared_ptr<const void> object, const MessageOps& ops)
+      : object_(object.get()), ops_(&ops), owner_(std::move(object)) {}
+
+  bool is_bytes() const { return ops_ == nullptr; }
+  const Chain& bytes() const { return bytes_; }
+  Chain take_bytes() { return std::move(bytes_); }
+  const void* object() const { return object_; }
+  const MessageOps* ops() const { return ops_; }
+
+ private:
+  Chain bytes_;
+  const void* object_ = nullptr;
+  const MessageOps* ops_ = nullptr;
+  std::shared_ptr<const void> owner_;
+};
+
+}  // namespace sluice

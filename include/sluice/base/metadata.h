@@ -1,0 +1,110 @@
+// Metadata: the key-value pairs that travel in a call's header and trailer (grpc-go: metadata.MD).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace sluice {
+
+// One pair of views; whoever makes it keeps the bytes alive.
+struct KV {
+  std::string_view key = {};
+  std::string_view value = {};
+
+  friend bool operator==(const KV&, const KV&) = default;
+};
+
+// An ordered multimap of lower-case keys. Keys that end in "-bin" hold any bytes (they travel as base64,
+// which the transport adds and removes); others hold printable ASCII.
+//
+// A value type. Lifetime: views point into the metadata and live until it is changed.
+// Errors: nothing is checked here; a call that is given a bad key or value fails locally with INTERNAL
+// and sends nothing (check() below tells why).
+class Metadata {
+ public:
+  Metadata() = default;
+  Metadata(std::initializer_list<KV> pairs) {
+    for (const KV& kv : pairs) add(kv.key, kv.value);
+  }
+
+  // Appends a pair; the key is lower-cased. The views may point into this metadata. More than 4 GiB of text
+  // throw std::length_error.
+  void add(std::string_view key, std::string_view value);
+  // The first value of `key` (lower case).
+  std::optional<std::string_view> get(std::string_view key) const;
+  std::vector<std::string_view> get_all(std::string_view key) const;
+  // Removes every pair of `key`; returns how many there were.
+  std::size_t erase(std::string_view key);
+  void clear() { entries_.clear(), text_.clear(); }
+
+  std::size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
+  KV operator[](std::size_t i) const;
+
+  class Iterator {
+   public:
+    Iterator(const Metadata* md, std::size_t i) : md_(md), i_(i) {}
+    KV operator*() const { return (*md_)[i_]; }
+    Iterator& operator++() { return ++i_, *this; }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const Metadata* md_;
+    std::size_t i_;
+  };
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, size()}; }
+
+  // The same pairs in the same order.
+  friend bool operator==(const Metadata& a, const Metadata& b);
+
+ private:
+  struct Entry {
+    std::uint32_t key_begin, key_size, value_size;  // the value follows its key in text_
+  };
+  std::vector<Entry> entries_;
+  std::string text_;
+};
+
+// Why the pair cannot be sent as user metadata, or an empty text: an empty key, a character outside
+// 0-9 a-z _ - . in it, a reserved name (":…", "grpc-…", connection-specific headers, te, content-type,
+// user-agent, host), or a value outside printable ASCII under a key without "-bin". Of the "grpc-" names
+// the two that applications may set pass: grpc-previous-rpc-attempts and grpc-retry-pushback-ms. The text
+// names the key and never the value, which may be a credential.
+std::string check_metadata(KV pair);
+
+// Up to eight pairs of views, for CallOptions: `.metadata = MetadataList({"a", "1"}, {"b", "2"})`, or all of
+// a Metadata object. Trivially destructible on purpose (g++ 12 destroys aggregate temporaries twice
+// inside co_await). Lifetime: the bytes, or the Metadata, must live until the call has started.
+class MetadataList {
+ public:
+  static constexpr std::size_t kInline = 8;
+
+  MetadataList() : size_(0) {}
+  MetadataList(const Metadata* all) : all_(all), size_(0) {}
+  MetadataList(KV a, KV b = {}, KV c = {}, KV d = {}, KV e = {}, KV f = {}, KV g = {}, KV h = {}) : size_(0) {
+    for (const KV& kv : {a, b, c, d, e, f, g, h}) {
+      if (kv.key.data() != nullptr) pairs_[size_++] = kv;
+    }
+  }
+
+  std::size_t size() const { return all_ ? all_->size() : size_; }
+  bool empty() const { return size() == 0; }
+  KV operator[](std::size_t i) const { return all_ ? (*all_)[i] : pairs_[i]; }
+
+ private:
+  const Metadata* all_ = nullptr;
+  std::uint32_t size_;
+  union {
+    KV pairs_[kInline];  // the first size_ are set; the rest is left alone, a call pays for what it uses
+  };
+};
+static_assert(std::is_trivially_destructible_v<MetadataList>);
+
+}  // namespace sluice

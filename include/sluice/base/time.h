@@ -1,0 +1,33 @@
+// Points and spans of time. All of sluice counts in nanoseconds on one monotonic clock that each Loop
+// is given; nothing reads a clock of its own.
+#pragma once
+
+#include <chrono>
+
+namespace sluice {
+
+using Duration = std::chrono::nanoseconds;
+
+// The time scale of a Loop's clock: the system's monotonic clock, or a simulation's virtual time.
+struct Clock {
+  using duration = Duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<Clock>;
+  static constexpr bool is_steady = true;
+};
+
+using TimePoint = Clock::time_point;
+
+// "No deadline", later than every real point.
+inline constexpr TimePoint kNever = TimePoint::max();
+
+// `now + timeout` without overflow: a timeout too long to add is kNever, one too far back the first point.
+constexpr TimePoint after(TimePoint now, Duration timeout) {
+  if (timeout > Duration::zero() && now.time_since_epoch() > Duration::max() - timeout) return kNever;
+  if (timeout < Duration::zero() && now.time_since_epoch() < Duration::min() - timeout)
+    return TimePoint::min();
+  return now + timeout;
+}
+
+}  // namespace sluice
