@@ -1,0 +1,53 @@
+# Compiler settings shared by every target, and the third-party packages.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endif()
+
+option(SLUICE_TESTS "Build the tests (needs GoogleTest and nghttp2)" ${PROJECT_IS_TOP_LEVEL})
+option(SLUICE_BENCH "Build the benchmarks (needs grpc++ and nghttp2)" OFF)
+option(SLUICE_WERROR "Treat warnings as errors" OFF)
+option(SLUICE_HEADER_CHECK "Compile every public header alone" ${SLUICE_TESTS})
+set(SLUICE_SANITIZE "" CACHE STRING "What -fsanitize= gets: address,undefined or thread")
+set(SLUICE_TEST_TIMEOUT 120 CACHE STRING "Seconds that one test binary may take")
+
+# ccache is found by itself, so that a plain `cmake -B build` profits too.
+find_program(SLUICE_CCACHE ccache)
+mark_as_advanced(SLUICE_CCACHE)
+if(SLUICE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUICE_CCACHE})
+endif()
+
+# Sanitizers hold for everything that is compiled here, generated code included.
+if(SLUICE_SANITIZE)
+  add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${SLUICE_SANITIZE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+if(SLUICE_TESTS)
+  find_package(GTest REQUIRED)
+  enable_testing()
+endif()
+if(SLUICE_TESTS OR SLUICE_BENCH)
+  # nghttp2 is the oracle of the HTTP/2 tests and a floor of the benchmarks; the library never links it.
+  find_library(NGHTTP2_LIBRARY nghttp2 REQUIRED)
+  add_library(sluice_nghttp2 INTERFACE)
+  target_link_libraries(sluice_nghttp2 INTERFACE ${NGHTTP2_LIBRARY})
+endif()
+
+add_library(sluice_flags INTERFACE)
+target_compile_options(sluice_flags INTERFACE -Wall -Wextra -Wpedantic
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>  # promise allocators: new with arguments, plain delete
+  $<$<BOOL:${SLUICE_WERROR}>:-Werror>)
+if(SLUICE_SANITIZE)
+  # The instrumented code hides initialisations from g++'s flow analysis.
+  target_compile_options(sluice_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+endif()
