@@ -12,11 +12,11 @@ namespace {
 
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-constexpr bool is_key_char(char c) {
+// Function objects, because the searches below inline these and not functions at -O2.
+constexpr auto is_key_char = [](char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-}
-
-constexpr bool is_printable(char c) { return c >= 0x20 && c <= 0x7e; }
+};
+constexpr auto is_printable = [](char c) { return c >= 0x20 && c <= 0x7e; };
 
 std::string hex(char c) {
   static constexpr char kDigits[] = "0123456789abcdef";
