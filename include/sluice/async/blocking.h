@@ -1,0 +1,88 @@
+// Blocking work off the loops: a few threads that start when the first work comes.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "sluice/async/task.h"
+
+namespace sluice {
+
+// Thread: submit from any. Lifetime: the destructor finishes what was submitted and joins the threads.
+// Under a simulation no thread is ever made: the work runs as one more ready item of the loop.
+class BlockingPool {
+ public:
+  explicit BlockingPool(unsigned max_threads) : max_threads_(max_threads) {}
+  ~BlockingPool();
+
+  class Work : public Runnable {
+   public:
+    using Runnable::Runnable;
+  };
+  // Runs `work` on a worker thread, or on `loop` in a simulation. RESOURCE_EXHAUSTED if no thread can be
+  // made.
+  Status submit(Work& work, Loop& loop);
+  unsigned threads_started() const;
+
+ private:
+  void worker();
+  const unsigned max_threads_;
+  mutable std::mutex mutex_;
+  // Under mutex_.
+  std::condition_variable wake_;
+  std::deque<Work*> queue_;
+  std::vector<std::thread> threads_;
+  unsigned idle_ = 0;
+  bool stopping_ = false;
+};
+
+// `R r = co_await run_blocking(pool, fn);`: calls fn() where it may block, and resumes on the coroutine's
+// loop. fn may call get(): its thread leads no loop. Rethrows what fn threw.
+template <class Fn>
+class RunBlocking : BlockingPool::Work {
+  using R = std::invoke_result_t<Fn&>;
+  using Stored = std::conditional_t<std::is_void_v<R>, bool, R>;
+
+ public:
+  RunBlocking(BlockingPool& pool, Fn fn) : Work(&work), pool_(pool), fn_(std::move(fn)) {}
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
+    parent_ = &h.promise();
+    if (Status s = pool_.submit(*this, parent_->loop()); !s.ok()) {
+      error_ = std::make_exception_ptr(StatusError(std::move(s)));
+      return false;
+    }
+    return true;
+  }
+  R await_resume() {
+    if (error_) std::rethrow_exception(std::move(error_));
+    if constexpr (!std::is_void_v<R>) return std::move(*value_);
+  }
+
+ private:
+  static void work(Runnable& self) noexcept {
+    auto& w = static_cast<RunBlocking&>(static_cast<Work&>(self));
+    try {
+      if constexpr (std::is_void_v<R>) {
+        w.fn_();
+      } else {
+        w.value_.emplace(w.fn_());
+      }
+    } catch (...) {
+      w.error_ = std::current_exception();
+    }
+    w.parent_->loop().post(*w.parent_);
+  }
+  BlockingPool& pool_;
+  Fn fn_;
+  PromiseBase* parent_ = nullptr;
+  std::optional<Stored> value_;
+  std::exception_ptr error_;
+};
+
+}  // namespace sluice

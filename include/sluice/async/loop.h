@@ -1,0 +1,230 @@
+// Loop: a queue of ready work, timers and a poller that one thread at a time leads. All time and all
+// scheduling of sluice go through it; there is no other thread, queue or clock.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sluice/async/queues.h"
+#include "sluice/async/timer.h"
+#include "sluice/base/log.h"
+#include "sluice/base/status.h"
+#include "sluice/base/time.h"
+
+namespace sluice {
+
+class FdWatch;
+class LoopGroup;
+class Poller;
+class Simulation;
+
+// What lives on a loop; all zero when everything was given back. Tests check it.
+struct LiveCounts {
+  int conns = 0;
+  int sessions = 0;
+  int streams = 0;
+  int calls = 0;
+  int frames = 0;  // coroutine frames of Tasks that have started
+  int timers = 0;  // armed
+  int queued = 0;  // 1 if anything is ready or posted
+  bool all_zero() const { return !(conns || sessions || streams || calls || frames || timers || queued); }
+  std::string to_string() const;
+};
+
+// Something that can say what it waits for, for the message "nothing can make progress". Loop-only.
+class Waiter {
+ public:
+  virtual void describe(std::string& out) const = 0;
+
+ protected:
+  Waiter() = default;
+  ~Waiter() = default;
+
+ private:
+  friend class Loop;
+  Waiter* prev_ = nullptr;
+  Waiter* next_ = nullptr;
+};
+
+// One thread at a time leads; whoever leads runs what is ready. A thread that waits in get() leads when
+// nobody else does, so that a blocking call runs on its caller's stack. A loop with a thread of its own
+// yields to such callers.
+//
+// Thread: post, leads and the blocking members may be called from any thread; members marked loop-only
+// need leads(). Lifetime: REQUIRES an empty loop (live().all_zero()) at destruction, nobody inside.
+class Loop {
+ public:
+  // `simulation` or null for real time. `group` gathers the loops of one Runtime.
+  Loop(LoopGroup& group, Simulation* simulation);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Any thread. Runs `r` on the loop, later; in order for one posting thread. Wakes the leader only if it is
+  // parked.
+  void post(Runnable& r);
+  // Any thread. True on the thread that leads this loop now.
+  bool leads() const { return leader_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+  LoopGroup& group() const { return group_; }
+
+  // Loop-only: queues.
+  // Runs `r` when the ready work of this tick is done; connections flush here, once a tick.
+  void post_tick_end(Runnable& r) { tick_end_.push(r); }
+  // True at most 64 times a tick, and never in a simulation: may a completion run at once, on this stack?
+  bool try_inline() { return inline_left_ > 0 && inline_left_-- > 0; }
+  // Runs `r` at once if try_inline() says so, else posts it.
+  void resume(Runnable& r) { try_inline() ? r.run() : ready_.push(r); }
+
+  // Loop-only: time. now() is read at most once a tick.
+  TimePoint now() { return now_valid_ ? now_ : read_clock(); }
+  void arm(Timer& timer, TimePoint deadline);
+  void disarm(Timer& timer) { timers_.disarm(timer); }
+
+  // Loop-only: descriptors (readiness; see FdWatch).
+  Status watch(FdWatch& watch);
+  void unwatch(FdWatch& watch);
+
+  // Loop-only: randomness (jitter, ping payloads, hash seeds), from the seed in a simulation.
+  std::uint64_t random() { return random_(); }
+  Simulation* simulation() const { return simulation_; }
+
+  // Loop-only: bookkeeping.
+  LiveCounts& counts() { return counts_; }
+  LiveCounts live() const;
+  void add_waiter(Waiter& waiter);
+  void remove_waiter(Waiter& waiter);
+
+  // Leading. None of these may be called on a thread that leads a loop of this group: check_may_block() says
+  // so with FAILED_PRECONDITION.
+  Status check_may_block() const;
+  // Takes the lead if it is free.
+  bool try_enter();
+  void leave();
+  // Loop-only (leading). Runs until `done`; false if nothing can make progress any more (simulation only).
+  bool run_until(const bool& done);
+  // Text for that case: "nothing can make progress: <waiters>".
+  Status stuck() const;
+
+  // One thread that waits for something to complete on the loop, and leads while it waits if it can.
+  class ThreadWaiter : public Runnable {
+   public:
+    explicit ThreadWaiter(Loop& loop) : Runnable(&completed), loop_(loop) {}
+    // Any thread, after the operation was posted. Blocks until complete; false: stuck.
+    // On return the thread leads if leading().
+    bool wait();
+    bool leading() const { return lead_; }
+
+   private:
+    friend class Loop;
+    static void completed(Runnable& self) noexcept;  // run on the loop
+    Loop& loop_;
+    ThreadWaiter* next_ = nullptr;
+    std::condition_variable wake_;
+    bool done_ = false;
+    bool lead_ = false;
+  };
+
+  // Bring your own loop. Any thread that may block; see check_may_block.
+  // Runs what is ready, polls descriptors and fires due timers without blocking; returns how many items ran.
+  std::size_t poll();
+  // When poll() is next due if no descriptor becomes ready; kNever if no timer is armed. Call after poll().
+  TimePoint next_deadline() const { return timers_.next(); }
+  // A descriptor that becomes readable when poll() has something to do. -1 with UNAVAILABLE sources.
+  int native_fd();
+
+  // The loop's own thread; start once, stop joins it.
+  void start_thread();
+  void stop_thread();
+
+ private:
+  static constexpr std::uint32_t kLed = 1, kParked = 2, kWaiters = 4;
+  static constexpr int kInlinePerTick = 64;
+
+  TimePoint read_clock();
+  void allow_inline() { inline_left_ = simulation_ ? 0 : kInlinePerTick; }
+  std::size_t turn();
+  std::size_t fire_timers();
+  bool idle_until_work(bool own_thread);
+  void park(TimePoint deadline, bool own_thread);
+  void hand_over();
+  void wake_parked();
+  Poller& poller();
+  void own_thread_main();
+  void lead_as_own_thread();
+
+  // Constant after construction.
+  LoopGroup& group_;
+  Simulation* const simulation_;
+
+  // Any thread.
+  std::atomic<std::uint32_t> token_{0};
+  std::atomic<std::thread::id> leader_{};
+  RemoteQueue remote_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> has_thread_{false};
+  std::atomic<std::uint32_t> entries_{0};  // times a caller took the lead; the own thread watches it
+
+  // Loop-only.
+  ReadyQueue ready_;
+  ReadyQueue tick_end_;
+  TimerHeap timers_;
+  TimePoint now_{};
+  bool now_valid_ = false;
+  int inline_left_ = 0;
+  std::uint32_t ticks_ = 0;
+  std::uint64_t timer_order_ = 0;
+  std::size_t watches_ = 0;
+  std::mt19937_64 random_;
+  LiveCounts counts_;
+  Waiter* waiters_ = nullptr;
+  std::unique_ptr<Poller> poller_;  // created at the first descriptor or park
+
+  // Under mutex_: threads that wait for their turn to lead.
+  std::mutex mutex_;
+  ThreadWaiter* first_waiting_ = nullptr;
+  std::condition_variable own_thread_wake_;
+  std::thread thread_;
+};
+
+// The loops of one Runtime. Constant once they run.
+class LoopGroup {
+ public:
+  explicit LoopGroup(LogSink log = {}) : log_(std::move(log)) {}
+  void add(Loop& loop) { loops_.push_back(&loop); }
+  // True if the calling thread leads one of them.
+  bool leads_any() const;
+  void log(LogLevel level, std::string_view text) const {
+    if (log_) log_(level, text);
+  }
+  bool logs() const { return static_cast<bool>(log_); }
+
+ private:
+  std::vector<Loop*> loops_;
+  LogSink log_;
+};
+
+// Interest in a descriptor's readiness; on_ready runs on the loop, level-triggered, while armed.
+class FdWatch {
+ public:
+  FdWatch(int fd, std::uint32_t epoll_events) : fd_(fd), events_(epoll_events) {}
+  virtual void on_ready(std::uint32_t epoll_events) = 0;
+  int fd() const { return fd_; }
+  std::uint32_t events() const { return events_; }
+
+ protected:
+  ~FdWatch() = default;
+
+ private:
+  int fd_;
+  std::uint32_t events_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,53 @@
+// Scope: the owner of coroutines that nobody awaits one by one. What is spawned in a scope ends before the
+// scope does.
+#pragma once
+
+#include "sluice/async/task.h"
+
+namespace sluice {
+
+// Thread: loop-only. Lifetime: co_await join() (or run the loop until empty()) before destruction; the
+// destructor asserts it. Errors: an exception out of a spawned task is logged as an error.
+class Scope {
+ public:
+  explicit Scope(Loop& loop) : loop_(loop), joined_(nullptr) {}
+  ~Scope() { assert(running_ == 0); }
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+  // Starts `task` now, on this stack. After close() the task is dropped unstarted and false is returned.
+  bool spawn(Task<void> task);
+  void close() { closed_ = true; }
+  std::size_t running() const { return running_; }
+  bool empty() const { return running_ == 0; }
+  Loop& loop() const { return loop_; }
+
+  // Awaitable by one coroutine: closes and completes when all have ended.
+  class Join {
+   public:
+    explicit Join(Scope& scope) : scope_(scope) {}
+    bool await_ready() noexcept { return scope_.close(), scope_.empty(); }
+    template <class P>
+    SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<P> h) {
+      scope_.joined_ = &h.promise();
+    }
+    void await_resume() noexcept {}
+
+   private:
+    Scope& scope_;
+  };
+  Join join() { return Join(*this); }
+  // Runs `r` when empty and closed; for owners that are no coroutine. At once if it is so already.
+  void on_joined(Runnable& r);
+
+ private:
+  struct Spawned;
+  void ended(Spawned& s);
+
+  Loop& loop_;
+  Runnable* joined_;
+  std::size_t running_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace sluice

@@ -1,0 +1,45 @@
+// A simulation: virtual time, one thread, and every choice made by a seed. A Runtime made with one runs the
+// same code as any other; the same seed gives the same run.
+#pragma once
+
+#include <cstdint>
+#include <random>
+
+#include "sluice/base/time.h"
+
+namespace sluice {
+
+// The state all loops of one simulated Runtime share. Thread: the one that leads.
+class Simulation {
+ public:
+  explicit Simulation(std::uint64_t seed) : random_(seed) {}
+
+  TimePoint now() const { return now_; }
+  void advance_to(TimePoint t) {
+    if (t > now_) now_ = t, note(static_cast<std::uint64_t>(t.time_since_epoch().count()));
+  }
+  // A number below `n`; n ≥ 1. Noted in the trace.
+  std::uint64_t choose(std::uint64_t n) {
+    const std::uint64_t choice = n > 1 ? random_() % n : 0;
+    note(n << 32 | choice);
+    return choice;
+  }
+  std::uint64_t random() { return random_(); }
+  // A hash of every choice and every step of time so far.
+  std::uint64_t trace() const { return trace_; }
+  std::uint64_t steps() const { return steps_; }
+
+ private:
+  void note(std::uint64_t x) {
+    trace_ = (trace_ ^ x) * 0x9e3779b97f4a7c15u;
+    trace_ ^= trace_ >> 29;
+    ++steps_;
+  }
+
+  TimePoint now_{std::chrono::hours(1)};  // not zero: "a while ago" stays representable
+  std::mt19937_64 random_;
+  std::uint64_t trace_ = 0;
+  std::uint64_t steps_ = 0;
+};
+
+}  // namespace sluice

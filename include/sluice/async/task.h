@@ -1,0 +1,233 @@
+// Task: sluice's coroutine type. A Task is lazy, belongs to one Loop and is awaited or started once.
+#pragma once
+
+#include <cassert>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "sluice/async/loop.h"
+#include "sluice/base/result.h"
+
+// clang 14 may move a resumed coroutine's frame accesses across an inlined await_suspend that has already
+// published the handle; a call boundary prevents that.
+#if defined(__clang__)
+#define SLUICE_NOINLINE_AWAIT __attribute__((noinline))
+#else
+#define SLUICE_NOINLINE_AWAIT
+#endif
+
+namespace sluice {
+
+// Memory for a coroutine frame, given by whoever owns the call that the coroutine serves. A coroutine with a
+// parameter of a type derived from this (ServerContext) takes its frame from it.
+class FrameAllocator {
+ public:
+  virtual void* allocate_frame(std::size_t size) = 0;
+  virtual void free_frame(void* frame, std::size_t size) = 0;
+
+ protected:
+  ~FrameAllocator() = default;
+};
+
+// What every promise has: its place in a queue (running it resumes the coroutine), its loop, and what is run
+// when it ends.
+class PromiseBase : public Runnable {
+ public:
+  explicit PromiseBase(Run resume) : Runnable(resume) {}
+  ~PromiseBase() {
+    if (loop_) --loop_->counts().frames;
+  }
+
+  Loop& loop() const { return *loop_; }
+  void bind(Loop& loop) {
+    loop_ = &loop;
+    ++loop.counts().frames;
+  }
+  void set_continuation(Runnable& r) { continuation_ = &r; }
+
+  static void* operator new(std::size_t size) { return allocate(size, nullptr); }
+  template <class... Args>
+  static void* operator new(std::size_t size, FrameAllocator& allocator, Args&...) {
+    return allocate(size, &allocator);
+  }
+  template <class Self, class... Args>
+  static void* operator new(std::size_t size, Self&, FrameAllocator& allocator, Args&...) {
+    return allocate(size, &allocator);
+  }
+  static void operator delete(void* frame, std::size_t size);
+
+  std::suspend_always initial_suspend() noexcept { return {}; }
+  struct FinalAwaiter {
+    bool await_ready() noexcept { return false; }
+    template <class Promise>
+    SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<Promise> self) noexcept {
+      PromiseBase& p = self.promise();
+      // The continuation may destroy this frame; nothing may touch it afterwards.
+      if (p.continuation_) p.loop_->resume(*p.continuation_);
+    }
+    void await_resume() noexcept {}
+  };
+  FinalAwaiter final_suspend() noexcept { return {}; }
+  void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+
+ protected:
+  void rethrow_if_failed() {
+    if (exception_) std::rethrow_exception(std::move(exception_));
+  }
+
+ private:
+  static void* allocate(std::size_t size, FrameAllocator* allocator);
+
+  Loop* loop_ = nullptr;  // null until started
+  Runnable* continuation_ = nullptr;
+  std::exception_ptr exception_;
+};
+
+template <class T>
+class Task;
+
+template <class T>
+class Promise final : public PromiseBase {
+ public:
+  Promise() : PromiseBase(&resume) {}
+  Task<T> get_return_object() noexcept;
+  // No template: `co_return {code, "text"};` must find its type.
+  void return_value(T&& value) { value_.emplace(std::move(value)); }
+  void return_value(const T& value) requires std::is_copy_constructible_v<T> { value_.emplace(value); }
+  // A Result<U> task may return a bare U or a Status too, through T's own conversions.
+  T take() {
+    rethrow_if_failed();
+    return std::move(*value_);
+  }
+
+ private:
+  static void resume(Runnable& self) noexcept {
+    std::coroutine_handle<Promise>::from_promise(static_cast<Promise&>(self)).resume();
+  }
+  std::optional<T> value_;
+};
+
+template <>
+class Promise<void> final : public PromiseBase {
+ public:
+  Promise() : PromiseBase(&resume) {}
+  Task<void> get_return_object() noexcept;
+  void return_void() noexcept {}
+  void take() { rethrow_if_failed(); }
+
+ private:
+  static void resume(Runnable& self) noexcept;
+};
+
+// A coroutine that has not run yet, or is running, and its frame.
+//
+// Thread: after it has started, everything about it happens on its loop, though perhaps on another thread
+// after an await: hold no mutex and no reference to thread_local data across one. Lifetime: a Task that has
+// started must have ended before it is destroyed. Errors: awaiting rethrows what the coroutine threw.
+// The parameters of the coroutine must outlive it; references are not copied.
+template <class T = void>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = Promise<T>;
+  using value_type = T;
+
+  Task() = default;
+  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    std::swap(frame_, other.frame_);
+    return *this;
+  }
+  ~Task() {
+    if (frame_) frame_.destroy();
+  }
+
+  explicit operator bool() const { return frame_ != nullptr; }
+  bool done() const { return frame_.done(); }
+
+  // Starts without an awaiting coroutine; loop-only. True: it ended at once and `on_done` will not run.
+  bool start(Loop& loop, Runnable& on_done) {
+    promise_type& p = frame_.promise();
+    p.bind(loop);
+    frame_.resume();
+    if (frame_.done()) return true;
+    p.set_continuation(on_done);
+    return false;
+  }
+  // REQUIRES done(). What it returned, once; rethrows what it threw.
+  T take() { return frame_.promise().take(); }
+
+  class Awaiter {
+   public:
+    explicit Awaiter(std::coroutine_handle<promise_type> child) : child_(child) {}
+    bool await_ready() noexcept { return false; }
+    // Resumes the child here and returns false if it ended inline: a handle returned instead (symmetric
+    // transfer) would grow the stack wherever the compiler does not make a tail call of it.
+    template <class Parent>
+    SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<Parent> parent) {
+      PromiseBase& p = parent.promise();
+      promise_type& c = child_.promise();
+      c.bind(p.loop());
+      if (!p.loop().try_inline()) {
+        c.set_continuation(p);
+        p.loop().post(c);
+        return true;
+      }
+      child_.resume();
+      if (child_.done()) return false;
+      c.set_continuation(p);
+      return true;
+    }
+    T await_resume() { return child_.promise().take(); }
+
+   private:
+    std::coroutine_handle<promise_type> child_;
+  };
+  Awaiter operator co_await() && { return Awaiter(frame_); }
+
+ private:
+  friend promise_type;
+  explicit Task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+  std::coroutine_handle<promise_type> frame_;
+};
+
+template <class T>
+Task<T> Promise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+inline Task<void> Promise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+inline void Promise<void>::resume(Runnable& self) noexcept {
+  std::coroutine_handle<Promise>::from_promise(static_cast<Promise&>(self)).resume();
+}
+
+// Gives way: the coroutine goes on after what is ready now.
+struct Yield {
+  bool await_ready() noexcept { return false; }
+  template <class P>
+  SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<P> h) {
+    h.promise().loop().post(h.promise());
+  }
+  void await_resume() noexcept {}
+};
+inline Yield yield() { return {}; }
+
+// The loop of the coroutine that awaits it: `Loop& loop = co_await this_loop();`
+struct ThisLoop {
+  Loop* loop = nullptr;
+  bool await_ready() noexcept { return false; }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> h) {
+    loop = &h.promise().loop();
+    return false;
+  }
+  Loop& await_resume() noexcept { return *loop; }
+};
+inline ThisLoop this_loop() { return {}; }
+
+}  // namespace sluice

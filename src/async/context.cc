@@ -1,0 +1,151 @@
+// Context: a chain of immutable nodes, of which some can be cancelled.
+#include "sluice/async/context.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace sluice {
+
+struct ContextRep {
+  std::shared_ptr<ContextRep> parent;
+  TimePoint deadline = kNever;
+  const std::type_info* type = nullptr;
+  std::shared_ptr<const void> value;
+  std::string trace;
+  bool has_trace = false;
+
+  std::atomic<bool> cancelled{false};
+  std::mutex mutex;
+  // Under mutex.
+  std::string why;
+  std::vector<std::weak_ptr<ContextRep>> children;
+  Context::Watch* watches = nullptr;
+
+  void cancel(const std::string& reason);
+  void add_child(const std::shared_ptr<ContextRep>& child);
+};
+
+void ContextRep::cancel(const std::string& reason) {
+  std::vector<std::weak_ptr<ContextRep>> reached;
+  {
+    const std::lock_guard lock(mutex);
+    if (cancelled.load()) return;
+    why = reason;
+    cancelled.store(true);
+    reached.swap(children);
+    while (Context::Watch* watch = watches) {
+      watches = watch->next_;
+      watch->prev_ = watch->next_ = nullptr;
+      watch->posted_ = true;
+      watch->loop_.post(*watch);
+    }
+  }
+  // Outside the lock: a child's own lock is never taken under its parent's here.
+  for (const auto& child : reached) {
+    if (const auto rep = child.lock()) rep->cancel(reason);
+  }
+}
+
+void ContextRep::add_child(const std::shared_ptr<ContextRep>& child) {
+  std::string reason;
+  {
+    const std::lock_guard lock(mutex);
+    if (!cancelled.load()) {
+      std::erase_if(children, [](const auto& c) { return c.expired(); });
+      children.push_back(child);
+      return;
+    }
+    reason = why;
+  }
+  child->cancel(reason);
+}
+
+Context Context::child() const {
+  Context made;
+  made.rep_ = std::make_shared<ContextRep>();
+  made.rep_->parent = rep_;
+  if (rep_) {
+    made.rep_->deadline = rep_->deadline;
+    rep_->add_child(made.rep_);
+  }
+  return made;
+}
+
+Context Context::with_cancel() const { return child(); }
+
+Context Context::with_deadline(TimePoint deadline) const {
+  Context made = child();
+  made.rep_->deadline = std::min(made.rep_->deadline, deadline);
+  return made;
+}
+
+Context Context::with_trace(std::string trace_context) const {
+  Context made = child();
+  made.rep_->trace = std::move(trace_context);
+  made.rep_->has_trace = true;
+  return made;
+}
+
+Context Context::with_value_of(const std::type_info* type, std::shared_ptr<const void> value) const {
+  Context made = child();
+  made.rep_->type = type;
+  made.rep_->value = std::move(value);
+  return made;
+}
+
+void Context::cancel(std::string why) const {
+  if (rep_) rep_->cancel(why);
+}
+
+bool Context::cancelled() const { return rep_ && rep_->cancelled.load(std::memory_order_acquire); }
+
+Status Context::status() const {
+  if (!cancelled()) return {};
+  const std::lock_guard lock(rep_->mutex);
+  return Status(StatusCode::kCancelled, rep_->why);
+}
+
+TimePoint Context::deadline() const { return rep_ ? rep_->deadline : kNever; }
+
+const void* Context::value_of(const std::type_info* type) const {
+  for (const ContextRep* rep = rep_.get(); rep; rep = rep->parent.get()) {
+    if (rep->type && *rep->type == *type) return rep->value.get();
+  }
+  return nullptr;
+}
+
+std::string_view Context::trace() const {
+  for (const ContextRep* rep = rep_.get(); rep; rep = rep->parent.get()) {
+    if (rep->has_trace) return rep->trace;
+  }
+  return {};
+}
+
+void Context::Watch::arm(const Context& context) {
+  if (!context.rep_) return;
+  rep_ = context.rep_;
+  const std::lock_guard lock(rep_->mutex);
+  if (rep_->cancelled.load()) {
+    posted_ = true;
+    return loop_.post(*this);
+  }
+  prev_ = nullptr;
+  next_ = rep_->watches;
+  if (next_) next_->prev_ = this;
+  rep_->watches = this;
+}
+
+bool Context::Watch::disarm() {
+  if (!rep_) return true;
+  {
+    const std::lock_guard lock(rep_->mutex);
+    if (posted_) return false;
+    (prev_ ? prev_->next_ : rep_->watches) = next_;
+    if (next_) next_->prev_ = prev_;
+    prev_ = next_ = nullptr;
+  }
+  rep_.reset();
+  return true;
+}
+
+}  // namespace sluice

@@ -1,0 +1,110 @@
+// The epoll Poller: level-triggered, with nanosecond timeouts where the kernel has epoll_pwait2.
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "async/poller.h"
+
+namespace sluice {
+namespace {
+
+Status failed(const char* call) {
+  return Status(StatusCode::kUnavailable, std::string(call) + ": " + std::strerror(errno));
+}
+
+class EpollPoller final : public Poller {
+ public:
+  EpollPoller(int epoll_fd, int event_fd) : epoll_fd_(epoll_fd), event_fd_(event_fd) {}
+  ~EpollPoller() override {
+    ::close(event_fd_);
+    ::close(epoll_fd_);
+  }
+
+  Status add(FdWatch& watch) override {
+    epoll_event event{};
+    event.events = watch.events();
+    event.data.ptr = &watch;
+    return ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, watch.fd(), &event) == 0 ? Status() : failed("epoll_ctl");
+  }
+  void remove(FdWatch& watch) override {
+    ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch.fd(), nullptr);
+    // A watch that an earlier one of the same batch removes must not be told any more.
+    for (int i = 0; i < batch_; ++i) {
+      if (events_[i].data.ptr == &watch) events_[i].data.ptr = nullptr;
+    }
+  }
+
+  std::size_t wait(Duration timeout) override {
+    batch_ = wait_events(timeout);
+    std::size_t told = 0;
+    for (int i = 0; i < batch_; ++i) {
+      if (events_[i].data.ptr == this) {
+        std::uint64_t count;
+        [[maybe_unused]] const auto n = ::read(event_fd_, &count, sizeof count);
+      } else if (auto* watch = static_cast<FdWatch*>(events_[i].data.ptr)) {
+        watch->on_ready(events_[i].events);
+        ++told;
+      }
+    }
+    batch_ = 0;
+    return told;
+  }
+  void wake() override {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(event_fd_, &one, sizeof one);
+  }
+  int fd() const override { return epoll_fd_; }
+
+  Status add_event_fd() {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = this;
+    return ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &event) == 0 ? Status() : failed("epoll_ctl");
+  }
+
+ private:
+  static constexpr int kBatch = 64;
+
+  int wait_events(Duration timeout) {
+    if (timeout.count() < 0) return std::max(0, ::epoll_wait(epoll_fd_, events_, kBatch, -1));
+    if (precise_) {
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+      const timespec limit{static_cast<time_t>(seconds.count()),
+                           static_cast<long>((timeout - seconds).count())};
+      const int n = ::epoll_pwait2(epoll_fd_, events_, kBatch, &limit, nullptr);
+      if (n >= 0 || errno != ENOSYS) return std::max(0, n);
+      precise_ = false;  // a kernel before 5.11: milliseconds, rounded up so that no timer is early
+    }
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+    return std::max(
+        0, ::epoll_wait(epoll_fd_, events_, kBatch, static_cast<int>(std::min<std::int64_t>(ms, 1 << 30))));
+  }
+
+  const int epoll_fd_;
+  const int event_fd_;
+  bool precise_ = true;
+  int batch_ = 0;
+  epoll_event events_[kBatch];
+};
+
+}  // namespace
+
+std::unique_ptr<Poller> make_epoll_poller(Status& why) {
+  const int epoll_fd = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0) return why = failed("epoll_create1"), nullptr;
+  const int event_fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event_fd < 0) {
+    why = failed("eventfd");
+    ::close(epoll_fd);
+    return nullptr;
+  }
+  auto poller = std::make_unique<EpollPoller>(epoll_fd, event_fd);
+  why = poller->add_event_fd();
+  return why.ok() ? std::move(poller) : nullptr;
+}
+
+}  // namespace sluice

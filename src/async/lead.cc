@@ -1,0 +1,203 @@
+// Who leads a Loop: the run token, threads that wait for it, parking, and the loop's own thread.
+//
+// token_ is 0 when free, or kLed, with kParked while the leader waits in the poller and kWaiters while
+// first_waiting_ is not empty. Every change that another thread's decision hangs on is sequentially
+// consistent: a poster pushes and then looks for kParked, a leader sets kParked and then looks at the queue.
+#include <algorithm>
+
+#include "async/poller.h"
+#include "sluice/async/loop.h"
+#include "sluice/async/simulation.h"
+
+namespace sluice {
+namespace {
+
+// How long the loop's own thread stays out of the way after a caller has led.
+constexpr std::chrono::milliseconds kYieldToCallers{1};
+
+}  // namespace
+
+void Loop::post(Runnable& r) {
+  if (leads()) return ready_.push(r);
+  remote_.push(r);
+  const std::uint32_t token = token_.load();
+  if (token & kParked) {
+    wake_parked();
+  } else if (token == 0 && has_thread_.load(std::memory_order_relaxed)) {
+    const std::lock_guard lock(mutex_);
+    own_thread_wake_.notify_one();
+  }
+}
+
+void Loop::wake_parked() {
+  // Of several posters one wakes.
+  if (token_.fetch_and(~kParked) & kParked) poller_->wake();
+}
+
+Status Loop::check_may_block() const {
+  if (!group_.leads_any()) return {};
+  return Status(
+      StatusCode::kFailedPrecondition,
+      "get() on a thread that runs a loop of this Runtime (a handler or callback): co_await instead");
+}
+
+bool Loop::try_enter() {
+  std::uint32_t expected = 0;
+  if (!token_.compare_exchange_strong(expected, kLed, std::memory_order_seq_cst, std::memory_order_relaxed))
+    return false;
+  leader_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  if (has_thread_.load(std::memory_order_relaxed)) entries_.fetch_add(1, std::memory_order_relaxed);
+  now_valid_ = false;
+  allow_inline();
+  return true;
+}
+
+void Loop::leave() {
+  leader_.store(std::thread::id(), std::memory_order_relaxed);
+  const bool work_left = has_thread_.load(std::memory_order_relaxed) && live().queued;
+  std::uint32_t expected = kLed;
+  if (!token_.compare_exchange_strong(expected, 0)) return hand_over();
+  if (has_thread_.load(std::memory_order_relaxed) && (work_left || !remote_.empty())) {
+    const std::lock_guard lock(mutex_);
+    own_thread_wake_.notify_one();
+  }
+}
+
+// The lead goes to exactly one of those who wait, who then owns the token without taking it.
+void Loop::hand_over() {
+  const std::lock_guard lock(mutex_);
+  ThreadWaiter* next = first_waiting_;
+  if (next == nullptr) {
+    token_.store(0);
+    own_thread_wake_.notify_one();
+    return;
+  }
+  first_waiting_ = next->next_;
+  token_.store(kLed | (first_waiting_ ? kWaiters : 0));
+  next->lead_ = true;
+  next->wake_.notify_one();
+}
+
+bool Loop::ThreadWaiter::wait() {
+  Loop& loop = loop_;
+  {
+    std::unique_lock lock(loop.mutex_);
+    if (!done_) {
+      const std::uint32_t token = loop.token_.fetch_or(kWaiters);
+      if (!(token & kLed)) {
+        // Nobody leads (and with the bit set nobody can begin to): this thread does.
+        loop.token_.store(kLed | (loop.first_waiting_ ? kWaiters : 0));
+        lead_ = true;
+      } else {
+        ThreadWaiter** last = &loop.first_waiting_;
+        while (*last) last = &(*last)->next_;
+        *last = this;
+        // The loop's own thread, if it is the one that is parked, gives way to waiters.
+        if ((token & kParked) && loop.has_thread_.load(std::memory_order_relaxed)) loop.wake_parked();
+        wake_.wait(lock, [this] { return done_ || lead_; });
+      }
+    }
+  }
+  if (!lead_) return true;
+  loop.leader_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  if (loop.has_thread_.load(std::memory_order_relaxed)) loop.entries_.fetch_add(1, std::memory_order_relaxed);
+  return loop.run_until(done_);
+}
+
+void Loop::ThreadWaiter::completed(Runnable& self) noexcept {
+  auto& waiter = static_cast<ThreadWaiter&>(self);
+  Loop& loop = waiter.loop_;
+  const std::lock_guard lock(loop.mutex_);
+  waiter.done_ = true;
+  if (waiter.lead_) return;  // it runs this very loop, on this thread or about to
+  ThreadWaiter** at = &loop.first_waiting_;
+  while (*at && *at != &waiter) at = &(*at)->next_;
+  if (*at) *at = waiter.next_;
+  if (!loop.first_waiting_) loop.token_.fetch_and(~kWaiters);
+  // Under the lock: the waiter's stack may be gone once it is released.
+  waiter.wake_.notify_one();
+}
+
+bool Loop::run_until(const bool& done) {
+  while (!done) {
+    if (turn() == 0 && !idle_until_work(false)) return done;
+  }
+  return true;
+}
+
+// Nothing is ready. Waits for something, or lets virtual time pass; false if nothing can ever come.
+bool Loop::idle_until_work(bool own_thread) {
+  if (simulation_) {
+    if (!remote_.empty()) return true;
+    if (timers_.empty()) return false;
+    simulation_->advance_to(timers_.next());
+    fire_timers();
+    return true;
+  }
+  park(timers_.next(), own_thread);
+  return true;
+}
+
+void Loop::park(TimePoint deadline, bool own_thread) {
+  Poller& poller = this->poller();
+  Duration timeout{-1};
+  if (deadline != kNever) timeout = std::max(Duration::zero(), deadline - read_clock());
+  token_.fetch_or(kParked);
+  const bool wanted = !remote_.empty() || (own_thread && (stopping_.load() || (token_.load() & kWaiters)));
+  poller.wait(wanted ? Duration::zero() : timeout);
+  token_.fetch_and(~kParked);
+  now_valid_ = false;
+  fire_timers();
+}
+
+void Loop::start_thread() {
+  has_thread_ = true;
+  thread_ = std::thread([this] { own_thread_main(); });
+}
+
+void Loop::stop_thread() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  if (token_.load() & kParked) wake_parked();
+  {
+    const std::lock_guard lock(mutex_);
+    own_thread_wake_.notify_one();
+  }
+  thread_.join();
+  has_thread_ = false;
+}
+
+// Leads while no caller does, and stays out of the poller while callers come and go: a wake-up across cores
+// costs far more than the calls that they make.
+void Loop::own_thread_main() {
+  std::uint32_t seen = entries_.load();
+  while (!stopping_.load()) {
+    if (try_enter()) {
+      const std::uint32_t entered =
+          entries_.fetch_sub(1, std::memory_order_relaxed) - 1;  // its own do not count
+      const bool callers_are_about = entered != seen;
+      seen = entered;
+      if (callers_are_about) {
+        // One look for work that callers left behind, then out of their way again.
+        if (poller_ && watches_ > 0) poller_->wait(Duration::zero());
+        turn();
+        if (!timers_.empty()) fire_timers();
+      } else {
+        lead_as_own_thread();
+      }
+      leave();
+    }
+    std::unique_lock lock(mutex_);
+    if (stopping_.load()) break;
+    if (token_.load() == 0 && !remote_.empty()) continue;
+    own_thread_wake_.wait_for(lock, kYieldToCallers);
+  }
+}
+
+void Loop::lead_as_own_thread() {
+  while (!stopping_.load() && !(token_.load() & kWaiters)) {
+    if (turn() == 0) idle_until_work(true);
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,182 @@
+// Loop: ticks, time and what lives on it. Who leads is in lead.cc.
+#include "sluice/async/loop.h"
+
+#include <cassert>
+
+#include "async/poller.h"
+#include "sluice/async/simulation.h"
+
+namespace sluice {
+namespace {
+
+// Ready work per tick before timers and descriptors get a look; a tick ends earlier when nothing is ready.
+constexpr int kRunsPerTick = 256;
+// A busy loop looks at its timers every so many ticks only: a clock read costs more than a short tick.
+constexpr std::uint32_t kTicksPerTimerCheck = 16;
+// And at its descriptors.
+constexpr std::uint32_t kTicksPerPoll = 64;
+
+std::uint64_t seed_of(Simulation* simulation) {
+  if (simulation) return simulation->random();
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+Runnable* ReadyQueue::choose() {
+  if (choices_.empty()) return nullptr;
+  const std::size_t i = simulation_->choose(choices_.size());
+  Runnable* r = choices_[i];
+  choices_.erase(choices_.begin() + static_cast<std::ptrdiff_t>(i));
+  return r;
+}
+
+std::string LiveCounts::to_string() const {
+  std::string out;
+  const auto part = [&out](const char* name, int n) {
+    if (n != 0) out += (out.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(n);
+  };
+  part("conns", conns), part("sessions", sessions), part("streams", streams), part("calls", calls);
+  part("frames", frames), part("timers", timers), part("queued", queued);
+  return out.empty() ? "nothing" : out;
+}
+
+bool LoopGroup::leads_any() const {
+  for (const Loop* loop : loops_) {
+    if (loop->leads()) return true;
+  }
+  return false;
+}
+
+Loop::Loop(LoopGroup& group, Simulation* simulation)
+    : group_(group),
+      simulation_(simulation),
+      ready_(simulation),
+      tick_end_(simulation),
+      random_(seed_of(simulation)) {
+  group.add(*this);
+}
+
+Loop::~Loop() { stop_thread(); }
+
+TimePoint Loop::read_clock() {
+  if (simulation_) return simulation_->now();
+  now_valid_ = true;
+  return now_ = TimePoint(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+void Loop::arm(Timer& timer, TimePoint deadline) {
+  if (deadline == kNever) return timers_.disarm(timer);
+  // Timers of one instant fire in the order of arming, or as the simulation chooses.
+  timers_.arm(timer, deadline, simulation_ ? simulation_->random() : ++timer_order_);
+}
+
+std::size_t Loop::fire_timers() {
+  std::size_t fired = 0;
+  const TimePoint now = this->now();
+  while (Timer* timer = timers_.pop_due(now)) {
+    timer->run();
+    ++fired;
+  }
+  return fired;
+}
+
+// One tick: what is ready, then what wanted to come at its end, and now and then timers and descriptors.
+std::size_t Loop::turn() {
+  now_valid_ = false;
+  allow_inline();
+  remote_.drain_into(ready_);
+  std::size_t ran = 0;
+  for (int i = 0; i < kRunsPerTick; ++i) {
+    Runnable* r = ready_.pop();
+    if (r == nullptr) break;
+    r->run();
+    ++ran;
+  }
+  // What is posted to the end of a tick while it ends belongs to the next one.
+  if (!tick_end_.empty()) {
+    ReadyQueue now_ending(simulation_);
+    std::swap(now_ending, tick_end_);
+    while (Runnable* r = now_ending.pop()) {
+      r->run();
+      ++ran;
+    }
+  }
+  ++ticks_;
+  // An idle loop fires its timers after it has polled (park, poll): what has arrived in time counts as such.
+  if (ran > 0 && ticks_ % kTicksPerTimerCheck == 0 && !timers_.empty() && !simulation_) ran += fire_timers();
+  if (watches_ > 0 && ran > 0 && ticks_ % kTicksPerPoll == 0) ran += poller_->wait(Duration::zero());
+  return ran;
+}
+
+std::size_t Loop::poll() {
+  if (!try_enter()) return 0;
+  // Time that nobody ran the loop is not the peer's fault: what has arrived is read before timers fire.
+  std::size_t ran = poller_ ? poller_->wait(Duration::zero()) : 0;
+  for (std::size_t n = 1; n > 0; ran += n) {
+    n = turn();
+    if (n == 0 && !timers_.empty()) n = fire_timers();
+  }
+  leave();
+  return ran;
+}
+
+int Loop::native_fd() { return poller().fd(); }
+
+Poller& Loop::poller() {
+  if (!poller_) {
+    Status why;
+    poller_ = make_epoll_poller(why);
+    // Without a poller the loop could not wait at all; this is the machine out of descriptors at start.
+    if (!poller_) throw StatusError(why);
+  }
+  return *poller_;
+}
+
+Status Loop::watch(FdWatch& watch) {
+  if (simulation_) return Status(StatusCode::kFailedPrecondition, "a simulated loop has no descriptors");
+  Status status = poller().add(watch);
+  if (status.ok()) ++watches_;
+  return status;
+}
+
+void Loop::unwatch(FdWatch& watch) {
+  poller().remove(watch);
+  --watches_;
+}
+
+LiveCounts Loop::live() const {
+  LiveCounts live = counts_;
+  live.timers = static_cast<int>(timers_.size());
+  live.queued = ready_.empty() && tick_end_.empty() && remote_.empty() ? 0 : 1;
+  return live;
+}
+
+void Loop::add_waiter(Waiter& waiter) {
+  waiter.prev_ = nullptr;
+  waiter.next_ = waiters_;
+  if (waiters_) waiters_->prev_ = &waiter;
+  waiters_ = &waiter;
+}
+
+void Loop::remove_waiter(Waiter& waiter) {
+  (waiter.prev_ ? waiter.prev_->next_ : waiters_) = waiter.next_;
+  if (waiter.next_) waiter.next_->prev_ = waiter.prev_;
+}
+
+Status Loop::stuck() const {
+  std::string text = "nothing can make progress: ";
+  const std::size_t begin = text.size();
+  for (const Waiter* w = waiters_; w != nullptr; w = w->next_) {
+    const std::size_t before = text.size();
+    if (before > begin) text += "; ";
+    const std::size_t at = text.size();
+    w->describe(text);
+    if (text.size() == at) text.resize(before);  // it waits for nothing
+  }
+  if (text.size() == begin) text += "no waiter is known";
+  return Status(StatusCode::kInternal, std::move(text));
+}
+
+}  // namespace sluice

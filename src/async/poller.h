@@ -1,0 +1,27 @@
+// Poller: where a parked loop waits for descriptors, a deadline, or another thread. epoll with an eventfd;
+// the only place in the core that asks the kernel to wait.
+#pragma once
+
+#include <cstddef>
+
+#include "sluice/async/loop.h"
+
+namespace sluice {
+
+class Poller {
+ public:
+  virtual ~Poller() = default;
+  virtual Status add(FdWatch& watch) = 0;
+  virtual void remove(FdWatch& watch) = 0;
+  // Waits until a descriptor is ready, wake() was called or `timeout` has passed (negative: no limit) and
+  // calls on_ready for what is. Returns how many were. The loop's leader only.
+  virtual std::size_t wait(Duration timeout) = 0;
+  // Any thread: ends the wait in progress, or the next one.
+  virtual void wake() = 0;
+  virtual int fd() const = 0;
+};
+
+// Null with the reason in `why` when the kernel refuses a descriptor.
+std::unique_ptr<Poller> make_epoll_poller(Status& why);
+
+}  // namespace sluice

@@ -1,0 +1,32 @@
+// Frames of coroutines: from their call's allocator where they have one, else from the heap.
+#include "sluice/async/task.h"
+
+#include <new>
+
+namespace sluice {
+namespace {
+
+// In front of each frame, so that operator delete knows where it came from.
+struct alignas(alignof(std::max_align_t)) FrameHead {
+  FrameAllocator* allocator;
+};
+
+}  // namespace
+
+void* PromiseBase::allocate(std::size_t size, FrameAllocator* allocator) {
+  const std::size_t whole = size + sizeof(FrameHead);
+  void* memory = allocator ? allocator->allocate_frame(whole) : ::operator new(whole);
+  return new (memory) FrameHead{allocator} + 1;
+}
+
+void PromiseBase::operator delete(void* frame, std::size_t size) {
+  FrameHead* head = static_cast<FrameHead*>(frame) - 1;
+  const std::size_t whole = size + sizeof(FrameHead);
+  if (FrameAllocator* allocator = head->allocator) {
+    allocator->free_frame(head, whole);
+  } else {
+    ::operator delete(head);
+  }
+}
+
+}  // namespace sluice
