@@ -1,0 +1,152 @@
+// See rows.h. Medians come from batches, so that reading the clock (20 ns) does not weigh on calls of
+// 200 ns; tails come from single calls, timed one by one between the batches.
+#include "support/rows.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double nanoseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
+bool passed(Clock::time_point start, double seconds) { return nanoseconds_since(start) >= seconds * 1e9; }
+
+double percentile(std::vector<double>& samples, double p) {
+  if (samples.empty()) return 0;
+  auto at = samples.begin() + static_cast<std::ptrdiff_t>(p * static_cast<double>(samples.size() - 1));
+  std::nth_element(samples.begin(), at, samples.end());
+  return *at;
+}
+
+// Processor time and context switches of this process between construction and report().
+class Usage {
+ public:
+  Usage() { getrusage(RUSAGE_SELF, &start_); }
+
+  void report(const Report& report, const Measurement& what, std::uint64_t calls) const {
+    rusage end{};
+    getrusage(RUSAGE_SELF, &end);
+    const double n = static_cast<double>(calls);
+    report.add(what, "cpu", "us", (microseconds(end) - microseconds(start_)) / n);
+    report.add(what, "context_switches", "count", static_cast<double>(switches(end) - switches(start_)) / n);
+  }
+
+ private:
+  static double microseconds(const rusage& u) {
+    return static_cast<double>(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+           static_cast<double>(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+  }
+  static long switches(const rusage& u) { return u.ru_nvcsw + u.ru_nivcsw; }
+
+  rusage start_{};
+};
+
+void require(bool ok, std::string_view what, std::uint64_t i) {
+  if (!ok) throw WrongAnswer(std::string(what) + ": wrong answer in call " + std::to_string(i));
+}
+
+// `call(i)` makes one call. Reports p50 and p99_of_batches (batches of `batch`), p99 (single calls).
+template <class Call>
+void measure_latency(const Measurement& what, const Options& options, const Report& report, unsigned batch,
+                     double bytes_a_call, Call call) {
+  constexpr std::size_t kMaxSamples = 1 << 20;
+  std::vector<double> batches, singles;
+  batches.reserve(kMaxSamples);
+  singles.reserve(kMaxSamples);
+  std::uint64_t i = 0;
+  for (auto start = Clock::now(); i == 0 || !passed(start, options.warmup_seconds);)
+    for (unsigned k = 0; k < batch; ++k, ++i) require(call(i), what.name, i);
+
+  const std::uint64_t first = i;
+  Usage usage;
+  for (auto start = Clock::now(); !passed(start, options.seconds) && batches.size() < kMaxSamples;) {
+    auto batch_start = Clock::now();
+    for (unsigned k = 0; k < batch; ++k, ++i) require(call(i), what.name, i);
+    batches.push_back(nanoseconds_since(batch_start) / batch);
+    auto single_start = Clock::now();
+    require(call(i), what.name, i);
+    singles.push_back(nanoseconds_since(single_start));
+    ++i;
+  }
+  const double p50 = percentile(batches, 0.5);
+  report.add(what, "p50", "ns", p50);
+  report.add(what, "p99", "ns", percentile(singles, 0.99));
+  report.add(what, "p99_of_batches", "ns", percentile(batches, 0.99));
+  if (bytes_a_call > 0) report.add(what, "bytes_per_second", "B/s", bytes_a_call / p50 * 1e9);
+  usage.report(report, what, i - first);
+}
+
+// `run(n)` makes n calls or messages. Chunks are grown until one lasts 5 ms.
+template <class Run>
+void measure_rate(const Measurement& what, const Options& options, const Report& report, Run run) {
+  std::uint64_t chunk = 256;
+  for (auto start = Clock::now(); !passed(start, options.warmup_seconds);) {
+    auto chunk_start = Clock::now();
+    require(run(chunk), what.name, chunk);
+    if (nanoseconds_since(chunk_start) < 5e6) chunk *= 2;
+  }
+  std::uint64_t done = 0;
+  Usage usage;
+  auto start = Clock::now();
+  for (; done == 0 || !passed(start, options.seconds); done += chunk) require(run(chunk), what.name, done);
+  report.add(what, "per_second", "1/s", static_cast<double>(done) / nanoseconds_since(start) * 1e9);
+  usage.report(report, what, done);
+}
+
+}  // namespace
+
+void measure_unary(Subject& subject, const Options& options, const Report& report) {
+  measure_latency({1, "unary", ""}, options, report, 32, 0,
+                  [&](std::uint64_t i) { return subject.unary(i); });
+}
+
+void measure_throughput(Subject& subject, const Options& options, const Report& report) {
+  for (unsigned outstanding : {1u, 8u, 64u, 512u}) {
+    const std::string params = "outstanding=" + std::to_string(outstanding);
+    measure_rate({3, "throughput", params}, options, report,
+                 [&](std::uint64_t calls) { return subject.unary_many(calls, outstanding); });
+  }
+}
+
+void measure_ping_pong(Subject& subject, const Options& options, const Report& report) {
+  measure_latency({4, "ping-pong 100 B", ""}, options, report, 32, 0,
+                  [&](std::uint64_t i) { return subject.ping_pong(i); });
+}
+
+void measure_stream(Subject& subject, const Options& options, const Report& report) {
+  constexpr unsigned kMessages = 4096;
+  const Measurement what{5, "stream message 100 B", "messages=4096"};
+  std::vector<double> streams;
+  for (auto start = Clock::now(); !passed(start, options.warmup_seconds);)
+    require(subject.stream(kMessages), what.name, 0);
+  Usage usage;
+  auto start = Clock::now();
+  while (streams.empty() || !passed(start, options.seconds)) {
+    auto stream_start = Clock::now();
+    require(subject.stream(kMessages), what.name, streams.size());
+    streams.push_back(nanoseconds_since(stream_start) / kMessages);
+  }
+  const std::uint64_t messages = streams.size() * kMessages;
+  report.add(what, "per_second", "1/s", static_cast<double>(messages) / nanoseconds_since(start) * 1e9);
+  report.add(what, "p50", "ns", percentile(streams, 0.5));
+  report.add(what, "p99_of_batches", "ns", percentile(streams, 0.99));
+  usage.report(report, what, messages);
+}
+
+void measure_large(Subject& subject, const Options& options, const Report& report) {
+  const double both_ways = 2.0 * (1 << 20);
+  measure_latency({6, "unary 1 MiB", ""}, options, report, 16, both_ways,
+                  [&](std::uint64_t i) { return subject.large(i); });
+}
+
+}  // namespace bench
