@@ -1,14 +1,13 @@
 // Header blocks to fields (RFC 7541 sections 3, 5 and 6).
 #include <algorithm>
-#include <limits>
 
 #include "http2/hpack.h"
+#include "http2/hpack_integer.h"
 #include "http2/huffman.h"
 
 namespace sluice::http2 {
 namespace {
 
-constexpr unsigned kMaxContinuations = 5;  // bytes behind an integer's prefix: enough for 32 bits
 // Scratch beyond this is given back after the block that needed it.
 constexpr std::size_t kMaxScratch = 16 << 10;
 
@@ -29,23 +28,8 @@ struct HpackDecoder::Reader {
 
   // REQUIRES: at != end.
   bool integer(unsigned prefix_bits, std::uint32_t& value) {
-    const std::uint32_t most = (1u << prefix_bits) - 1;
-    value = static_cast<std::uint8_t>(*at++) & most;
-    return value < most || continued(value);
-  }
-
-  bool continued(std::uint32_t& value) {
-    std::uint64_t sum = value;
-    for (unsigned i = 0; i < kMaxContinuations; ++i) {
-      if (at == end) return fail("header block ends within an integer");
-      const auto byte = static_cast<std::uint8_t>(*at++);
-      sum += std::uint64_t{byte & 0x7fu} << (7 * i);
-      if ((byte & 0x80) != 0) continue;
-      if (sum > std::numeric_limits<std::uint32_t>::max()) break;
-      value = static_cast<std::uint32_t>(sum);
-      return true;
-    }
-    return fail("integer in a header block exceeds 32 bits");
+    error = read_integer(prefix_bits, at, end, value);
+    return error.empty();
   }
 };
 
@@ -165,7 +149,7 @@ bool HpackDecoder::string(Reader& in, std::vector<char>& scratch, std::string_vi
 }
 
 void HpackDecoder::remember(std::span<const std::byte> block, Tag tag) {
-  if (!unchanged_ || tag == 0 || block.size() > kMaxRemembered) return;
+  if (!unchanged_ || tag == 0 || block.empty() || block.size() > kMaxRemembered) return;
   const auto stale = std::find_if(remembered_.begin(), remembered_.end(), [this](const Remembered& r) {
     return r.table_version != table_.version();
   });

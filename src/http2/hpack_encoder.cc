@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "http2/hpack.h"
+#include "http2/hpack_integer.h"
 #include "http2/huffman.h"
 
 namespace sluice::http2 {
@@ -16,22 +17,8 @@ constexpr std::uint8_t kNeverIndexed = 0x10;
 constexpr std::uint8_t kWithoutIndexing = 0x00;
 constexpr std::uint8_t kHuffman = 0x80;
 
-constexpr std::size_t kMaxInteger = 6;  // bytes of a 32-bit integer
 // Bytes of a field beyond its name and value: the integers of its index and of two lengths.
-constexpr std::size_t kMaxFieldOverhead = 3 * kMaxInteger;
-
-// Writes `value` with a prefix of `prefix_bits`, the bits above it from `first` (RFC 7541 section 5.1).
-std::byte* write_integer(std::uint8_t first, unsigned prefix_bits, std::uint32_t value, std::byte* out) {
-  const std::uint32_t most = (1u << prefix_bits) - 1;
-  if (value < most) {
-    *out++ = static_cast<std::byte>(first | value);
-    return out;
-  }
-  *out++ = static_cast<std::byte>(first | most);
-  for (value -= most; value >= 0x80; value >>= 7) *out++ = static_cast<std::byte>(0x80 | (value & 0x7f));
-  *out++ = static_cast<std::byte>(value);
-  return out;
-}
+constexpr std::size_t kMaxFieldOverhead = 3 * kMaxIntegerBytes;
 
 std::byte* write_string(std::string_view text, std::byte* out) {
   const std::size_t huffman = huffman_size(text);
@@ -71,7 +58,7 @@ void HpackEncoder::encode(std::span<const HeaderPart> parts, std::vector<std::by
 
 // A table that shrank and grew again has lost entries, so both sizes must be told (RFC 7541 section 4.2).
 void HpackEncoder::write_size_updates(std::vector<std::byte>& out) {
-  std::byte bytes[2 * kMaxInteger];
+  std::byte bytes[2 * kMaxIntegerBytes];
   std::byte* end = bytes;
   if (smallest_size_ < next_size_ && smallest_size_ < table_.max_size()) {
     end = write_integer(kSizeUpdate, 5, smallest_size_, end);
