@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "http2/hpack.h"
@@ -61,6 +62,8 @@ inline std::vector<Field> to_fields(const Headers& headers) {
   for (const Header& h : headers) fields.push_back({h.name, h.value, h.indexing});
   return fields;
 }
+
+std::vector<Field> to_fields(Headers&& headers) = delete;  // views of what is about to go
 
 inline Block encode(HpackEncoder& encoder, const Headers& headers) {
   const std::vector<Field> fields = to_fields(headers);
