@@ -156,7 +156,7 @@ TEST(HpackEncoder, AnnouncesNothingWhenTheSizeIsTheOldOne) {
 
 TEST(HpackEncoder, FillsACacheWhenABlockChangesNothing) {
   HpackEncoder encoder;
-  CachedRun run({{":method", "POST"}, kFirst});
+  CachedRun run{{{":method", "POST"}, kFirst}};
   EXPECT_EQ(hex(run.encode(encoder)), "834003782d610131");
   EXPECT_EQ(run.cache.table_version, 0u);
   EXPECT_EQ(hex(run.encode(encoder)), "83be");
