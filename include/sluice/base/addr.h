@@ -1,0 +1,23 @@
+// Addr: where a Conn leads: a scheme that names a Network, and that network's own text.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.h"
+
+namespace sluice {
+
+// "pipe:greeter", "tcp:127.0.0.1:50051", "unix:/run/greeter.sock". A value.
+struct Addr {
+  std::string scheme;
+  std::string text;
+
+  // INVALID_ARGUMENT names the text when the scheme is missing, empty or not of a-z 0-9 + - . , or when
+  // nothing follows it.
+  static Result<Addr> parse(std::string_view text);
+  std::string to_string() const { return scheme.empty() && text.empty() ? std::string() : scheme + ":" + text; }
+  friend bool operator==(const Addr&, const Addr&) = default;
+};
+
+}  // namespace sluice

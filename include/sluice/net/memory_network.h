@@ -1,0 +1,41 @@
+// MemoryNetwork: named pipes inside the process; no port, no descriptor, no system call.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "sluice/net/network.h"
+
+namespace sluice::net {
+
+class PipeHub;
+
+struct MemoryNetworkOptions {
+  // Bytes that one direction of a pipe holds before its writer waits. HTTP/2's own windows come first; the
+  // limit keeps a reader that stopped from holding more than this.
+  std::size_t pipe_capacity = 1 << 20;
+  // Dials that may wait for an accept on one listener; one more is RESOURCE_EXHAUSTED.
+  std::size_t backlog = 1024;
+};
+
+// Serves addresses "pipe:NAME". Listeners and dialers may be on different loops and of different Runtimes.
+class MemoryNetwork final : public Network {
+ public:
+  explicit MemoryNetwork(MemoryNetworkOptions options = {});
+  ~MemoryNetwork() override;
+  Result<std::unique_ptr<Listener>> listen(const Addr& addr) override;
+  bool start_dial(DialOp& op, Loop& loop) override;
+  void cancel_dial(DialOp& op) override;
+
+ private:
+  std::shared_ptr<PipeHub> hub_;  // shared: listeners, and dials that still wait, may outlive the network
+};
+
+// Two connected ends without a name (tests, custom networks); each belongs to its loop. REQUIRES: the caller
+// leads both, or nobody runs them yet.
+struct PipePair {
+  std::unique_ptr<Conn> a, b;
+};
+PipePair make_pipe(Loop& a, Loop& b, std::size_t capacity = 1 << 20);
+
+}  // namespace sluice::net

@@ -1,0 +1,126 @@
+// Network and Listener: where Conns come from. A network is only this: listen, dial, and the Conns they give
+// (grpc-go: net.Listener and a dialer).
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "sluice/async/context.h"
+#include "sluice/net/conn.h"
+
+namespace sluice::net {
+
+// One accept in flight, as ReadOp. The Conn will belong to `loop`, which must be the loop accept is called
+// on.
+class AcceptOp : public Runnable {
+ public:
+  explicit AcceptOp(Run done) : Runnable(done) {}
+  // Set when done. A failure says that the listener is closed, or a passing trouble (`again`).
+  Status status;
+  bool again = false;
+  std::unique_ptr<Conn> conn;
+
+ protected:
+  ~AcceptOp() = default;
+};
+
+// Hands over what was dialled.
+//
+// Thread: accept and close may be called from any loop, several accepts at once, one op a loop. Lifetime: an
+// op stays alive until it is done; close() ends those in flight.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  // True: done inline. The op's function runs, and its Conn lives, on `loop`, which the caller leads.
+  virtual bool start_accept(AcceptOp& op, Loop& loop) = 0;
+  // Refuses dials from now on, fails those that wait and every accept with UNAVAILABLE. The first call
+  // returns OK; later ones change nothing and return FAILED_PRECONDITION "pipe listener already closed".
+  virtual Status close() = 0;
+  virtual const Addr& addr() const = 0;
+
+  class AcceptAwaiter;
+  AcceptAwaiter accept();  // for coroutines
+};
+
+// One dial in flight, as ReadOp.
+class DialOp : public Runnable {
+ public:
+  explicit DialOp(Run done) : Runnable(done) {}
+  // Set before start_dial.
+  Addr addr;
+  TimePoint deadline = kNever;  // then DEADLINE_EXCEEDED
+  Context context;              // when cancelled: CANCELLED
+  // Set when done. UNAVAILABLE names the address that nobody listens on.
+  Status status;
+  std::unique_ptr<Conn> conn;
+  // For the network's own use while the dial waits.
+  std::shared_ptr<void> pending;
+
+ protected:
+  ~DialOp() = default;
+};
+
+// Thread: any loop. Lifetime: outlives its listeners' and dials' use.
+class Network {
+ public:
+  virtual ~Network() = default;
+  // A name that is taken is ALREADY_EXISTS; the message names it.
+  virtual Result<std::unique_ptr<Listener>> listen(const Addr& addr) = 0;
+  // True: done inline. A dial waits until it is accepted, cancelled, expired, or the listener closes. The
+  // Conn lives on `loop`, which the caller leads.
+  virtual bool start_dial(DialOp& op, Loop& loop) = 0;
+  // Ends a dial in flight with CANCELLED, through its function. Loop-only.
+  virtual void cancel_dial(DialOp& op) = 0;
+
+  class DialAwaiter;
+  DialAwaiter dial(Addr addr, TimePoint deadline = kNever, Context context = {});  // for coroutines
+};
+
+class Listener::AcceptAwaiter : AcceptOp {
+ public:
+  explicit AcceptAwaiter(Listener& listener) : AcceptOp(&resume), listener_(listener) {}
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
+    waiter_ = &h.promise();
+    return !listener_.start_accept(*this, h.promise().loop());
+  }
+  Result<std::unique_ptr<Conn>> await_resume() {
+    if (!status.ok()) return std::move(status);
+    return std::move(conn);
+  }
+
+ private:
+  static void resume(Runnable& self) noexcept { static_cast<AcceptAwaiter&>(self).waiter_->run(); }
+  Listener& listener_;
+  Runnable* waiter_ = nullptr;
+};
+
+class Network::DialAwaiter : DialOp {
+ public:
+  DialAwaiter(Network& network, Addr a, TimePoint d, Context c) : DialOp(&resume), network_(network) {
+    addr = std::move(a), deadline = d, context = std::move(c);
+  }
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
+    waiter_ = &h.promise();
+    return !network_.start_dial(*this, h.promise().loop());
+  }
+  Result<std::unique_ptr<Conn>> await_resume() {
+    if (!status.ok()) return std::move(status);
+    return std::move(conn);
+  }
+
+ private:
+  static void resume(Runnable& self) noexcept { static_cast<DialAwaiter&>(self).waiter_->run(); }
+  Network& network_;
+  Runnable* waiter_ = nullptr;
+};
+
+inline Listener::AcceptAwaiter Listener::accept() { return AcceptAwaiter(*this); }
+inline Network::DialAwaiter Network::dial(Addr addr, TimePoint deadline, Context context) {
+  return {*this, std::move(addr), deadline, std::move(context)};
+}
+
+}  // namespace sluice::net
