@@ -2,110 +2,88 @@
 // It knows no socket, no clock, no coroutine and no gRPC; transport drives it.
 //
 // The legal order of events on a stream is
-//   on_open? (begin headers end)+ with on_data* between, then one of: nothing more | on_reset | on_stream_error,
-//   and last of all on_closed.
-// "headers end" is either on_header/on_header_tag … on_headers_end or one on_repeated_block.
+//   on_open? (begin headers end)+ with on_data* between, then one of: nothing more | on_reset |
+//   on_stream_error, and last of all on_closed.
+// "headers end" is either on_header/on_header_tag … on_headers_end or one on_repeated_block. Where a block
+// turns out malformed, or the sink resets the stream within it, on_headers_end is left out.
+// 1xx blocks come before the final headers and never end a stream; a block after the final headers is
+// trailers and always ends it; DATA comes only after the final headers. What violates this is a stream error.
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "http2/error.h"
 #include "http2/field.h"
+#include "http2/frame.h"
+#include "http2/hpack.h"
+#include "http2/output.h"
+#include "http2/settings.h"
+#include "http2/stream.h"
 #include "sluice/base/bytes.h"
 #include "sluice/base/time.h"
 
 namespace sluice::http2 {
 
-enum class Role : std::uint8_t { kClient, kServer };
 enum class EndStream : bool { kNo, kYes };
-
-// SETTINGS of one side, with the protocol's initial values (RFC 9113 section 6.5.2).
-struct Settings {
-  static constexpr std::uint32_t kUnlimited = 0xffffffff;
-  std::uint32_t header_table_size = 4096;
-  bool enable_push = true;
-  std::uint32_t max_concurrent_streams = kUnlimited;
-  std::uint32_t initial_window_size = 65535;
-  std::uint32_t max_frame_size = 16384;
-  std::uint32_t max_header_list_size = kUnlimited;
-};
 
 struct SessionOptions {
   Role role = Role::kClient;
-  Settings local;                              // announced at once; in force for the peer when acknowledged
-  std::uint32_t connection_window = 65535;     // what we let the peer send on all streams together; ≥ 65535
-  std::uint32_t peer_streams_before_settings = 100;  // client: streams assumed to be allowed until SETTINGS come
-  std::size_t output_limit = 1 << 20;          // DATA is framed only while less than this waits to be taken
-  std::uint32_t max_headers = 100;             // fields in one block
-  std::uint32_t header_list_hard_limit = 16 << 10;  // name + value + 32 each; past it nothing more is delivered
-  std::uint32_t encoder_table_size = 4096;     // at most what the peer allows is used
+  Settings local;                           // announced at once; in force for the peer when acknowledged
+  std::uint32_t connection_window = 65535;  // what we let the peer send on all streams together; ≥ 65535
+  std::uint32_t peer_streams_before_settings =
+      100;                             // client: streams assumed to be allowed until SETTINGS come
+  std::size_t output_limit = 1 << 20;  // DATA is framed only while less than this waits to be taken
+  std::uint32_t max_headers = 100;     // fields in one block
+  std::uint32_t header_list_hard_limit = 16
+                                         << 10;  // name + value + 32 each; past it nothing more is delivered
+  std::uint32_t encoder_table_size = 4096;       // at most what the peer allows is used
 };
 
-// The session's part of a stream; transport's stream derives from it, so that a call is one object.
-//
-// Lifetime: must not be destroyed while attached(); it is attached from open() or on_open until on_closed,
-// release() or the session's end.
-class Stream {
- public:
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-
-  StreamId id() const { return id_; }
-  bool attached() const { return attached_; }
-  bool local_closed() const { return local_closed_; }    // END_STREAM or RST_STREAM accepted for sending
-  bool remote_closed() const { return remote_closed_; }  // END_STREAM or RST_STREAM received
-  // DATA bytes accepted by submit_data and not yet framed.
-  std::size_t queued() const { return queue_.size(); }
-
- protected:
-  Stream() = default;
-  ~Stream();  // asserts !attached()
-  // Makes a stream that on_closed or release() gave back ready for another life.
-  void recycle();
-
- private:
-  friend class SessionImpl;
-  friend class Session;
-  // The implementation's fields follow; see stream.cc and session*.cc.
-  StreamId id_ = 0;
-  bool attached_ = false;
-  bool local_closed_ = false;
-  bool remote_closed_ = false;
-  Chain queue_;
+// Received so far, for guards to judge by; indexed by FrameType, the last one counts unknown types.
+struct FrameCounts {
+  std::array<std::uint64_t, 11> frames{};
+  std::uint64_t empty = 0;            // DATA, HEADERS and CONTINUATION without payload and without END_STREAM
+  std::uint64_t provoked_resets = 0;  // RST_STREAM sent because the peer broke a rule
 };
 
-// Receives events. Sinks may call submit_*, reset and credit; never feed, take_output, release or destroy.
-// Views are valid during the call only.
+// Receives events. Sinks may call open, submit_*, reset and credit; never feed, take_output, release or
+// destroy. Views are valid during the call only.
 class EventSink {
  public:
   // Server: the peer opens a stream; a headers block follows. Null refuses it (REFUSED_STREAM); the block is
   // then decoded without events, to keep the HPACK table in step.
   virtual Stream* on_open(StreamId id) = 0;
-  // One field. The tag returned is kept with the dynamic table's entry if this field is put into it.
+  // One field. The tag returned (at most kMaxTag) is kept with the dynamic table's entry if this field is put
+  // into it.
   virtual Tag on_header(Stream& stream, const Field& field) = 0;
   // A field whose table entry carries a tag other than 0.
   virtual void on_header_tag(Stream& stream, Tag tag) = 0;
   // The block is complete. The tag returned is kept if the block changed nothing in the table.
   // `truncated`: more than max_headers fields or the hard list limit; the excess was not delivered.
   virtual Tag on_headers_end(Stream& stream, EndStream end, bool truncated) = 0;
-  // The same bytes as the last block whose on_headers_end returned a tag, against the same table.
+  // The same bytes as one of the last few blocks whose on_headers_end returned a tag, against the same table.
   virtual void on_repeated_block(Stream& stream, Tag tag, EndStream end) = 0;
   // A piece of a DATA frame; pieces and frames have nothing to do with messages. Credit for `data` is due by
   // credit(); padding has been credited already. `data` may borrow from what was fed.
   virtual void on_data(Stream& stream, Bytes data, EndStream end) = 0;
   // queued() has fallen to Session::kWriteAhead or below after having been above.
   virtual void on_writable(Stream& stream) = 0;
-  virtual void on_reset(Stream& stream, ErrorCode code) = 0;                // RST_STREAM came
-  virtual void on_stream_error(Stream& stream, const Error& error) = 0;    // RST_STREAM was sent: the peer broke a rule
-  // Both sides are done and all is framed, or the stream was reset; the stream is detached now and may be freed.
+  virtual void on_reset(Stream& stream, ErrorCode code) = 0;  // RST_STREAM came
+  virtual void on_stream_error(Stream& stream,
+                               const Error& error) = 0;  // RST_STREAM was sent: the peer broke a rule
+  // Both sides are done and all is framed, or the stream was reset; the stream is detached now and may be
+  // freed.
   virtual void on_closed(Stream& stream) = 0;
-  virtual void on_settings(const Settings& peer) = 0;                      // the peer's, now in force (ACK queued)
+  virtual void on_settings(const Settings& peer) = 0;  // the peer's, now in force (ACK queued)
   virtual void on_settings_ack() = 0;
   virtual void on_ping_ack(std::uint64_t payload) = 0;
+  // Streams above `last` get on_reset(REFUSED_STREAM) and on_closed afterwards.
   virtual void on_goaway(StreamId last, ErrorCode code, std::string_view debug) = 0;
 
  protected:
@@ -133,17 +111,22 @@ class Session {
   // All frames that may leave now, in order; frames of waiting DATA are made here, fairly among streams.
   // Delivers on_writable and on_closed.
   Chain take_output(EventSink& sink);
-  // True when take_output would return bytes or deliver events.
+  // True when take_output would return bytes or deliver events. After a connection error no more events come.
   bool has_output() const;
 
   // Client: true when open() will do: the peer's limit, stream ids and GOAWAY allow it.
   bool can_open() const;
   // Client: gives `stream` the next id and queues HEADERS. REQUIRES: can_open().
   void open(Stream& stream, std::span<const HeaderPart> parts, EndStream end);
-  // HEADERS or trailers; trailers wait behind queued DATA. A block past the frame size goes on in CONTINUATION.
+  // On a stream that is detached or local_closed(), submit_headers and submit_data do nothing.
+  //
+  // HEADERS or trailers; trailers wait behind queued DATA. A block past the frame size goes on in
+  // CONTINUATION. REQUIRES: `end` is kYes if queued() is not 0.
   void submit_headers(Stream& stream, std::span<const HeaderPart> parts, EndStream end);
+  // Slices that borrow are copied.
   void submit_data(Stream& stream, Chain data, EndStream end);
-  // Queues RST_STREAM unless the stream is closed already, and drops its queue. on_closed follows.
+  // Queues RST_STREAM unless the stream is closed already, and drops its queue. on_closed follows, at the
+  // latest from the next feed or take_output.
   void reset(Stream& stream, ErrorCode code);
   // Detaches at once and without events, resetting with CANCEL if it was open. Not from within a sink.
   void release(Stream& stream);
@@ -161,12 +144,126 @@ class Session {
   std::size_t open_streams() const;  // attached, both initiators
   // The size a field list counts as against max_header_list_size.
   static std::size_t list_size(std::span<const HeaderPart> parts);
+  // The same for the block that on_headers_end is telling of.
+  std::size_t received_list_size() const { return received_list_size_; }
+  const FrameCounts& counts() const { return counts_; }
 
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
  private:
-  std::unique_ptr<class SessionImpl> impl_;  // the implementer may flatten this
+  class BlockReader;
+  // Replies that a peer may have waiting for it to read: beyond, it only floods us.
+  static constexpr std::uint32_t kMaxReplies = 1000;
+  // How a DATA frame, or one to be ignored, goes on in the bytes to come.
+  struct Body {
+    StreamId stream = 0;        // 0: to be ignored
+    std::uint32_t charged = 0;  // what the whole frame takes from the connection's window
+    std::uint32_t data = 0;     // still to come
+    std::uint32_t padding = 0;  // still to come after it
+    std::uint32_t padded = 0;   // padding in all, with its length byte
+    bool end = false;
+    bool active = false;
+  };
+  // A header block on its way through CONTINUATION frames.
+  struct Block {
+    StreamId stream = 0;  // 0: none
+    bool end = false;
+    std::uint32_t continuations = 0;
+    std::vector<std::byte> bytes;
+  };
+
+  // session_feed.cc: bytes to frames, and DATA.
+  Error feed_some(Bytes& bytes, EventSink& sink);
+  Error feed_preface(Bytes& bytes);
+  Error feed_partial(Bytes& bytes, EventSink& sink);
+  void feed_body(Bytes& bytes, EventSink& sink);
+  Error check_header(const FrameHeader& header) const;
+  Error handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink);
+  void deliver_data(Bytes data, EventSink& sink);
+  void end_body();
+  Error fail(const Error& error);
+
+  // session_frames.cc: the frames that control a connection or a stream.
+  Error handle_settings(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error handle_settings_ack(EventSink& sink);
+  Error handle_ping(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error handle_goaway(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error handle_window_update(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error handle_priority(const FrameHeader& header, EventSink& sink);
+  Error adjust_send_windows(std::int64_t delta);
+  static Error too_many_replies();
+
+  // session_headers.cc: received header blocks.
+  Error handle_headers(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error handle_continuation(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  Error handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink);
+  Error accept_stream(StreamId id, Stream*& stream, EventSink& sink);
+  Error decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink);
+  bool deliver_repeated(Stream& stream, std::span<const std::byte> block, bool end, EventSink& sink);
+
+  // session_streams.cc: streams come and go.
+  bool idle(StreamId id) const;
+  Stream* find(StreamId id);
+  void attach(Stream& stream, StreamId id);
+  void detach(Stream& stream);
+  void advance(Stream& stream, Event event);
+  void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
+  void on_closed_stream(StreamId id);
+  void mark_reset(StreamId id) { reset_ids_.set((id >> 1) % reset_ids_.size()); }
+  void deliver_closed(EventSink& sink);
+
+  // session_send.cc: what submit_* and take_output write.
+  bool can_frame(const Stream& stream, std::size_t n) const;
+  void write_headers(Stream& stream, std::span<const HeaderPart> parts, bool end);
+  void write_data(Stream& stream, Chain&& payload, bool end);
+  void enqueue(Stream& stream, Chain&& data);
+  void wake_if_ready(Stream& stream);
+  void frame_ready(EventSink& sink);
+  void frame_some(Stream& stream);
+
+  // Constant after construction.
+  const SessionOptions options_;
+  const std::size_t max_block_;  // bytes of one header block, and of any frame that is kept whole
+
+  // Both ways.
+  Error error_;
+  Settings peer_;
+  bool settings_received_ = false;
+  bool settings_acked_ = false;
+  StreamTable table_;
+  Stream* memo_ = nullptr;  // the stream found last
+  StreamList closing_{Stream::List::kClosing};
+  StreamId next_id_;              // client: of the next stream
+  StreamId highest_peer_id_ = 0;  // server: of the streams seen
+  StreamId goaway_sent_ = kMaxStreamId;
+  StreamId goaway_received_ = kMaxStreamId;
+  bool any_goaway_received_ = false;
+  // Which of the last streams we reset, by id: their frames may still be on the way. Older ones count as
+  // such.
+  std::bitset<1024> reset_ids_;
+
+  // Receiving.
+  std::size_t preface_left_;
+  std::vector<std::byte> partial_;  // an incomplete frame
+  std::size_t partial_want_ = 0;    // what partial_ must hold to go on
+  Body body_;
+  Block block_;
+  HpackDecoder decoder_;
+  std::size_t received_list_size_ = 0;
+  std::int64_t conn_recv_window_;  // what the peer may still send
+  std::uint32_t conn_gathered_ = 0;
+  std::uint32_t replies_ = 0;  // frames that the peer made us queue since the last take_output
+  FrameCounts counts_;
+
+  // Sending.
+  Output out_;
+  HpackEncoder encoder_;
+  std::vector<std::byte> encoded_;
+  StreamList ready_{Stream::List::kReady};  // have queued DATA and window of their own
+  std::int64_t conn_send_window_ = kInitialWindow;
 };
 
 }  // namespace sluice::http2

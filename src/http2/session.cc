@@ -1,0 +1,74 @@
+// A session's beginning and end, and its connection-wide answers.
+#include "http2/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::http2 {
+
+namespace {
+
+// Room for HEADERS and 8 CONTINUATION of the usual size, and for any block within the hard limit, at a
+// Huffman code's worst of 30 bits a byte.
+std::size_t max_block(const SessionOptions& options) {
+  return std::max<std::size_t>(kMinMaxFrameSize * 9, std::size_t{options.header_list_hard_limit} * 4);
+}
+
+}  // namespace
+
+Session::Session(const SessionOptions& options)
+    : options_(options),
+      max_block_(max_block(options)),
+      next_id_(options.role == Role::kClient ? 1 : 2),
+      preface_left_(options.role == Role::kServer ? kClientPreface.size() : 0),
+      conn_recv_window_(std::clamp<std::int64_t>(options.connection_window, kInitialWindow, kMaxWindow)),
+      encoder_(options.encoder_table_size) {
+  assert(options.local.max_frame_size >= kMinMaxFrameSize &&
+         options.local.max_frame_size <= kMaxMaxFrameSize);
+  assert(options.local.initial_window_size <= kMaxWindow);
+  if (options.role == Role::kClient) {
+    std::memcpy(out_.append(kClientPreface.size()), kClientPreface.data(), kClientPreface.size());
+  }
+  write_settings(out_, options.role, options.local);
+  const auto more = static_cast<std::uint32_t>(conn_recv_window_ - kInitialWindow);
+  if (more > 0) write_window_update(out_, 0, more);
+}
+
+Session::~Session() {
+  table_.for_each([](Stream& stream) {
+    stream.attached_ = false;
+    stream.list_ = Stream::List::kNone;
+    stream.prev_ = stream.next_ = nullptr;
+  });
+}
+
+void Session::submit_ping(std::uint64_t payload) { write_ping(out_, 0, payload); }
+
+void Session::submit_goaway(StreamId last, ErrorCode code, std::string_view debug) {
+  goaway_sent_ = std::min(goaway_sent_, last);
+  write_goaway(out_, goaway_sent_, code, debug);
+}
+
+StreamId Session::last_peer_stream() const { return std::min(highest_peer_id_, goaway_sent_); }
+
+const Settings& Session::peer_settings() const { return peer_; }
+
+std::size_t Session::open_streams() const { return table_.size(); }
+
+std::size_t Session::list_size(std::span<const HeaderPart> parts) {
+  std::size_t size = 0;
+  for (const HeaderPart& part : parts) {
+    for (const Field& field : part.fields) size += field.name.size() + field.value.size() + kEntryOverhead;
+  }
+  return size;
+}
+
+// The end of the connection: GOAWAY says why, and nothing else is done from now on.
+Error Session::fail(const Error& error) {
+  error_ = error;
+  partial_ = {}, block_ = {};
+  write_goaway(out_, last_peer_stream(), error.code, error.what);
+  return error_;
+}
+
+}  // namespace sluice::http2

@@ -1,0 +1,234 @@
+// Received bytes to frames. A frame that lies whole in what was fed is handled in place; only an incomplete
+// one is copied. DATA goes on to the sink piece by piece.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "http2/session.h"
+
+namespace sluice::http2 {
+
+namespace {
+
+// Kept between frames; more is given back.
+constexpr std::size_t kKeptPartial = 1024;
+
+// The bytes of the payload that must be there before a frame is handled.
+std::size_t needed(const FrameHeader& header) {
+  switch (header.type) {
+    case FrameType::kData:
+      return header.has(flag::kPadded) && header.length > 0 ? 1 : 0;
+    case FrameType::kHeaders:
+    case FrameType::kRstStream:
+    case FrameType::kSettings:
+    case FrameType::kPing:
+    case FrameType::kGoaway:
+    case FrameType::kWindowUpdate:
+    case FrameType::kContinuation:
+      return header.length;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+Error Session::feed(Bytes bytes, TimePoint /*now*/, EventSink& sink) {
+  if (!error_.ok()) return error_;
+  deliver_closed(sink);
+  while (!bytes.empty()) {
+    Error error;
+    if (body_.active) {
+      feed_body(bytes, sink);
+    } else {
+      error = feed_some(bytes, sink);
+    }
+    if (error.ok() && replies_ > kMaxReplies) error = too_many_replies();
+    if (!error.ok()) [[unlikely]]
+      return fail(error);
+    if (!closing_.empty()) deliver_closed(sink);
+  }
+  return {};
+}
+
+// Takes one frame, or what there is of it, off the front of `bytes`.
+Error Session::feed_some(Bytes& bytes, EventSink& sink) {
+  if (preface_left_ > 0) [[unlikely]]
+    return feed_preface(bytes);
+  if (!partial_.empty()) return feed_partial(bytes, sink);
+  partial_want_ = kFrameHeaderSize;
+  if (bytes.size() >= kFrameHeaderSize) {
+    const FrameHeader header = FrameHeader::parse(bytes.data());
+    if (Error error = check_header(header); !error.ok()) return error;
+    const std::size_t payload = needed(header);
+    partial_want_ = kFrameHeaderSize + payload;
+    if (bytes.size() >= partial_want_) {
+      Error error = handle_frame(header, bytes.span().subspan(kFrameHeaderSize, payload), sink);
+      bytes.remove_prefix(kFrameHeaderSize + payload);
+      return error;
+    }
+  }
+  partial_.assign(bytes.span().begin(), bytes.span().end());
+  bytes = {};
+  return {};
+}
+
+// RFC 9113 section 3.4.
+Error Session::feed_preface(Bytes& bytes) {
+  const std::size_t n = std::min(bytes.size(), preface_left_);
+  const std::string_view expected = kClientPreface.substr(kClientPreface.size() - preface_left_, n);
+  if (std::memcmp(bytes.data(), expected.data(), n) != 0) {
+    return Error::connection(ErrorCode::kProtocolError, "invalid client preface");
+  }
+  preface_left_ -= n;
+  bytes.remove_prefix(n);
+  return {};
+}
+
+Error Session::feed_partial(Bytes& bytes, EventSink& sink) {
+  const std::size_t n = std::min(bytes.size(), partial_want_ - partial_.size());
+  partial_.insert(partial_.end(), bytes.data(), bytes.data() + n);
+  bytes.remove_prefix(n);
+  if (partial_.size() < partial_want_) return {};
+  const FrameHeader header = FrameHeader::parse(partial_.data());
+  if (partial_want_ == kFrameHeaderSize) {
+    if (Error error = check_header(header); !error.ok()) return error;
+    partial_want_ += needed(header);
+    if (partial_.size() < partial_want_) return {};
+  }
+  Error error = handle_frame(header, std::span<const std::byte>(partial_).subspan(kFrameHeaderSize), sink);
+  if (partial_.capacity() > kKeptPartial) {
+    partial_ = {};
+  } else {
+    partial_.clear();
+  }
+  return error;
+}
+
+// What can be said of a frame before its payload is there.
+Error Session::check_header(const FrameHeader& header) const {
+  if (header.length > options_.local.max_frame_size) {
+    return Error::connection(ErrorCode::kFrameSizeError, "frame longer than SETTINGS_MAX_FRAME_SIZE");
+  }
+  const bool continuation = header.type == FrameType::kContinuation;
+  if (block_.stream != 0 && !(continuation && header.stream == block_.stream)) {
+    return Error::connection(ErrorCode::kProtocolError, "header block interrupted");
+  }
+  if (!settings_received_ && (header.type != FrameType::kSettings || header.has(flag::kAck))) {
+    return Error::connection(ErrorCode::kProtocolError, "first frame is not SETTINGS");
+  }
+  if (header.type != FrameType::kData && block_.bytes.size() + needed(header) > max_block_) {
+    return Error::connection(ErrorCode::kEnhanceYourCalm, "frame too large to be kept");
+  }
+  return {};
+}
+
+Error Session::handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
+  ++counts_.frames[std::min<std::size_t>(static_cast<std::size_t>(header.type), counts_.frames.size() - 1)];
+  switch (header.type) {
+    case FrameType::kData:
+      return begin_data(header, payload, sink);
+    case FrameType::kHeaders:
+      return handle_headers(header, payload, sink);
+    case FrameType::kContinuation:
+      return handle_continuation(header, payload, sink);
+    case FrameType::kRstStream:
+      return handle_rst_stream(header, payload, sink);
+    case FrameType::kSettings:
+      return handle_settings(header, payload, sink);
+    case FrameType::kPing:
+      return handle_ping(header, payload, sink);
+    case FrameType::kGoaway:
+      return handle_goaway(header, payload, sink);
+    case FrameType::kWindowUpdate:
+      return handle_window_update(header, payload, sink);
+    case FrameType::kPushPromise:
+      return Error::connection(ErrorCode::kProtocolError, "PUSH_PROMISE although push is off");
+    case FrameType::kPriority:
+      if (Error error = handle_priority(header, sink); !error.ok()) return error;
+      break;
+  }
+  // PRIORITY and unknown types: what they say is passed over (RFC 9113 sections 5.3.2 and 5.5).
+  body_ = {.padding = header.length, .active = header.length > 0};
+  return {};
+}
+
+// The head of a DATA frame. Windows are charged for the whole frame at once.
+Error Session::begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink) {
+  if (header.stream == 0 || idle(header.stream)) {
+    return Error::connection(ErrorCode::kProtocolError, "DATA on an idle stream");
+  }
+  std::uint32_t padded = 0;
+  if (header.has(flag::kPadded)) {
+    padded = pad_length.empty() ? 1 : load_u8(pad_length.data()) + 1;
+    if (padded > header.length)
+      return Error::connection(ErrorCode::kProtocolError, "padding exceeds its frame");
+  }
+  if (header.length > conn_recv_window_) {
+    return Error::connection(ErrorCode::kFlowControlError, "DATA exceeds the connection's window");
+  }
+  conn_recv_window_ -= header.length;
+  const std::uint32_t left = header.length - (padded > 0 ? 1 : 0);
+  body_ = {.charged = header.length, .padding = left, .padded = padded, .active = left > 0};
+  Stream* stream = find(header.stream);
+  if (stream == nullptr) {
+    on_closed_stream(header.stream);
+  } else if (const Transition& to = transition(stream->state_, Event::kRecvData); !to.ok()) {
+    stream_error(*stream, to.code, "DATA on a stream that has ended", sink);
+  } else if (!stream->final_headers_) {
+    stream_error(*stream, ErrorCode::kProtocolError, "DATA before the response headers", sink);
+  } else if (header.length > stream->recv_window_) {
+    stream_error(*stream, ErrorCode::kFlowControlError, "DATA exceeds the stream's window", sink);
+  } else {
+    stream->recv_window_ -= header.length;
+    body_.stream = header.stream;
+    body_.data = header.length - padded;
+    body_.padding = left - body_.data;
+    body_.end = header.has(flag::kEndStream);
+    if (body_.data == 0 && body_.end) deliver_data({}, sink);
+    if (body_.data == 0 && !body_.end) ++counts_.empty;
+  }
+  if (!body_.active) end_body();
+  return {};
+}
+
+void Session::feed_body(Bytes& bytes, EventSink& sink) {
+  if (body_.data > 0) {
+    const std::size_t n = std::min<std::size_t>(bytes.size(), body_.data);
+    body_.data -= static_cast<std::uint32_t>(n);
+    // Takes the caller's share in the buffer along when this is the end of it.
+    deliver_data(bytes.take_front(n), sink);
+  } else {
+    const std::size_t n = std::min<std::size_t>(bytes.size(), body_.padding);
+    body_.padding -= static_cast<std::uint32_t>(n);
+    bytes.remove_prefix(n);
+  }
+  if (body_.data == 0 && body_.padding == 0) end_body();
+}
+
+void Session::deliver_data(Bytes data, EventSink& sink) {
+  Stream* stream = find(body_.stream);
+  if (stream == nullptr || stream->state_ == State::kClosed) return;  // reset meanwhile
+  const bool end = body_.end && body_.data == 0;
+  if (end) {
+    stream->remote_closed_ = true;
+    advance(*stream, Event::kRecvEnd);
+  }
+  sink.on_data(*stream, std::move(data), end ? EndStream::kYes : EndStream::kNo);
+}
+
+// The frame is received whole: its share of the connection's window goes back, and padding to its stream.
+void Session::end_body() {
+  const Body body = std::exchange(body_, {});
+  conn_gathered_ += body.charged;
+  const std::int64_t window = std::max<std::int64_t>(options_.connection_window, kInitialWindow);
+  if (conn_gathered_ >= window / 2) {
+    write_window_update(out_, 0, conn_gathered_);
+    conn_recv_window_ += conn_gathered_;
+    conn_gathered_ = 0;
+  }
+  if (body.padded == 0 || body.stream == 0) return;
+  if (Stream* stream = find(body.stream); stream != nullptr) credit(*stream, body.padded);
+}
+
+}  // namespace sluice::http2

@@ -1,0 +1,202 @@
+// Received header blocks: HEADERS and CONTINUATION put together, streams accepted or refused, fields checked
+// and delivered. Every block is decoded, wanted or not, since the HPACK table depends on all of them.
+#include <algorithm>
+
+#include "http2/field_check.h"
+#include "http2/session.h"
+
+namespace sluice::http2 {
+
+namespace {
+
+// CONTINUATION frames of one block. No honest peer needs more; floods of them are CVE-2024-27316.
+constexpr std::uint32_t kMaxContinuations = 8;
+
+Error protocol_error(std::string_view what) { return Error::connection(ErrorCode::kProtocolError, what); }
+
+// The upper bits of a table entry's tag: what the session knows of the field. The size is that of name and
+// value and saturates, which the limit on the number of fields makes harmless.
+constexpr int kSizeShift = kTagBits;
+constexpr int kKindShift = kTagBits + 12;
+constexpr std::size_t kMaxTagSize = 0xfff;
+
+Tag mark(Tag tag, FieldKind kind, std::size_t size) {
+  return tag | Tag{std::min(size, kMaxTagSize)} << kSizeShift | static_cast<Tag>(kind) << kKindShift;
+}
+FieldKind kind_of(Tag tag) { return static_cast<FieldKind>(tag >> kKindShift); }
+std::size_t size_of(Tag tag) { return tag >> kSizeShift & kMaxTagSize; }
+
+// The upper bit of a remembered block's tag: it was trailers, and is the same only in that place.
+constexpr Tag kTrailersMark = Tag{1} << 63;
+
+}  // namespace
+
+// Takes one block's fields from the decoder to the sink, until something forbids to deliver more.
+class Session::BlockReader final : public HpackDecoder::Visitor {
+ public:
+  BlockReader(Session& session, Stream* stream, bool trailers, EventSink& sink)
+      : session_(session), sink_(sink), stream_(stream), check_(session.options_.role, trailers) {}
+
+  Tag on_field(const Field& field) override {
+    const std::size_t size = field.name.size() + field.value.size();
+    if (!count(size)) return 0;
+    const FieldCheck check = check_field(field);
+    if (check.kind == FieldKind::kMalformed) return reject(check.what), 0;
+    if (!admit(check.kind)) return 0;
+    const Tag tag = sink_.on_header(*stream_, field);
+    assert(tag <= kMaxTag);
+    return tag == 0 ? 0 : mark(tag & kMaxTag, check.kind, size);
+  }
+
+  void on_tag(Tag tag) override {
+    if (count(size_of(tag)) && admit(kind_of(tag))) sink_.on_header_tag(*stream_, tag & kMaxTag);
+  }
+
+  void reject(std::string_view what) { malformed_ = what, stopped_ = true; }
+  std::string_view malformed() const { return malformed_; }
+  bool truncated() const { return truncated_; }
+  bool informational() const { return check_.informational(); }
+  std::size_t list_size() const { return list_size_; }
+
+ private:
+  // True when a field of `size` is to be looked at.
+  bool count(std::size_t size) {
+    if (stopped_ || stream_ == nullptr || stream_->state_ == State::kClosed) return false;
+    list_size_ += size + kEntryOverhead;
+    if (++fields_ <= session_.options_.max_headers &&
+        list_size_ <= session_.options_.header_list_hard_limit) {
+      return true;
+    }
+    truncated_ = stopped_ = true;
+    return false;
+  }
+
+  bool admit(FieldKind kind) {
+    const std::string_view what = check_.admit(kind);
+    if (what.empty()) return true;
+    reject(what);
+    return false;
+  }
+
+  Session& session_;
+  EventSink& sink_;
+  Stream* const stream_;  // null: nothing is delivered
+  BlockCheck check_;
+  bool stopped_ = false;
+  bool truncated_ = false;
+  std::uint32_t fields_ = 0;
+  std::size_t list_size_ = 0;
+  std::string_view malformed_;
+};
+
+Error Session::handle_headers(const FrameHeader& header, std::span<const std::byte> payload,
+                              EventSink& sink) {
+  if (header.stream == 0) return protocol_error("HEADERS on stream 0");
+  if (header.has(flag::kPadded | flag::kPriority)) {
+    const std::size_t fixed =
+        (header.has(flag::kPadded) ? 1 : 0) + (header.has(flag::kPriority) ? kPriorityFieldsSize : 0);
+    if (payload.size() < fixed) return Error::connection(ErrorCode::kFrameSizeError, "HEADERS too short");
+    const std::size_t padding = header.has(flag::kPadded) ? load_u8(payload.data()) : 0;
+    if (fixed + padding > payload.size()) return protocol_error("padding exceeds its frame");
+    payload = payload.subspan(fixed, payload.size() - fixed - padding);
+  }
+  const bool end = header.has(flag::kEndStream);
+  if (payload.empty() && !end) ++counts_.empty;
+  if (header.has(flag::kEndHeaders)) [[likely]]
+    return handle_block(header.stream, payload, end, sink);
+  block_.stream = header.stream, block_.end = end, block_.continuations = 0;
+  block_.bytes.assign(payload.begin(), payload.end());
+  return {};
+}
+
+Error Session::handle_continuation(const FrameHeader& header, std::span<const std::byte> payload,
+                                   EventSink& sink) {
+  if (block_.stream == 0) return protocol_error("CONTINUATION without HEADERS");
+  if (++block_.continuations > kMaxContinuations) {
+    return Error::connection(ErrorCode::kEnhanceYourCalm, "more than 8 CONTINUATION frames");
+  }
+  if (payload.empty()) ++counts_.empty;
+  block_.bytes.insert(block_.bytes.end(), payload.begin(), payload.end());
+  if (!header.has(flag::kEndHeaders)) return {};
+  const Block block = std::exchange(block_, {});
+  return handle_block(block.stream, block.bytes, block.end, sink);
+}
+
+Error Session::handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink) {
+  Stream* stream = find(id);
+  if (stream == nullptr) {
+    if (!idle(id)) {
+      on_closed_stream(id);
+    } else if (Error error = accept_stream(id, stream, sink); !error.ok()) {
+      return error;
+    }
+  } else if (const Transition& to = transition(stream->state_, Event::kRecvHeaders); !to.ok()) {
+    stream_error(*stream, to.code, "HEADERS on a stream that has ended", sink);
+  }
+  if (stream != nullptr && deliver_repeated(*stream, block, end, sink)) return {};
+  return decode_block(stream, block, end, sink);
+}
+
+// A stream that the peer opens. It stays null when the block is to be decoded and passed over.
+Error Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
+  if (id % 2 == 0 || options_.role == Role::kClient) {
+    return protocol_error("HEADERS on a stream that the peer may not open");
+  }
+  highest_peer_id_ = id;
+  if (id > goaway_sent_) {
+    mark_reset(id);  // it knows that we do not process it; its frames are passed over
+    return {};
+  }
+  if (table_.size() < options_.local.max_concurrent_streams) stream = sink.on_open(id);
+  if (stream != nullptr) {
+    attach(*stream, id);
+    advance(*stream, Event::kRecvHeaders);
+    return {};
+  }
+  write_rst_stream(out_, id, ErrorCode::kRefusedStream);
+  ++replies_;
+  mark_reset(id);
+  return {};
+}
+
+// REQUIRES: HEADERS are legal on the stream, or it is closed.
+Error Session::decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink) {
+  const bool trailers = stream != nullptr && stream->final_headers_;
+  BlockReader reader(*this, stream, trailers, sink);
+  if (trailers && !end) reader.reject("HEADERS after the headers without END_STREAM");
+  if (Error error = decoder_.decode(block, reader); !error.ok()) return error;
+  if (stream == nullptr || stream->state_ == State::kClosed) return {};
+  if (end && reader.informational()) reader.reject("1xx headers with END_STREAM");
+  if (!reader.malformed().empty()) {
+    stream_error(*stream, ErrorCode::kProtocolError, reader.malformed(), sink);
+    return {};
+  }
+  stream->final_headers_ = !reader.informational();
+  if (end) {
+    stream->remote_closed_ = true;
+    advance(*stream, Event::kRecvEnd);
+  }
+  received_list_size_ = reader.list_size();
+  const Tag tag = sink.on_headers_end(*stream, end ? EndStream::kYes : EndStream::kNo, reader.truncated());
+  assert(tag <= kMaxTag);
+  if (tag != 0 && !reader.truncated() && !reader.informational()) {
+    decoder_.remember(block, (tag & kMaxTag) | (trailers ? kTrailersMark : 0));
+  }
+  return {};
+}
+
+// True when the block was known and has been delivered.
+bool Session::deliver_repeated(Stream& stream, std::span<const std::byte> block, bool end, EventSink& sink) {
+  if (stream.state_ == State::kClosed || (stream.final_headers_ && !end)) return false;
+  const std::optional<Tag> tag = decoder_.repeated(block);
+  if (!tag.has_value() || ((*tag & kTrailersMark) != 0) != stream.final_headers_) return false;
+  stream.final_headers_ = true;
+  if (end) {
+    stream.remote_closed_ = true;
+    advance(stream, Event::kRecvEnd);
+  }
+  sink.on_repeated_block(stream, *tag & kMaxTag, end ? EndStream::kYes : EndStream::kNo);
+  return true;
+}
+
+}  // namespace sluice::http2

@@ -1,0 +1,154 @@
+// What leaves: submitted headers and data, frames of waiting data made fairly among streams, and credit.
+#include <algorithm>
+
+#include "http2/session.h"
+
+namespace sluice::http2 {
+
+namespace {
+
+// Payload below this is copied behind its frame header: cheaper than a slice of its own.
+constexpr std::size_t kCopyBelow = 1024;
+
+}  // namespace
+
+bool Session::can_open() const {
+  const std::uint32_t limit =
+      settings_received_ ? peer_.max_concurrent_streams : options_.peer_streams_before_settings;
+  return options_.role == Role::kClient && error_.ok() && !any_goaway_received_ && next_id_ <= kMaxStreamId &&
+         table_.size() < limit;
+}
+
+void Session::open(Stream& stream, std::span<const HeaderPart> parts, EndStream end) {
+  assert(can_open());
+  const StreamId id = next_id_;
+  next_id_ += 2;
+  attach(stream, id);
+  submit_headers(stream, parts, end);
+}
+
+void Session::submit_headers(Stream& stream, std::span<const HeaderPart> parts, EndStream end) {
+  if (!stream.attached_ || stream.local_closed_ || stream.state_ == State::kClosed) return;
+  stream.local_closed_ = end == EndStream::kYes;
+  if (stream.queue_.empty()) {
+    write_headers(stream, parts, stream.local_closed_);
+  } else {
+    assert(stream.local_closed_ && "only trailers may wait behind DATA");
+    stream.trailers_ = std::make_unique<DeferredHeaders>(parts);
+  }
+}
+
+void Session::submit_data(Stream& stream, Chain data, EndStream end) {
+  if (!stream.attached_ || stream.local_closed_ || stream.state_ == State::kClosed) return;
+  stream.local_closed_ = end == EndStream::kYes;
+  if (stream.queue_.empty() && can_frame(stream, data.size())) [[likely]] {
+    if (!data.empty() || stream.local_closed_) write_data(stream, std::move(data), stream.local_closed_);
+  } else {
+    stream.end_queued_ = stream.local_closed_;
+    enqueue(stream, std::move(data));
+  }
+}
+
+// REQUIRES: the stream's queue is empty.
+bool Session::can_frame(const Stream& stream, std::size_t n) const {
+  if (n == 0) return true;
+  const std::int64_t window = std::min(stream.send_window_, conn_send_window_);
+  return n <= peer_.max_frame_size && static_cast<std::int64_t>(n) <= window && ready_.empty() &&
+         out_.size() < options_.output_limit;
+}
+
+void Session::write_headers(Stream& stream, std::span<const HeaderPart> parts, bool end) {
+  encoded_.clear();
+  encoder_.encode(parts, encoded_);
+  write_block(out_, stream.id_, encoded_, end, peer_.max_frame_size);
+  advance(stream, Event::kSendHeaders);
+  if (end) advance(stream, Event::kSendEnd);
+}
+
+void Session::write_data(Stream& stream, Chain&& payload, bool end) {
+  const std::size_t n = payload.size();
+  const std::uint8_t flags = end ? flag::kEndStream : 0;
+  const bool copied = n < kCopyBelow;
+  std::byte* p = out_.append(kFrameHeaderSize + (copied ? n : 0));
+  FrameHeader{static_cast<std::uint32_t>(n), FrameType::kData, flags, stream.id_}.write(p);
+  if (copied) {
+    payload.copy_to(p + kFrameHeaderSize);
+  } else {
+    out_.append(std::move(payload));
+  }
+  stream.send_window_ -= static_cast<std::int64_t>(n);
+  conn_send_window_ -= static_cast<std::int64_t>(n);
+  advance(stream, Event::kSendData);
+  if (end) advance(stream, Event::kSendEnd);
+}
+
+void Session::enqueue(Stream& stream, Chain&& data) {
+  data.keep();
+  stream.queue_.append(std::move(data));
+  if (stream.queue_.size() > kWriteAhead) stream.above_write_ahead_ = true;
+  wake_if_ready(stream);
+}
+
+void Session::wake_if_ready(Stream& stream) {
+  if (stream.list_ == Stream::List::kNone && stream.send_window_ > 0 && !stream.queue_.empty()) {
+    ready_.push_back(stream);
+  }
+}
+
+Chain Session::take_output(EventSink& sink) {
+  if (error_.ok()) {
+    deliver_closed(sink);
+    if (!ready_.empty()) frame_ready(sink);
+  }
+  replies_ = 0;
+  return out_.take();
+}
+
+bool Session::has_output() const {
+  return !out_.empty() || (error_.ok() && (!closing_.empty() || (!ready_.empty() && conn_send_window_ > 0)));
+}
+
+// One frame a stream and turn.
+void Session::frame_ready(EventSink& sink) {
+  while (!ready_.empty() && conn_send_window_ > 0 && out_.size() < options_.output_limit) {
+    Stream& stream = ready_.front();
+    ready_.remove(stream);
+    frame_some(stream);
+    wake_if_ready(stream);
+    if (stream.above_write_ahead_ && stream.queue_.size() <= kWriteAhead) {
+      stream.above_write_ahead_ = false;
+      sink.on_writable(stream);
+    }
+    deliver_closed(sink);
+  }
+}
+
+// REQUIRES: queued data, and both windows open.
+void Session::frame_some(Stream& stream) {
+  const std::int64_t window = std::min(stream.send_window_, conn_send_window_);
+  const std::size_t n =
+      std::min({stream.queue_.size(), static_cast<std::size_t>(window), std::size_t{peer_.max_frame_size}});
+  Chain piece = stream.queue_.take_front(n);
+  const bool last = stream.queue_.empty();
+  write_data(stream, std::move(piece), last && stream.end_queued_);
+  if (!last || stream.trailers_ == nullptr) return;
+  const std::unique_ptr<DeferredHeaders> trailers = std::move(stream.trailers_);
+  const HeaderPart part{trailers->fields};
+  write_headers(stream, {&part, 1}, true);
+}
+
+void Session::credit(Stream& stream, std::size_t n, When when) {
+  if (!stream.attached_ || stream.remote_closed_ || stream.state_ == State::kClosed) return;
+  stream.gathered_ += n;
+  if (when == When::kGathered && stream.gathered_ * 2 < options_.local.initial_window_size) return;
+  // What does not fit under the largest window stays for later.
+  const std::int64_t room = kMaxWindow - std::max<std::int64_t>(stream.recv_window_, 0);
+  const auto increment =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(stream.gathered_, static_cast<std::uint64_t>(room)));
+  if (increment == 0) return;
+  write_window_update(out_, stream.id_, increment);
+  stream.recv_window_ += increment;
+  stream.gathered_ -= increment;
+}
+
+}  // namespace sluice::http2

@@ -1,0 +1,94 @@
+// Streams come and go: attaching, state changes, stream errors and what arrives for streams that are gone.
+#include <algorithm>
+
+#include "http2/session.h"
+
+namespace sluice::http2 {
+
+// Never used by either side (RFC 9113 section 5.1).
+bool Session::idle(StreamId id) const {
+  if (id % 2 == 0) return true;
+  return options_.role == Role::kClient ? id >= next_id_ : id > highest_peer_id_;
+}
+
+Stream* Session::find(StreamId id) {
+  if (memo_ != nullptr && memo_->id_ == id) return memo_;
+  Stream* stream = table_.find(id);
+  if (stream != nullptr) memo_ = stream;
+  return stream;
+}
+
+void Session::attach(Stream& stream, StreamId id) {
+  assert(!stream.attached_ && stream.state_ == State::kIdle);
+  stream.id_ = id;
+  stream.attached_ = true;
+  stream.send_window_ = peer_.initial_window_size;
+  stream.recv_window_ = options_.local.initial_window_size;
+  // Until it has our SETTINGS the peer may use the protocol's initial window.
+  if (!settings_acked_) stream.recv_window_ = std::max<std::int64_t>(stream.recv_window_, kInitialWindow);
+  table_.insert(id, stream);
+  reset_ids_.reset((id >> 1) % reset_ids_.size());
+  memo_ = &stream;
+}
+
+void Session::detach(Stream& stream) {
+  if (stream.list_ == Stream::List::kReady) ready_.remove(stream);
+  if (stream.list_ == Stream::List::kClosing) closing_.remove(stream);
+  if (memo_ == &stream) memo_ = nullptr;
+  table_.erase(stream.id_);
+  stream.attached_ = false;
+}
+
+// REQUIRES: a legal event. A stream that it closes leaves with the next deliver_closed.
+void Session::advance(Stream& stream, Event event) {
+  const Transition& to = transition(stream.state_, event);
+  assert(to.ok());
+  if (to.next == stream.state_) return;
+  stream.state_ = to.next;
+  if (to.next != State::kClosed) return;
+  if (!stream.queue_.empty()) stream.queue_.clear();
+  if (stream.trailers_) stream.trailers_.reset();
+  if (stream.list_ == Stream::List::kReady) ready_.remove(stream);
+  closing_.push_back(stream);
+}
+
+void Session::stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink) {
+  if (stream.state_ == State::kClosed) return;
+  ++counts_.provoked_resets, ++replies_;
+  reset(stream, code);
+  sink.on_stream_error(stream, Error::on_stream(stream.id_, code, what));
+}
+
+// DATA or HEADERS for a stream that is not idle and not attached (RFC 9113 section 5.1, "closed").
+void Session::on_closed_stream(StreamId id) {
+  const StreamId newest = options_.role == Role::kClient ? next_id_ - 2 : highest_peer_id_;
+  const bool forgotten = (newest - id) / 2 >= reset_ids_.size();
+  if (forgotten || reset_ids_.test((id >> 1) % reset_ids_.size())) return;
+  ++counts_.provoked_resets, ++replies_;
+  write_rst_stream(out_, id, ErrorCode::kStreamClosed);
+  mark_reset(id);
+}
+
+void Session::deliver_closed(EventSink& sink) {
+  while (!closing_.empty()) {
+    Stream& stream = closing_.front();
+    detach(stream);
+    sink.on_closed(stream);
+  }
+}
+
+void Session::reset(Stream& stream, ErrorCode code) {
+  if (!stream.attached_ || stream.state_ == State::kClosed) return;
+  write_rst_stream(out_, stream.id_, code);
+  mark_reset(stream.id_);
+  stream.local_closed_ = true;
+  advance(stream, Event::kSendReset);
+}
+
+void Session::release(Stream& stream) {
+  if (!stream.attached_) return;
+  if (error_.ok()) reset(stream, ErrorCode::kCancel);
+  detach(stream);
+}
+
+}  // namespace sluice::http2
