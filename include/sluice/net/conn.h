@@ -22,7 +22,9 @@ struct ReadHint {
 // What one read brought: `into_n` bytes at the start of the hint's memory, then `data`; eof when the peer has
 // half-closed and nothing will follow (both are then empty).
 struct ReadResult {
-  Chain data;  // may borrow the loop's scratch memory until the reader next suspends; keep() makes it owned
+  // A read done inline owns its data; one that completes through the op's function may borrow the loop's
+  // scratch memory until that function returns (keep() makes it owned).
+  Chain data;
   std::size_t into_n = 0;
   bool eof = false;
 };
@@ -59,8 +61,9 @@ class WriteOp : public Runnable {
 
 // Thread: belongs to loop(); everything is loop-only. Overlap: one read and one write at a time, at once.
 // Lifetime: an op stays alive until it is done; the conn is destroyed with no op in flight: close(), then
-// wait for both. Errors: every failure is a Status that names the cause; after one (but a deadline) the
-// conn is good for close() only.
+// wait for both. No op's function runs within a member function of the Conn: it runs from the loop, and may
+// start the next op or destroy the Conn. Errors: every failure is a Status that names the cause; after one
+// (but a read's deadline) the conn is good for close() only.
 class Conn {
  public:
   virtual ~Conn() = default;

@@ -1,0 +1,74 @@
+// Channel: a virtual connection to a service (grpc-go: grpc.ClientConn). It connects when the first call
+// needs it, reconnects with back-off, and is what stubs are made of.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.h"
+#include "sluice/net/host.h"
+#include "sluice/rpc/channel_base.h"
+
+namespace sluice {
+
+// https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md
+enum class ConnectivityState : std::uint8_t { kIdle, kConnecting, kReady, kTransientFailure, kShutdown };
+std::string_view to_string(ConnectivityState state);
+
+// Waits between attempts to connect (gRPC's connection-backoff.md has the defaults and their reasons).
+struct BackoffOptions {
+  Duration initial = std::chrono::seconds(1);
+  double multiplier = 1.6;
+  double jitter = 0.2;  // each wait is multiplied by a random factor within 1 ± jitter
+  Duration max = std::chrono::seconds(120);
+  Duration min_connect_timeout =
+      std::chrono::seconds(20);  // what one attempt is given, HTTP/2 handshake included
+};
+
+struct ChannelOptions {
+  std::string authority = {};   // ":authority" of the calls; empty: made from the target
+  std::string user_agent = {};  // put in front of sluice's own
+  std::size_t max_receive_message_size =
+      4 << 20;  // bytes; a longer reply is RESOURCE_EXHAUSTED before it is stored
+  std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer request fails so and sends nothing
+  BackoffOptions backoff = {};
+};
+
+// A handle; copies are the same channel.
+//
+// Thread: any. Lifetime: the last handle closes the channel without blocking; the Runtime must outlive it.
+// Stubs hold a copy. Errors: calls on a closed channel fail with CANCELLED "channel is closed"; while there
+// is no connection they wait, and fail with UNAVAILABLE and the cause when an attempt to connect has failed.
+class Channel {
+ public:
+  Channel() = default;
+  explicit Channel(std::shared_ptr<ChannelBase> base, std::shared_ptr<void> closer = {})
+      : base_(std::move(base)), closer_(std::move(closer)) {}
+
+  // `Result<Rep> r = channel.invoke(method, request, {.timeout = 2s}).get();` with a UnaryMethod<Req, Rep>.
+  template <class Method, class Req>
+  auto invoke(const Method& method, const Req& request, const CallOptions& options = {}) const {
+    return method(*base_, request, options);
+  }
+  // For ClientReader, ClientWriter and ClientReaderWriter. `first`: the one request of a server stream.
+  ClientStreamPtr new_stream(const MethodInfo& method, const CallOptions& options = {},
+                             const Message* first = nullptr) const {
+    return base_->new_stream(method, first, options);
+  }
+
+  ConnectivityState state() const;
+  // Fails what is in flight and what comes; idempotent, does not block.
+  void close();
+  ChannelBase& base() const { return *base_; }
+
+ private:
+  std::shared_ptr<ChannelBase> base_;  // shared: with the calls in flight
+  std::shared_ptr<void> closer_;       // shared: with other handles; the last one closes
+};
+
+// A channel to `target`: an address such as "pipe:greeter". Lazy: errors in the address or its scheme are
+// told now, whether anybody listens is not.
+Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options = {});
+
+}  // namespace sluice

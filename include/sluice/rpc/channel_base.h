@@ -1,0 +1,50 @@
+// ChannelBase: the seam between typed calls and whatever carries them.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "sluice/rpc/stream.h"
+
+namespace sluice {
+
+// One unary call in flight, part of the carrier's pooled object. Loop-only until done.
+class UnaryRecord : public OpRecord {
+ public:
+  virtual void cancel() = 0;   // ends it with CANCELLED, unless it has ended
+  virtual void release() = 0;  // gives it back; cancels first
+  virtual const Metadata& header() const = 0;
+  virtual const Metadata& trailer() const = 0;
+  virtual const Addr& peer() const = 0;
+  // Once done: OK with the reply's bytes, or the failure.
+  Status status;
+  Chain reply;
+
+ protected:
+  ~UnaryRecord() = default;
+};
+
+// The method of a call. Lifetime: the path must live as long as the calls made with it; as a rule it is a
+// literal.
+struct MethodInfo {
+  std::string_view path;  // "/helloworld.Greeter/SayHello"
+  bool client_streams = false;
+  bool server_streams = false;
+};
+
+// A virtual connection to a service. Thread: any, but for start_unary. Lifetime: shared; the calls in flight
+// keep it alive.
+class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
+ public:
+  virtual ~ChannelBase() = default;
+  virtual Loop& loop() const = 0;
+  // Loop-only. Encodes and sends, or queues until there is a connection. A UnaryRecord, or a FailedRecord.
+  virtual OpRecord* start_unary(const MethodInfo& method, const Message& request,
+                                const CallOptions& options) = 0;
+  // Any thread; never null: a stream that could not be opened says so in its operations. `first`, if not
+  // null, is sent at once and half-closes (server streaming).
+  virtual ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
+                                     const CallOptions& options) = 0;
+};
+
+}  // namespace sluice

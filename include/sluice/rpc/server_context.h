@@ -1,0 +1,40 @@
+// ServerContext: what a handler knows of its call, and what it adds to the response.
+#pragma once
+
+#include "sluice/async/context.h"
+#include "sluice/async/task.h"
+#include "sluice/base/addr.h"
+#include "sluice/base/metadata.h"
+#include "sluice/base/time.h"
+
+namespace sluice {
+
+// Thread: loop-only, that is: the handler's coroutine. context() may be kept and used anywhere. Lifetime:
+// until the handler has ended. Cancel: when the client cancels, its connection is lost, the deadline passes
+// or the server closes, cancelled() becomes true, context() is cancelled, and reads and writes end.
+class ServerContext : public FrameAllocator {
+ public:
+  // "/helloworld.Greeter/SayHello", as it came.
+  virtual std::string_view method() const = 0;
+  // The request's metadata, with user-agent and :authority.
+  virtual const Metadata& metadata() const = 0;
+  virtual TimePoint deadline() const = 0;
+  virtual bool cancelled() const = 0;
+  virtual const Addr& peer() const = 0;
+  virtual const Addr& local() const = 0;
+  // Pass it on to calls made for this one: `{.context = &context}`.
+  virtual const Context& context() = 0;
+  virtual Loop& loop() const = 0;
+
+  // To be sent with the first message, or by send_header(); FAILED_PRECONDITION once sent, INTERNAL with the
+  // reason for what cannot be sent.
+  virtual Status add_header(std::string_view key, std::string_view value) = 0;
+  virtual Status add_trailer(std::string_view key, std::string_view value) = 0;
+
+  operator Context() { return context(); }
+
+ protected:
+  ~ServerContext() = default;
+};
+
+}  // namespace sluice

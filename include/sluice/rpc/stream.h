@@ -1,0 +1,96 @@
+// The abstract streams of a call, below the typed ones of generated code and above any transport: what
+// interceptors wrap and hand-written services use (grpc-go: grpc.ClientStream, grpc.ServerStream).
+#pragma once
+
+#include "sluice/async/op.h"
+#include "sluice/base/message.h"
+#include "sluice/rpc/call_options.h"
+
+namespace sluice {
+
+class RpcStream;
+class UnaryRecord;
+
+// An operation of a stream; part of it, and in use from start_x until release().
+struct StreamRecord : OpRecord {
+  RpcStream* stream = nullptr;
+};
+// One read: a message's bytes, or none because the stream ended (finish() or the context tells why).
+struct RecvRecord : StreamRecord {
+  Chain message;
+  bool has_message = false;
+  void* into = nullptr;  // the reader's own, see read_into
+};
+// One write, header wait or finish.
+struct StatusRecord : StreamRecord {
+  Status status;
+};
+
+// What both ends of a stream share.
+//
+// Thread: loop-only, but for fail(). Overlap: one read and one write at a time, at once. A second of the same
+// kind is a FailedRecord with FAILED_PRECONDITION, and since a reader cannot be told more than "ended", it
+// ends the call with that status too.
+class RpcStream {
+ public:
+  virtual Loop& loop() const = 0;
+  virtual OpRecord* start_recv() = 0;  // a RecvRecord
+  // A StatusRecord: done when encoded and at most 64 KiB wait behind the peer's window; `message` may go
+  // then.
+  virtual OpRecord* start_send(const Message& message, WriteOptions options) = 0;
+  // Any thread. Ends the call with `status`: a reader could not decode, a rule was broken.
+  virtual void fail(Status status) = 0;
+
+  // After the outcome was taken; an operation that is not done is forgotten, and a read or write so given up
+  // cancels the call.
+  virtual void release(OpRecord& record) = 0;
+
+ protected:
+  ~RpcStream() = default;
+};
+
+// The calling side of a stream.
+//
+// Lifetime: owned through ClientStreamPtr; letting go of it cancels what is not finished and frees it when
+// the transport is done with it.
+class ClientStream : public RpcStream {
+ public:
+  virtual OpRecord* start_close_write() = 0;  // StatusRecord; counts as a write
+  virtual OpRecord* start_header() = 0;       // StatusRecord: the header has come, or the call has ended
+  // StatusRecord: half-closes, discards what is unread, ends with the call's status.
+  virtual OpRecord* start_finish() = 0;
+  // UnaryRecord, for client streaming: half-closes, and is done with the one reply and the call's status.
+  virtual OpRecord* start_finish_unary() = 0;
+
+  // Any thread. CANCELLED, unless it has ended.
+  virtual void cancel() = 0;
+  // Any thread. Cancels, and frees the stream in time.
+  virtual void drop() = 0;
+  // Once start_header, start_recv or start_finish told of them.
+  virtual const Metadata& header() const = 0;
+  virtual const Metadata& trailer() const = 0;
+  virtual const Addr& peer() const = 0;
+
+ protected:
+  ~ClientStream() = default;
+};
+
+struct DropClientStream {
+  void operator()(ClientStream* s) const { s->drop(); }
+};
+using ClientStreamPtr = std::unique_ptr<ClientStream, DropClientStream>;
+
+class ServerContext;
+
+// The serving side of a stream. Lifetime: the transport's; valid until the handler has ended.
+class ServerStream : public RpcStream {
+ public:
+  virtual ServerContext& context() = 0;
+  // Sends the header now instead of with the first message. Nothing if it was sent.
+  virtual Status send_header() = 0;
+
+ protected:
+  ~ServerStream() = default;
+};
+
+}  // namespace sluice

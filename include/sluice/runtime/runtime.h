@@ -1,0 +1,100 @@
+// Runtime: loops, clock, networks and worker threads, made of the parts below it. There is nothing global; a
+// program may have several.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sluice/async/blocking.h"
+#include "sluice/async/simulation.h"
+#include "sluice/net/host.h"
+#include "sluice/net/memory_network.h"
+
+namespace sluice {
+
+struct RuntimeOptions {
+  // Loops with a thread of their own. 0: one loop without a thread; progress is made only in get(), run() and
+  // poll().
+  unsigned threads = 0;
+  unsigned blocking_threads = 4;  // at most, for run_blocking; they start with the first work
+  LogSink log = {};               // off by default
+  net::MemoryNetworkOptions memory = {};
+  // Pipes shared with other Runtimes; null: a MemoryNetwork of its own.
+  std::shared_ptr<net::MemoryNetwork> memory_network = {};
+  // A simulation with this seed: virtual time, no threads, every choice from the seed.
+  std::optional<std::uint64_t> simulation_seed = {};
+};
+
+// Thread: any. Lifetime: outlives every server, channel and call on it; the destructor runs what is left on
+// its loops and joins its threads. After fork() the child must not touch it.
+class Runtime final : public net::Host {
+ public:
+  explicit Runtime(RuntimeOptions options = {});
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Listens on "pipe:greeter". INVALID_ARGUMENT, UNIMPLEMENTED (no such scheme) or ALREADY_EXISTS name the
+  // address.
+  Result<std::unique_ptr<net::Listener>> listen(std::string_view addr);
+  // More networks: `add_network("vsock", network)`. Before servers and channels use it.
+  void add_network(std::string scheme, std::shared_ptr<net::Network> network);
+
+  // Runs a coroutine on the first loop from this thread, until it ends. FAILED_PRECONDITION (as a
+  // StatusError) on a thread that leads a loop; INTERNAL when a simulation cannot make progress. Rethrows
+  // what it threw.
+  template <class T>
+  T run(Task<T> task) {
+    run_task(task);
+    return task.take();
+  }
+  // Runs what is ready on all loops without waiting; returns how many items ran.
+  std::size_t poll();
+  // Calls fn on a worker thread: `R r = co_await runtime.run_blocking(fn);`
+  template <class Fn>
+  RunBlocking<Fn> run_blocking(Fn fn) {
+    return RunBlocking<Fn>(blocking_, std::move(fn));
+  }
+
+  Loop& loop() { return *loops_.front(); }
+  TimePoint now() const;  // of its clock; any thread
+  Simulation* simulation() { return simulation_ ? &*simulation_ : nullptr; }
+  unsigned threads_started() const;
+  // What lives on all loops. Only while nothing runs on them.
+  LiveCounts live() const;
+
+  // net::Host
+  std::span<Loop* const> loops() const override { return loops_; }
+  net::Network* network(std::string_view scheme) const override;
+  Status no_network(std::string_view scheme) const override;
+
+ private:
+  template <class T>
+  void run_task(Task<T>& task) {
+    struct Done : Runnable {
+      Done() : Runnable([](Runnable& r) noexcept { static_cast<Done&>(r).done = true; }) {}
+      bool done = false;
+    } done;
+    enter();
+    done.done = task.start(loop(), done);
+    const bool ended = loop().run_until(done.done);
+    Status why = ended ? Status() : loop().stuck();
+    loop().leave();
+    if (!ended) throw StatusError(std::move(why));
+  }
+  void enter();
+
+  // Constant after construction.
+  std::optional<Simulation> simulation_;
+  std::unique_ptr<LoopGroup> group_;
+  std::vector<std::unique_ptr<Loop>> owned_loops_;
+  std::vector<Loop*> loops_;
+  unsigned threads_ = 0;
+  // Before serving and dialling only.
+  std::vector<std::pair<std::string, std::shared_ptr<net::Network>>> networks_;
+  BlockingPool blocking_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,70 @@
+// Server: takes connections from listeners and serves calls by registered services (grpc-go: grpc.Server).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/async/op.h"
+#include "sluice/net/host.h"
+#include "sluice/rpc/service.h"
+
+namespace sluice {
+
+struct ServerOptions {
+  std::uint32_t max_concurrent_streams = 100;  // calls open at once on one connection; more are refused
+  std::size_t max_receive_message_size =
+      4 << 20;  // bytes; a longer request is RESOURCE_EXHAUSTED before it is stored
+  std::size_t max_send_message_size = SIZE_MAX;           // bytes; a longer reply is RESOURCE_EXHAUSTED
+  Duration handshake_timeout = std::chrono::seconds(20);  // until the client's preface and SETTINGS are here
+  // Serves the calls of methods nobody registered, as a stream of raw messages; its object is the second
+  // argument. Without it they are UNIMPLEMENTED. (grpc-go: UnknownServiceHandler)
+  void (*unknown_service)(void* object, ServerCall& call) = nullptr;
+  void* unknown_service_object = nullptr;
+};
+
+// What stop() found when its time was up.
+struct StopReport {
+  struct Call {
+    std::string method;
+    std::string peer;
+    Duration age{};
+    std::string state;  // "running", "cancelled"
+  };
+  std::vector<Call> still_running;  // empty: everything ended
+  std::size_t calls_cancelled = 0;  // that were open when the server closed
+};
+
+// Thread: any, except that get() on its Ops must not be called on a thread that leads a loop (co_await
+// there). Lifetime: the Runtime and the services must outlive it; its destructor closes, and runs the loop
+// until no handler lives. Handlers of one service run at the same time on different loops if the Runtime has
+// several.
+class Server {
+ public:
+  explicit Server(net::Host& host, ServerOptions options = {});
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Before the first serve(). ALREADY_EXISTS names a service that is registered; FAILED_PRECONDITION after
+  // serve().
+  Status register_service(Service& service);
+  Status register_service(std::shared_ptr<Service> service);  // kept until the last handler has ended
+  Status register_service(const ServiceDesc& desc, void* object);
+
+  // Accepts from `listener` from now on; several listeners may be served at once. Returns at once.
+  Status serve(std::unique_ptr<net::Listener> listener);
+
+  // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have.
+  Op<Status> drain();
+  // Ends everything now: listeners, connections; handlers are cancelled, and run to their end. Idempotent.
+  void close();
+  // drain(), then close() at `deadline`. Completes on time, also when handlers do not end, and says which.
+  Op<StopReport> stop(TimePoint deadline);
+
+ private:
+  std::shared_ptr<class ServerCore> core_;  // shared: with the connections on their loops
+};
+
+}  // namespace sluice

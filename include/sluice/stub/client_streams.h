@@ -1,0 +1,95 @@
+// The typed streams of the calling side, as stubs give them.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "sluice/stub/stream_ops.h"
+
+namespace sluice {
+
+// What the three kinds share.
+//
+// Thread: any, and one read and one write may overlap, from two coroutines or threads; a second of the same
+// kind ends the call with FAILED_PRECONDITION. Lifetime: dropping a stream cancels what is not finished; its
+// Ops and Calls must be done before. Errors: an operation that finds the call ended says so (nullopt, false,
+// a failed status); finish() gives the call's status.
+class ClientStreamHandle {
+ public:
+  // Done when the server's header has come, or the call has ended without one.
+  Op<Status> wait_header() { return {detail::kHeader, rpc(), nullptr, nullptr}; }
+  // Ends the call with CANCELLED unless it has ended; any thread.
+  void cancel() { stream_->cancel(); }
+  // REQUIRES a completed wait_header(), read or finish().
+  const Metadata& header() const { return stream_->header(); }
+  // REQUIRE a completed finish().
+  const Metadata& trailer() const { return stream_->trailer(); }
+  const Addr& peer() const { return stream_->peer(); }
+
+ protected:
+  explicit ClientStreamHandle(ClientStreamPtr stream) : stream_(std::move(stream)) {}
+  RpcStream* rpc() const { return stream_.get(); }
+  ClientStreamPtr stream_;
+};
+
+namespace detail {
+
+template <class Rep, class Base>
+class ClientReads : public Base {
+ public:
+  // The next message; nullopt: the stream has ended, ask finish().
+  Op<std::optional<Rep>> read() { return {kRead<Rep>, this->rpc(), nullptr, nullptr}; }
+  // The same into an object that is used again.
+  Op<bool> read_into(Rep& reply) { return {kReadInto<Rep>, this->rpc(), &reply, nullptr}; }
+  // Half-closes, discards what is unread, and gives the call's status.
+  Op<Status> finish() { return {kFinish, this->rpc(), nullptr, nullptr}; }
+
+ protected:
+  using Base::Base;
+};
+
+template <class Req, class Base>
+class ClientWrites : public Base {
+ public:
+  // Done when encoded and at most 64 KiB wait behind the server's window; the message may then be reused.
+  // Fails when the call has ended: finish() tells why.
+  Op<Status> write(const Req& request, WriteOptions options = {}) {
+    return {kWrite<Req>, this->rpc(), &request, options.last ? this->rpc() : nullptr};
+  }
+  // Half-closes: no more messages.
+  Op<Status> close_write() { return {kCloseWrite, this->rpc(), nullptr, nullptr}; }
+
+ protected:
+  using Base::Base;
+};
+
+}  // namespace detail
+
+// Server streaming: reads (grpc-go: ServerStreamingClient).
+template <class Rep>
+class ClientReader final : public detail::ClientReads<Rep, ClientStreamHandle> {
+ public:
+  explicit ClientReader(ClientStreamPtr stream)
+      : detail::ClientReads<Rep, ClientStreamHandle>(std::move(stream)) {}
+};
+
+// Client streaming: writes, then one reply (grpc-go: ClientStreamingClient).
+template <class Req, class Rep>
+class ClientWriter final : public detail::ClientWrites<Req, ClientStreamHandle> {
+ public:
+  explicit ClientWriter(ClientStreamPtr stream)
+      : detail::ClientWrites<Req, ClientStreamHandle>(std::move(stream)) {}
+  // Half-closes and gives the reply or the failure.
+  Op<Rep> finish() { return {detail::kFinishUnary<Rep>, this->rpc(), nullptr, nullptr}; }
+};
+
+// Both ways (grpc-go: BidiStreamingClient).
+template <class Req, class Rep>
+class ClientReaderWriter final
+    : public detail::ClientReads<Rep, detail::ClientWrites<Req, ClientStreamHandle>> {
+ public:
+  explicit ClientReaderWriter(ClientStreamPtr stream)
+      : detail::ClientReads<Rep, detail::ClientWrites<Req, ClientStreamHandle>>(std::move(stream)) {}
+};
+
+}  // namespace sluice

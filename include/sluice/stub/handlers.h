@@ -1,0 +1,127 @@
+// From a service's typed methods to the handlers of its descriptor: what generated services are made of.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "sluice/rpc/message_traits.h"
+#include "sluice/rpc/service.h"
+#include "sluice/stub/server_streams.h"
+
+namespace sluice::detail {
+
+// What a handler's coroutine threw, as gRPC has it: UNKNOWN, or the status inside a StatusError.
+Status status_of_exception() noexcept;
+
+template <class T>
+class HandlerBase : public ServerCall::Handler {
+ public:
+  bool start(Loop& loop, Runnable& on_done) override { return task.start(loop, on_done); }
+  Task<T> task;
+};
+
+template <class Req, class Rep>
+struct UnaryHandler final : HandlerBase<Result<Rep>> {
+  Status finish(Message& out) override {
+    try {
+      result = this->task.take();
+    } catch (...) {
+      return status_of_exception();
+    }
+    if (!result.ok()) return std::move(result).status();
+    out = Message(&*result, MessageTraits<Rep>::ops());
+    return {};
+  }
+  Req request;
+  Result<Rep> result{StatusCode::kInternal, "handler has not run"};
+};
+
+struct NoRequest {};
+
+template <class Stream, class Req>
+struct StreamHandler final : HandlerBase<Status> {
+  explicit StreamHandler(ServerStream& s) : stream(s) {}
+  Status finish(Message&) override {
+    try {
+      return this->task.take();
+    } catch (...) {
+      return status_of_exception();
+    }
+  }
+  Stream stream;
+  [[no_unique_address]] Req request;
+};
+
+template <class Req, class Rep>
+struct ClientStreamHandler final : HandlerBase<Result<Rep>> {
+  explicit ClientStreamHandler(ServerStream& s) : stream(s) {}
+  Status finish(Message& out) override {
+    try {
+      result = this->task.take();
+    } catch (...) {
+      return status_of_exception();
+    }
+    if (!result.ok()) return std::move(result).status();
+    out = Message(&*result, MessageTraits<Rep>::ops());
+    return {};
+  }
+  ServerReader<Req> stream;
+  Result<Rep> result{StatusCode::kInternal, "handler has not run"};
+};
+
+// Decodes the request into `handler`, or rejects the call and ends the handler's life.
+template <class Req, class H>
+bool decode_request(ServerCall& call, H& handler) {
+  Status status = MessageTraits<Req>::ops().decode(call.request(), &handler.request);
+  if (status.ok()) return true;
+  handler.~H();
+  call.reject(std::move(status));
+  return false;
+}
+
+}  // namespace sluice::detail
+
+namespace sluice {
+
+// The four shapes of a method, as `handler` of a MethodDesc or StreamDesc:
+// `{"SayHello", &unary_method<Service, HelloRequest, HelloReply, &Service::SayHello>}`.
+template <class S, class Req, class Rep, Task<Result<Rep>> (S::*method)(ServerContext&, const Req&)>
+void unary_method(void* service, ServerCall& call) {
+  auto& h = call.make<detail::UnaryHandler<Req, Rep>>();
+  if (!detail::decode_request<Req>(call, h)) return;
+  h.task = (static_cast<S*>(service)->*method)(call.context(), h.request);
+  call.run(h);
+}
+
+template <class S, class Req, class Rep,
+          Task<Status> (S::*method)(ServerContext&, const Req&, ServerWriter<Rep>&)>
+void server_stream_method(void* service, ServerCall& call) {
+  auto& h = call.make<detail::StreamHandler<ServerWriter<Rep>, Req>>(call.stream());
+  if (!detail::decode_request<Req>(call, h)) return;
+  h.task = (static_cast<S*>(service)->*method)(call.context(), h.request, h.stream);
+  call.run(h);
+}
+
+template <class S, class Req, class Rep, Task<Result<Rep>> (S::*method)(ServerContext&, ServerReader<Req>&)>
+void client_stream_method(void* service, ServerCall& call) {
+  auto& h = call.make<detail::ClientStreamHandler<Req, Rep>>(call.stream());
+  h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
+  call.run(h);
+}
+
+template <class S, class Req, class Rep,
+          Task<Status> (S::*method)(ServerContext&, ServerReaderWriter<Rep, Req>&)>
+void bidi_stream_method(void* service, ServerCall& call) {
+  auto& h = call.make<detail::StreamHandler<ServerReaderWriter<Rep, Req>, detail::NoRequest>>(call.stream());
+  h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
+  call.run(h);
+}
+
+// What a method that is not overridden answers.
+template <class T>
+Task<T> unimplemented(std::string_view method) {
+  co_return Status(StatusCode::kUnimplemented, "method " + std::string(method) + " is not implemented");
+}
+
+}  // namespace sluice

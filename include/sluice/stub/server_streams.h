@@ -1,0 +1,73 @@
+// The typed streams of the serving side, as handlers are given them.
+#pragma once
+
+#include <optional>
+
+#include "sluice/stub/stream_ops.h"
+
+namespace sluice {
+
+// What the three kinds share. Thread: the handler's coroutine, or others on its loop; one read and one write
+// may overlap. Lifetime: until the handler has ended. Errors: reads end and writes fail with CANCELLED when
+// the call is over.
+class ServerStreamHandle {
+ public:
+  explicit ServerStreamHandle(ServerStream& stream) : stream_(stream) {}
+  ServerStreamHandle(const ServerStreamHandle&) = delete;
+  ServerStreamHandle& operator=(const ServerStreamHandle&) = delete;
+  // Sends the header now instead of with the first message.
+  Status send_header() { return stream_.send_header(); }
+
+ protected:
+  RpcStream* rpc() const { return &stream_; }
+
+ private:
+  ServerStream& stream_;
+};
+
+namespace detail {
+
+template <class Req, class Base>
+class ServerReads : public Base {
+ public:
+  // The next message; nullopt: the client has half-closed, or the call is over (context.cancelled()).
+  Op<std::optional<Req>> read() { return {kRead<Req>, this->rpc(), nullptr, nullptr}; }
+  Op<bool> read_into(Req& request) { return {kReadInto<Req>, this->rpc(), &request, nullptr}; }
+
+ protected:
+  using Base::Base;
+};
+
+template <class Rep, class Base>
+class ServerWrites : public Base {
+ public:
+  // Done when encoded and at most 64 KiB wait behind the client's window; the message may then be reused.
+  Op<Status> write(const Rep& reply) { return {kWrite<Rep>, this->rpc(), &reply, nullptr}; }
+
+ protected:
+  using Base::Base;
+};
+
+}  // namespace detail
+
+template <class Req>
+class ServerReader final : public detail::ServerReads<Req, ServerStreamHandle> {
+ public:
+  explicit ServerReader(ServerStream& stream) : detail::ServerReads<Req, ServerStreamHandle>(stream) {}
+};
+
+template <class Rep>
+class ServerWriter final : public detail::ServerWrites<Rep, ServerStreamHandle> {
+ public:
+  explicit ServerWriter(ServerStream& stream) : detail::ServerWrites<Rep, ServerStreamHandle>(stream) {}
+};
+
+template <class Rep, class Req>
+class ServerReaderWriter final
+    : public detail::ServerReads<Req, detail::ServerWrites<Rep, ServerStreamHandle>> {
+ public:
+  explicit ServerReaderWriter(ServerStream& stream)
+      : detail::ServerReads<Req, detail::ServerWrites<Rep, ServerStreamHandle>>(stream) {}
+};
+
+}  // namespace sluice

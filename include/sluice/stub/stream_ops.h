@@ -1,0 +1,133 @@
+// The operations on streams as kinds of Op, shared by the typed streams of both sides.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "sluice/rpc/channel_base.h"
+#include "sluice/rpc/message_traits.h"
+#include "sluice/rpc/stream.h"
+
+namespace sluice::detail {
+
+inline RpcStream& stream_of(const OpArgs& args) { return *static_cast<RpcStream*>(args.object); }
+inline ClientStream& client_of(const OpArgs& args) { return static_cast<ClientStream&>(stream_of(args)); }
+inline Loop& loop_of_stream(const OpArgs& args) { return stream_of(args).loop(); }
+inline void cancel_nothing(OpRecord*) {}
+
+inline void release_stream_record(OpRecord* r) { static_cast<StreamRecord*>(r)->stream->release(*r); }
+
+template <class T>
+constexpr OpKindOf<T> stream_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {
+  OpKindOf<T> kind{};
+  kind.loop = &loop_of_stream;
+  kind.start = start;
+  kind.cancel = &cancel_nothing;
+  kind.release = &release_stream_record;
+  kind.take = take;
+  return kind;
+}
+
+inline Status take_status(OpRecord* r) { return std::move(static_cast<StatusRecord*>(r)->status); }
+
+// Decodes what a read brought into `out`; false if nothing came. What does not decode ends the call.
+template <class M>
+bool decode_recv(OpRecord* record, M& out) {
+  auto& recv = static_cast<RecvRecord&>(*record);
+  if (!recv.has_message) return false;
+  Status status = MessageTraits<M>::ops().decode(recv.message, &out);
+  if (status.ok()) return true;
+  recv.stream->fail(std::move(status));
+  return false;
+}
+
+inline OpRecord* start_read(const OpArgs& args) { return stream_of(args).start_recv(); }
+inline OpRecord* start_read_into(const OpArgs& args) {
+  OpRecord* record = stream_of(args).start_recv();
+  if (!record->failed()) static_cast<RecvRecord*>(record)->into = const_cast<void*>(args.argument);
+  return record;
+}
+template <class M>
+std::optional<M> take_optional(OpRecord* record) {
+  std::optional<M> out(std::in_place);
+  if (!decode_recv(record, *out)) out.reset();
+  return out;
+}
+template <class M>
+bool take_into(OpRecord* record) {
+  return decode_recv(record, *static_cast<M*>(static_cast<RecvRecord*>(record)->into));
+}
+
+// A write that has to wait for the loop's leader: the message, encoded.
+template <class M>
+struct CapturedWrite : OpKindOf<Status> {
+  CapturedWrite(const OpArgs& args) : OpKindOf<Status>(static_cast<const OpKindOf<Status>&>(*args.kind)) {
+    this->start = [](const OpArgs& a) -> OpRecord* {
+      auto& self = *static_cast<CapturedWrite*>(const_cast<void*>(a.argument));
+      if (!self.status.ok()) return new FailedRecord(std::move(self.status));
+      return stream_of(a).start_send(Message(std::move(self.bytes)), {.last = a.options != nullptr});
+    };
+    this->drop_captured = [](OpArgs& a) {
+      delete static_cast<CapturedWrite*>(const_cast<void*>(a.argument));
+    };
+    status = MessageTraits<M>::ops().encode(args.argument, bytes);
+  }
+  Chain bytes;
+  Status status;
+};
+// `options` of a write's OpArgs is a flag: not null is WriteOptions::last.
+template <class M>
+OpRecord* start_write(const OpArgs& args) {
+  return stream_of(args).start_send(Message(args.argument, MessageTraits<M>::ops()),
+                                    {.last = args.options != nullptr});
+}
+template <class M>
+void capture_write(OpArgs& args) {
+  auto* captured = new CapturedWrite<M>(args);
+  args.kind = captured;
+  args.argument = captured;
+}
+template <class M>
+constexpr OpKindOf<Status> write_kind() {
+  OpKindOf<Status> kind = stream_kind<Status>(&start_write<M>, &take_status);
+  kind.capture = &capture_write<M>;
+  return kind;
+}
+
+template <class M>
+inline constexpr OpKindOf<std::optional<M>> kRead = stream_kind<std::optional<M>>(&start_read,
+                                                                                  &take_optional<M>);
+template <class M>
+inline constexpr OpKindOf<bool> kReadInto = stream_kind<bool>(&start_read_into, &take_into<M>);
+template <class M>
+inline constexpr OpKindOf<Status> kWrite = write_kind<M>();
+
+inline OpRecord* start_close_write(const OpArgs& args) { return client_of(args).start_close_write(); }
+inline OpRecord* start_header(const OpArgs& args) { return client_of(args).start_header(); }
+inline OpRecord* start_finish(const OpArgs& args) { return client_of(args).start_finish(); }
+inline constexpr OpKindOf<Status> kCloseWrite = stream_kind<Status>(&start_close_write, &take_status);
+inline constexpr OpKindOf<Status> kHeader = stream_kind<Status>(&start_header, &take_status);
+inline constexpr OpKindOf<Status> kFinish = stream_kind<Status>(&start_finish, &take_status);
+
+inline OpRecord* start_finish_unary(const OpArgs& args) { return client_of(args).start_finish_unary(); }
+inline void release_unary(OpRecord* r) { static_cast<UnaryRecord*>(r)->release(); }
+inline void cancel_unary(OpRecord* r) { static_cast<UnaryRecord*>(r)->cancel(); }
+template <class Rep>
+Result<Rep> take_unary(OpRecord* r) {
+  auto& record = static_cast<UnaryRecord&>(*r);
+  if (!record.status.ok()) return std::move(record.status);
+  Result<Rep> result{Rep()};
+  if (Status s = MessageTraits<Rep>::ops().decode(record.reply, &*result); !s.ok()) return s;
+  return result;
+}
+template <class Rep>
+constexpr OpKindOf<Rep> finish_unary_kind() {
+  OpKindOf<Rep> kind = stream_kind<Rep>(&start_finish_unary, &take_unary<Rep>);
+  kind.cancel = &cancel_unary;
+  kind.release = &release_unary;
+  return kind;
+}
+template <class Rep>
+inline constexpr OpKindOf<Rep> kFinishUnary = finish_unary_kind<Rep>();
+
+}  // namespace sluice::detail

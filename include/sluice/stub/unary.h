@@ -1,0 +1,95 @@
+// Unary calls of generated code: a method is a constant, a call is an Op.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "sluice/rpc/channel_base.h"
+#include "sluice/rpc/message_traits.h"
+#include "sluice/stub/stream_ops.h"
+
+namespace sluice {
+
+// A unary method as its callers see it. A constant of generated code, or made by hand for any two message
+// types: `UnaryMethod<Chain, Chain> method("/helloworld.Greeter/SayHello");`. Lifetime: longer than the
+// calls.
+template <class Req, class Rep>
+class UnaryMethod : public OpKindOf<Rep> {
+ public:
+  constexpr explicit UnaryMethod(std::string_view path) : info{path, false, false} {
+    this->loop = &loop_of;
+    this->start = &start_call;
+    this->cancel = &cancel_call;
+    this->release = &release_call;
+    this->capture = &capture_call;
+    this->drop_captured = nullptr;
+    this->header = &header_of;
+    this->trailer = &trailer_of;
+    this->peer = &peer_of;
+    this->take = &detail::take_unary<Rep>;
+  }
+
+  Op<Rep> operator()(ChannelBase& channel, const Req& request, const CallOptions& options) const {
+    return Op<Rep>(*this, &channel, &request, &options);
+  }
+
+  MethodInfo info;
+
+ private:
+  // A call whose start has to wait for the loop's leader: everything borrowed, as copies.
+  struct Captured : OpKindOf<Rep> {
+    Captured(const UnaryMethod& m, const OpArgs& args)
+        : OpKindOf<Rep>(m),
+          info(m.info),
+          channel(static_cast<ChannelBase*>(args.object)->shared_from_this()),
+          options(*static_cast<const CallOptions*>(args.options)) {
+      this->start = &start_captured;
+      this->drop_captured = &drop;
+      status = MessageTraits<Req>::ops().encode(args.argument, request);
+      for (std::size_t i = 0; i < options.metadata.size(); ++i) {
+        metadata.add(options.metadata[i].key, options.metadata[i].value);
+      }
+      options.metadata = MetadataList(&metadata);
+      if (options.context) {
+        context = *options.context;
+        options.context = &context;
+      }
+    }
+    static OpRecord* start_captured(const OpArgs& args) {
+      auto& self = *static_cast<Captured*>(const_cast<void*>(args.options));
+      if (!self.status.ok()) return new detail::FailedRecord(std::move(self.status));
+      return self.channel->start_unary(self.info, Message(std::move(self.request)), self.options);
+    }
+    static void drop(OpArgs& args) { delete static_cast<Captured*>(const_cast<void*>(args.options)); }
+
+    MethodInfo info;
+    std::shared_ptr<ChannelBase> channel;  // shared: the Channel may be let go of before the loop gets here
+    CallOptions options;
+    Metadata metadata;
+    Context context;
+    Chain request;
+    Status status;
+  };
+
+  static const UnaryMethod& self(const OpArgs& args) { return static_cast<const UnaryMethod&>(*args.kind); }
+  static UnaryRecord& record_of(OpRecord* r) { return static_cast<UnaryRecord&>(*r); }
+
+  static Loop& loop_of(const OpArgs& args) { return static_cast<ChannelBase*>(args.object)->loop(); }
+  static OpRecord* start_call(const OpArgs& args) {
+    return static_cast<ChannelBase*>(args.object)
+        ->start_unary(self(args).info, Message(args.argument, MessageTraits<Req>::ops()),
+                      *static_cast<const CallOptions*>(args.options));
+  }
+  static void cancel_call(OpRecord* r) { record_of(r).cancel(); }
+  static void release_call(OpRecord* r) { record_of(r).release(); }
+  static void capture_call(OpArgs& args) {
+    auto* captured = new Captured(self(args), args);
+    args.kind = captured;
+    args.options = captured;
+  }
+  static const Metadata& header_of(OpRecord* r) { return record_of(r).header(); }
+  static const Metadata& trailer_of(OpRecord* r) { return record_of(r).trailer(); }
+  static const Addr& peer_of(OpRecord* r) { return record_of(r).peer(); }
+};
+
+}  // namespace sluice
