@@ -74,18 +74,22 @@ constexpr std::array<Field, kStaticEntries> kStatic = {{
     {"www-authenticate", ""},
 }};
 
-constexpr std::uint64_t load(const char* p, std::size_t n) {
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    word |= std::uint64_t{static_cast<unsigned char>(p[i])} << (8 * i);
-  }
-  return word;
+// Written out, so that compilers make one load of it.
+constexpr std::uint64_t load4(const char* p) {
+  const auto at = [p](int i) { return std::uint64_t{static_cast<unsigned char>(p[i])} << (8 * i); };
+  return at(0) | at(1) | at(2) | at(3);
 }
-
-// Eight bytes: written out, so that compilers make one load of it.
 constexpr std::uint64_t load8(const char* p) {
   const auto at = [p](int i) { return std::uint64_t{static_cast<unsigned char>(p[i])} << (8 * i); };
   return at(0) | at(1) | at(2) | at(3) | at(4) | at(5) | at(6) | at(7);
+}
+
+// All of up to 8 characters in one word; characters may be in it twice.
+constexpr std::uint64_t load_short(const char* p, std::size_t n) {
+  if (n >= 4) return load4(p) | load4(p + n - 4) << 32;
+  if (n == 0) return 0;
+  const auto at = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+  return at(0) | at(n / 2) << 8 | at(n - 1) << 16;
 }
 
 constexpr std::uint32_t hash(std::string_view text, std::uint32_t seed) {
@@ -93,11 +97,11 @@ constexpr std::uint32_t hash(std::string_view text, std::uint32_t seed) {
   const char* p = text.data();
   std::size_t n = text.size();
   std::uint64_t h = (std::uint64_t{seed} << 32 ^ n) * kMultiplier;
-  for (; n >= 8; p += 8, n -= 8) {
+  for (; n > 8; p += 8, n -= 8) {
     h = (h ^ load8(p)) * kMultiplier;
     h ^= h >> 32;
   }
-  h = (h ^ load(p, n)) * kMultiplier;
+  h = (h ^ load_short(p, n)) * kMultiplier;
   return static_cast<std::uint32_t>(h >> 32);
 }
 

@@ -39,11 +39,11 @@ struct Code {
   std::uint32_t length = 0;
 };
 
-// What the first eight bits say: a symbol, or length 0 for a longer code.
-struct Root {
-  std::uint8_t symbol = 0;
-  std::uint8_t length = 0;
-};
+// What eight inverted bits say: a symbol's length, in the low byte for a shift to take it as it is, and the
+// symbol above it; 0 for a longer code.
+using Root = std::uint16_t;
+constexpr unsigned length_of(Root root) { return root & 0xff; }
+constexpr char symbol_of(Root root) { return static_cast<char>(root >> 8); }
 
 // The codes of one length beyond the root: those below `end`, once shorter ones are excluded.
 struct Range {
@@ -55,7 +55,7 @@ struct Range {
 struct Tables {
   std::array<Code, kSymbols> codes;
   std::array<std::uint16_t, kSymbols> sorted{};  // symbols in the order of their codes
-  std::array<Root, 1u << kRootBits> root;
+  std::array<Root, 1u << kRootBits> root{};
   std::array<Range, kMaxLength + 1> ranges;
 };
 
@@ -75,7 +75,7 @@ constexpr Tables make_tables() {
         const std::uint64_t from = next >> (32 - kRootBits);
         const std::uint64_t to = from + (1u << (kRootBits - length));
         for (std::uint64_t i = from; i < to; ++i) {
-          t.root[i] = {static_cast<std::uint8_t>(symbol), static_cast<std::uint8_t>(length)};
+          t.root[i ^ 0xff] = static_cast<Root>(symbol << 8 | length);
         }
       }
       next += std::uint64_t{1} << (32 - length);
@@ -100,6 +100,45 @@ inline std::uint32_t find_long(std::uint64_t bits, unsigned& length) {
   return kTables.sorted[range.index + ((top - range.first) >> (32 - kMaxLength))];
 }
 
+// Written out, so that compilers make one load or store of them.
+std::uint64_t load_big_endian(const std::byte* p) {
+  const auto at = [p](int i) { return static_cast<std::uint64_t>(p[i]) << (56 - 8 * i); };
+  return at(0) | at(1) | at(2) | at(3) | at(4) | at(5) | at(6) | at(7);
+}
+
+void store_big_endian(std::uint32_t word, std::byte* p) {
+  p[0] = static_cast<std::byte>(word >> 24);
+  p[1] = static_cast<std::byte>(word >> 16);
+  p[2] = static_cast<std::byte>(word >> 8);
+  p[3] = static_cast<std::byte>(word);
+}
+
+// The bits of a string from its start, inverted: behind the end stand zeros, which mean ones, as padding
+// must.
+struct BitReader {
+  const std::byte* at;
+  const std::byte* end;
+  std::uint64_t word = 0;  // below `bits` it may have bits that will come again
+  unsigned bits = 0;
+
+  // Leaves at least 56 bits, or all that are left.
+  void refill() {
+    if (end - at >= 8) {
+      word |= ~load_big_endian(at) >> bits;
+      at += (63 - bits) / 8;
+      bits |= 56;
+      return;
+    }
+    for (; bits <= 56 && at != end; bits += 8) {
+      word |= static_cast<std::uint64_t>(*at++ ^ std::byte{0xff}) << (56 - bits);
+    }
+  }
+  void take(unsigned n) {
+    word <<= n;
+    bits -= n;
+  }
+};
+
 }  // namespace
 
 std::size_t huffman_size(std::string_view text) {
@@ -117,8 +156,8 @@ std::byte* huffman_encode(std::string_view text, std::byte* out) {
     bits += code.length;
     if (bits >= 32) {
       bits -= 32;
-      const auto word = static_cast<std::uint32_t>(acc >> bits);
-      for (int shift = 24; shift >= 0; shift -= 8) *out++ = static_cast<std::byte>(word >> shift);
+      store_big_endian(static_cast<std::uint32_t>(acc >> bits), out);
+      out += 4;
     }
   }
   for (; bits >= 8; bits -= 8) *out++ = static_cast<std::byte>(acc >> (bits - 8));
@@ -128,43 +167,23 @@ std::byte* huffman_encode(std::string_view text, std::byte* out) {
 
 std::optional<std::size_t> huffman_decode(std::span<const std::byte> encoded, char* out) {
   char* const start = out;
-  const std::byte* in = encoded.data();
-  const std::byte* const end = in + encoded.size();
-  std::uint64_t acc = 0;  // its top `bits` bits are still to be decoded
-  unsigned bits = 0;
+  BitReader in{encoded.data(), encoded.data() + encoded.size()};
   while (true) {
-    while (bits <= 56 && in != end) {
-      acc |= static_cast<std::uint64_t>(*in++) << (56 - bits);
-      bits += 8;
+    if (in.bits < kMaxLength && in.at != in.end) in.refill();  // from here on any code is complete, or cut
+    const Root root = kTables.root[in.word >> (64 - kRootBits)];
+    unsigned length = length_of(root);
+    char symbol = symbol_of(root);
+    if (root == 0) {
+      if (in.word == 0) break;  // nothing but ones: padding, or EOS
+      const std::uint32_t found = find_long(~in.word, length);
+      if (found == kEos) return std::nullopt;
+      symbol = static_cast<char>(found);
     }
-    if (bits < kMaxLength) break;
-    do {  // any code is complete here
-      const Root root = kTables.root[acc >> (64 - kRootBits)];
-      unsigned length = root.length;
-      if (length != 0) {
-        *out++ = static_cast<char>(root.symbol);
-      } else {
-        const std::uint32_t symbol = find_long(acc, length);
-        if (symbol == kEos) return std::nullopt;
-        *out++ = static_cast<char>(symbol);
-      }
-      acc <<= length;
-      bits -= length;
-    } while (bits >= kMaxLength);
+    if (length > in.bits) break;
+    *out++ = symbol;
+    in.take(length);
   }
-  while (bits > 0) {
-    // Behind the end stand ones, as padding must be; a code that needs more of them than there are bits
-    // is either that padding or cut short.
-    const std::uint64_t padded = acc | ~std::uint64_t{0} >> bits;
-    if (bits < 8 && padded == ~std::uint64_t{0}) break;
-    const Root root = kTables.root[padded >> (64 - kRootBits)];
-    unsigned length = root.length;
-    const std::uint32_t symbol = length != 0 ? root.symbol : find_long(padded, length);
-    if (length > bits) return std::nullopt;
-    *out++ = static_cast<char>(symbol);
-    acc <<= length;
-    bits -= length;
-  }
+  if (in.bits >= 8 || in.word != 0) return std::nullopt;
   return static_cast<std::size_t>(out - start);
 }
 
