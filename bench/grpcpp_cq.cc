@@ -54,9 +54,10 @@ class UnarySlot final : public Event {
 
  private:
   struct Call {
+    Call() : writer(&context) {}
     grpc::ServerContext context;
     Request request;
-    grpc::ServerAsyncResponseWriter<Reply> writer{&context};
+    grpc::ServerAsyncResponseWriter<Reply> writer;
   };
 
   void wait() {
@@ -94,9 +95,10 @@ class StreamSlot final : public Event {
 
  private:
   struct Call {
+    Call() : writer(&context) {}
     grpc::ServerContext context;
     echo::Order order;
-    grpc::ServerAsyncWriter<echo::Payload> writer{&context};
+    grpc::ServerAsyncWriter<echo::Payload> writer;
   };
 
   void wait() {
@@ -143,8 +145,9 @@ class ChatSlot final : public Event {
  private:
   enum class State { kAccepting, kReading, kWriting, kFinishing };
   struct Call {
+    Call() : stream(&context) {}
     grpc::ServerContext context;
-    grpc::ServerAsyncReaderWriter<echo::Payload, echo::Payload> stream{&context};
+    grpc::ServerAsyncReaderWriter<echo::Payload, echo::Payload> stream;
   };
 
   void wait() {

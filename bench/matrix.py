@@ -1,0 +1,117 @@
+"""The subjects, rows and pinnings, and the rounds over them. One process a measurement."""
+import dataclasses
+import json
+import os
+import random
+import subprocess
+import sys
+
+import counts
+
+ROWS = (1, 3, 4, 5, 6, 11)
+ONE_CORE, FREE = "one core", "free"
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    name: str
+    program: str
+    api: str = ""
+    pinnings: tuple = (ONE_CORE,)  # programs with one thread gain nothing from a second core
+
+
+SUBJECTS = (
+    Subject("sluice", "bench_sluice"),
+    Subject("floor-protobuf", "bench_floor_protobuf"),
+    Subject("floor-nghttp2", "bench_floor_nghttp2"),
+    Subject("grpc++ sync", "bench_grpcpp", "sync", (ONE_CORE, FREE)),
+    Subject("grpc++ callback", "bench_grpcpp", "callback", (ONE_CORE, FREE)),
+    Subject("grpc++ cq", "bench_grpcpp", "cq"),
+)
+
+
+@dataclasses.dataclass
+class Plan:
+    rows: list
+    rounds: int
+    seconds: float
+    warmup: float
+    seed: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    subject: Subject
+    program: str
+    row: int
+    pinning: str
+
+
+def find_program(build, name):
+    """The path of a program in the build folder, or None."""
+    for folder in ("bin", "bench", "."):
+        path = build / folder / name
+        if path.is_file() and os.access(path, os.X_OK):
+            return str(path.resolve())
+    return None
+
+
+def pinned(pinning, command):
+    if pinning == FREE:
+        return command
+    return ["taskset", "-c", str(max(os.sched_getaffinity(0))), *command]
+
+
+def run_job(job, plan, number):
+    """The results of one process; raises RuntimeError when it fails."""
+    command = [job.program, "--rows", str(job.row), "--subject", job.subject.name, "--pinning", job.pinning,
+               "--round", str(number), "--seconds", str(plan.seconds), "--warmup", str(plan.warmup)]
+    if job.subject.api:
+        command += ["--api", job.subject.api]
+    done = subprocess.run(pinned(job.pinning, command), capture_output=True, text=True,
+                          timeout=120 + 10 * plan.seconds)
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise RuntimeError(f"{job.subject.name}, row {job.row}, {job.pinning}: {reason[0]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def count_results(jobs):
+    """Instructions and system calls of a unary call, once a subject: they do not drift from round to round."""
+    results = []
+    for job in jobs:
+        if job.row != 1 or job.pinning != ONE_CORE:
+            continue
+        api = ["--api", job.subject.api] if job.subject.api else []
+        for metric, counter in (("instructions", counts.instructions), ("system_calls", counts.system_calls)):
+            try:
+                value = counter([job.program, *api], "unary", 500)
+            except counts.Unavailable as why:
+                print(f"{job.subject.name}: {metric}: {why}", file=sys.stderr)
+                continue
+            results.append({"row": 1, "name": "unary", "subject": job.subject.name, "params": "", "metric": metric,
+                            "unit": "count", "value": value, "pinning": job.pinning, "round": 0})
+    return results
+
+
+def run(build, plan):
+    """All results, and a line for each measurement that failed."""
+    jobs = []
+    for subject in SUBJECTS:
+        program = find_program(build, subject.program)
+        if program is None:
+            print(f"{subject.name}: {subject.program} is not built in {build}", file=sys.stderr)
+            continue
+        jobs += [Job(subject, program, row, pinning) for row in plan.rows for pinning in subject.pinnings]
+    seed = plan.seed if plan.seed is not None else random.SystemRandom().randrange(1 << 31)
+    print(f"{len(jobs)} measurements in each of {plan.rounds} rounds, seed {seed}", file=sys.stderr)
+    order, results, failures = random.Random(seed), [], []
+    for number in range(plan.rounds):
+        order.shuffle(jobs)
+        for job in jobs:
+            try:
+                results += run_job(job, plan, number)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                failures.append(f"round {number}: {error}")
+        print(f"round {number + 1} of {plan.rounds} done", file=sys.stderr)
+    return results + count_results(sorted(jobs, key=lambda job: job.subject.name)), failures

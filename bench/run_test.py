@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Tests of the benchmark's own tools: the gate against a program of known costs, the ratios, the command line.
+
+  bench/run_test.py PATH-OF-gate_fake
+"""
+import contextlib
+import io
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import counts  # noqa: E402
+import gate  # noqa: E402
+import matrix  # noqa: E402
+import run  # noqa: E402
+import table  # noqa: E402
+
+FAKE = ""
+
+
+def result(subject, number, value, metric="p50", row=1, pinning="one core", unit="ns"):
+    return {"row": row, "name": "unary", "subject": subject, "params": "", "metric": metric, "unit": unit,
+            "value": value, "pinning": pinning, "round": number}
+
+
+class Fake:
+    """A build folder that holds only the fake, and a budgets file of its own."""
+
+    def __init__(self, folder):
+        self.build, self.budgets = pathlib.Path(folder), pathlib.Path(folder) / "budgets.json"
+        (self.build / "bin").mkdir()
+        (self.build / "bin" / "fake").symlink_to(FAKE)
+
+    def gate(self, write=False, program="fake", scenarios=("unary",), **costs):
+        for name in ("ALLOCATIONS", "SYSTEM_CALLS", "WORK"):
+            os.environ[f"FAKE_{name}"] = str(costs.get(name.lower(), 2))
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            code = gate.run(self.build, write, gate.Gate(program, "none", scenarios, self.budgets, calls=50))
+        return code, out.getvalue()
+
+
+class Gate(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.fake = Fake(folder.name)
+
+    def test_counts_are_exact_and_leave_out_start_up(self):
+        os.environ.update(FAKE_ALLOCATIONS="3", FAKE_SYSTEM_CALLS="2", FAKE_WORK="0")
+        self.assertEqual(counts.allocations([FAKE], "unary", 50), 3)
+        self.assertEqual(counts.system_calls([FAKE], "unary", 50), 2)
+        idle = counts.instructions([FAKE], "unary", 50)
+        os.environ["FAKE_WORK"] = "1000"
+        self.assertGreater(counts.instructions([FAKE], "unary", 50), idle + 1000)
+
+    def test_passes_at_its_own_budget_and_fails_when_any_count_exceeds_it(self):
+        code, out = self.fake.gate(write=True, work=1000, scenarios=("unary", "stream_message"))
+        self.assertEqual((code, out.splitlines()[-1]), (0, "2 passed, 0 failed, 0 skipped"))
+        self.assertEqual(self.fake.gate(work=1000)[0], 0)
+        for metric, costs in (("instructions", {"work": 1030}), ("allocations", {"work": 1000, "allocations": 3}),
+                              ("system_calls", {"work": 1000, "system_calls": 3})):
+            code, out = self.fake.gate(**costs)
+            self.assertEqual((code, out.splitlines()[-1]), (1, "0 passed, 1 failed, 0 skipped"), metric)
+            self.assertRegex(out, f"FAIL unary .*{metric} [0-9.]+ over the budget of")
+
+    def test_writes_budgets_at_most_one_per_cent_above_and_says_which_rose(self):
+        self.fake.gate(write=True, work=100)
+        first = json.loads(self.fake.budgets.read_text())["scenarios"]["unary"]
+        measured = gate.measure([FAKE], "unary", calls=50).values
+        self.assertLessEqual(first["instructions"], measured["instructions"] * 1.01)
+        self.assertGreaterEqual(first["instructions"], measured["instructions"])
+        self.assertEqual((first["allocations"], first["system_calls"]), (2, 2))
+        self.assertIn("raised: unary allocations from 2.0 to 5.0", self.fake.gate(write=True, allocations=5)[1])
+
+    def test_fails_without_a_budget_a_program_or_a_scenario(self):
+        code, out = self.fake.gate()
+        self.assertEqual(code, 1)
+        self.assertIn("no budget", out)
+        code, out = self.fake.gate(program="gone")
+        self.assertEqual((code, out.splitlines()[-1]), (1, "0 passed, 1 failed, 0 skipped"))
+        self.assertNotEqual(gate.measure([FAKE], "missing").error, "")
+
+    def test_counts_as_skipped_what_cannot_be_compared_but_still_fails_on_the_rest(self):
+        budget = {"instructions": 10, "allocations": 2, "system_calls": 0}
+        other = gate.Measured(values=dict(budget, instructions=99), compiler="g++ 13")
+        self.assertEqual(gate.compare(other, budget, "g++ 12")[0], "skip")
+        other.values["allocations"] = 3
+        self.assertEqual(gate.compare(other, budget, "g++ 12")[0], "FAIL")
+        missing = gate.Measured(values={"allocations": 2, "system_calls": 0}, compiler="g++ 12",
+                                missing={"instructions": "valgrind is not installed"})
+        self.assertEqual(gate.compare(missing, budget, "g++ 12")[0], "skip")
+        missing.values["system_calls"] = 1
+        self.assertEqual(gate.compare(missing, budget, "g++ 12")[0], "FAIL")
+
+
+class Table(unittest.TestCase):
+    def test_ratios_are_taken_inside_a_round_and_as_cost(self):
+        raw = [result("sluice", 0, 200), result("sluice", 1, 400), result("floor-protobuf", 0, 100),
+               result("floor-protobuf", 1, 200)]
+        results = table.Results(raw)
+        key = (1, "unary", "")
+        self.assertEqual(results.cost_ratio(key, "p50", "sluice", "one core", "floor-protobuf"), (2, 2, 2))
+        rates = table.Results([dict(r, metric="per_second", unit="1/s") for r in raw])
+        self.assertEqual(rates.cost_ratio(key, "per_second", "sluice", "one core", "floor-protobuf"), (0.5, 0.5, 0.5))
+
+    def test_scales_targets_by_the_floor_of_the_same_run(self):
+        def verdicts(sluice, floor):
+            raw = [result("sluice", 0, sluice), result("floor-protobuf", 0, floor)]
+            return "\n".join(table.targets(table.Results(raw)))
+        self.assertIn("goal met", verdicts(490, 130))
+        self.assertIn("must met", verdicts(990, 130))
+        self.assertIn("MISSED", verdicts(1010, 130))
+        self.assertIn("must met", verdicts(1010, 260))
+        self.assertEqual(table.targets(table.Results([result("sluice", 0, 490)])), [])
+
+    def test_gives_figures_a_fitting_unit(self):
+        for value, unit, text in ((146.2, "ns", "146 ns"), (2240, "ns", "2.24 µs"), (2e6, "1/s", "2 M/s"),
+                                  (2.04e10, "B/s", "20.4 GB/s"), (17, "count", "17"), (26784, "B", "26784 B")):
+            self.assertEqual(table.figure(value, unit), text)
+
+    def test_markdown_has_a_line_for_each_subject_and_pinning(self):
+        raw = [result("floor-protobuf", 0, 100), result("grpc++ sync", 0, 900),
+               result("grpc++ sync", 0, 800, pinning="free")]
+        text = table.markdown(raw)
+        self.assertEqual(text.count("| grpc++ sync |"), 2)
+        self.assertIn("9 (9–9)", text)
+
+
+class CommandLine(unittest.TestCase):
+    def test_refuses_rows_that_are_not_there_and_budgets_without_the_gate(self):
+        for argv in (["--rows", "2"], ["--rows", "x"], ["--write-budgets"], ["--rounds", "0"]):
+            with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
+                run.parse(["--build", "x", *argv])
+        self.assertEqual(run.parse(["--build", "x", "--rows", "3,1"]).rows, [3, 1])
+
+    def test_a_subject_that_is_not_built_costs_only_its_lines(self):
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()) as said:
+            plan = matrix.Plan(rows=[1], rounds=1, seconds=0.01, warmup=0.01, seed=1)
+            self.assertEqual(matrix.run(pathlib.Path(folder), plan), ([], []))
+        self.assertIn("sluice: bench_sluice is not built", said.getvalue())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    FAKE = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    unittest.main()

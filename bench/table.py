@@ -1,0 +1,150 @@
+"""From results to Markdown: a table a row, medians over rounds, and medians of per-round ratios with their spread.
+
+Ratios are taken inside one round, where machine and neighbours were the same, and always as cost: 2.0 means twice
+the time, or half the rate.
+"""
+import collections
+import statistics
+
+MAIN = {1: "p50", 3: "per_second", 4: "p50", 5: "p50", 6: "bytes_per_second"}
+BESIDE = ("p99", "cpu", "context_switches", "instructions", "system_calls")
+RATES = ("per_second", "bytes_per_second")
+
+# What docs/performance.md asks of sluice: (row, params, metric, goal, must), for a machine on which the
+# floor-protobuf of row 1 takes REFERENCE_FLOOR nanoseconds; scaled by what it takes here.
+REFERENCE_FLOOR = 130.0
+TARGETS = (
+    (1, "", "p50", 500.0, 1000.0),
+    (3, "outstanding=1", "per_second", 2e6, 1e6),
+    (3, "outstanding=8", "per_second", 2e6, 1e6),
+    (3, "outstanding=64", "per_second", 2e6, 1e6),
+    (3, "outstanding=512", "per_second", 2e6, 1e6),
+    (4, "", "p50", 400.0, 800.0),
+    (5, "messages=4096", "p50", 150.0, 388.0),
+    (6, "", "bytes_per_second", 25e9, 10e9),
+)
+
+
+def figure(value, unit):
+    """A number as a reader wants it: three digits and a fitting unit."""
+    if value is None:
+        return ""
+    if unit == "ns":
+        unit, value = ("ns", value) if value < 1000 else ("µs", value / 1e3) if value < 1e6 else ("ms", value / 1e6)
+    elif unit == "us":
+        unit = "µs"
+    elif unit in ("1/s", "B/s"):
+        for size, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+            if value >= size:
+                unit, value = prefix + unit.replace("1/s", "/s"), value / size
+                break
+    number = f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+    return number if unit == "count" else f"{number} {unit}"
+
+
+class Results:
+    """Values by measurement, metric and subject, each a dict from round to value."""
+
+    def __init__(self, results):
+        self.values = collections.defaultdict(dict)  # (row, name, params, metric, subject, pinning) -> {round: value}
+        self.units, self.measurements, self.lines = {}, {}, collections.defaultdict(dict)
+        for r in results:
+            key = (r["row"], r["name"], r["params"])
+            self.measurements[key] = True
+            self.lines[key][(r["subject"], r["pinning"])] = True
+            self.units[(key, r["metric"])] = r["unit"]
+            self.values[(key, r["metric"], r["subject"], r["pinning"])][r["round"]] = r["value"]
+
+    def rounds(self, key, metric, subject, pinning="one core"):
+        return self.values.get((key, metric, subject, pinning), {})
+
+    def median(self, key, metric, subject, pinning="one core"):
+        rounds = self.rounds(key, metric, subject, pinning)
+        return statistics.median(rounds.values()) if rounds else None
+
+    def cost_ratio(self, key, metric, subject, pinning, base):
+        """(median, low, high) of the per-round ratios to `base` on one core, or None."""
+        mine, theirs = self.rounds(key, metric, subject, pinning), self.rounds(key, metric, base)
+        ratios = []
+        for number in mine.keys() & theirs.keys():
+            a, b = (theirs, mine) if metric in RATES else (mine, theirs)
+            if b[number]:
+                ratios.append(a[number] / b[number])
+        return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
+
+
+def ratio_text(ratio):
+    return "" if ratio is None else f"{ratio[0]:.3g} ({ratio[1]:.3g}–{ratio[2]:.3g})"
+
+
+def key_order(key):
+    row, name, params = key
+    digits = "".join(c for c in params if c.isdigit())
+    return row, name, int(digits) if digits else 0
+
+
+def table_of(results, key, metric):
+    beside = [m for m in BESIDE if metric in MAIN.values() and (key, m) in results.units]
+    heads = ["subject", "pinning", f"median {metric}", "min–max", *beside, "× floor-protobuf", "× sluice"]
+    out = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    unit = results.units[(key, metric)]
+    lines = [line for line in results.lines[key] if results.rounds(key, metric, *line)]
+    for subject, pinning in sorted(lines, key=lambda line: results.median(key, metric, *line),
+                                   reverse=metric in RATES):
+        rounds = results.rounds(key, metric, subject, pinning).values()
+        cells = [subject, pinning, figure(statistics.median(rounds), unit),
+                 f"{figure(min(rounds), unit)} – {figure(max(rounds), unit)}"]
+        cells += [figure(results.median(key, m, subject, pinning), results.units[(key, m)]) for m in beside]
+        cells += [ratio_text(results.cost_ratio(key, metric, subject, pinning, base))
+                  for base in ("floor-protobuf", "sluice")]
+        out.append("| " + " | ".join(cells) + " |")
+    return out
+
+
+def floor_scale(results):
+    floor = results.median((1, "unary", ""), "p50", "floor-protobuf")
+    return floor / REFERENCE_FLOOR if floor else None
+
+
+def verdict(value, metric, goal, must, scale):
+    if metric in RATES:
+        value, goal, must = -value, -goal / scale, -must / scale
+    else:
+        goal, must = goal * scale, must * scale
+    return "goal met" if value <= goal else "must met" if value <= must else "MISSED"
+
+
+def targets(results):
+    """Sluice against the targets, scaled by this run's floor-protobuf; nothing without both."""
+    scale = floor_scale(results)
+    if scale is None:
+        return []
+    out = []
+    for row, params, metric, goal, must in TARGETS:
+        for key in results.measurements:
+            if (key[0], key[2]) != (row, params):
+                continue
+            value = results.median(key, metric, "sluice")
+            if value is None:
+                continue
+            unit = results.units[(key, metric)]
+            factor = 1 / scale if metric in RATES else scale
+            out.append(f"| {row} {key[1]} {params} | {figure(value, unit)} | {figure(goal * factor, unit)} | "
+                       f"{figure(must * factor, unit)} | {verdict(value, metric, goal, must, scale)} |")
+    if not out:
+        return []
+    return [f"### sluice against its targets, scaled by {scale:.2f} (this run's floor-protobuf)", "",
+            "| row | sluice | goal | must | verdict |", "|" + " --- |" * 5, *out, ""]
+
+
+def markdown(raw):
+    results = Results(raw)
+    out = []
+    for key in sorted(results.measurements, key=key_order):
+        row, name, params = key
+        metrics = [MAIN[row]] if row in MAIN else sorted({m for k, m in results.units if k == key})
+        for metric in metrics:
+            if (key, metric) not in results.units:
+                continue
+            out += [f"### {row} {name}{' (' + params + ')' if params else ''}", "", *table_of(results, key, metric), ""]
+    return "\n".join(out + targets(results))
