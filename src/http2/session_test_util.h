@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "http2/hpack_test_util.h"
 #include "http2/session.h"
 
@@ -236,5 +238,22 @@ struct Bench {
     f({&part, 1});
   }
 };
+
+// Feeds what must end the connection, and looks at all that this means.
+inline void expect_fatal(Bench& bench, std::string_view wire, ErrorCode code, StreamId last = 0) {
+  (void)bench.take();
+  const Error error = bench.feed(wire);
+  EXPECT_EQ(error.scope, Scope::kConnection);
+  EXPECT_EQ(error.code, code) << error.what;
+  EXPECT_EQ(error.blame, Blame::kPeer);
+  EXPECT_FALSE(error.what.empty());
+  const std::string out = bench.take();
+  const std::string goaway = Wire().goaway(last, code, error.what).str();
+  EXPECT_TRUE(out.ends_with(goaway)) << describe(out);
+  bench.sink.take();
+  EXPECT_EQ(bench.feed(Wire().ping("12345678")).code, code);
+  EXPECT_FALSE(bench.session.has_output());
+  EXPECT_TRUE(bench.sink.events.empty());
+}
 
 }  // namespace sluice::http2::testing
