@@ -1,0 +1,85 @@
+// Cuts the content of DATA frames into gRPC messages (PROTOCOL-HTTP2, "Length-Prefixed-Message"): a flag,
+// four bytes of length, that many bytes. Stands between a stream's flow control and decompression or
+// decoding.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "sluice/base/bytes.h"
+#include "sluice/base/status.h"
+
+namespace sluice::transport {
+
+// Takes slices split anywhere and gives whole messages, moving slices where it can. Memory grows with the
+// bytes received, never by the announced length.
+//
+// Lifetime: what stays here between two feeds is owned. A message taken right after the feed that completed
+// it may end with a slice that borrows what was fed then.
+// Errors: they last; the reader is of no more use.
+class MessageReader {
+ public:
+  explicit MessageReader(std::size_t max_message_size) : max_message_size_(max_message_size) {}
+  MessageReader(const MessageReader&) = delete;
+  MessageReader& operator=(const MessageReader&) = delete;
+
+  // The peer has named an encoding other than identity; until then a compressed message is INTERNAL.
+  void allow_compressed() { allow_compressed_ = true; }
+
+  enum class Event : std::uint8_t {
+    kNeedMore,  // all of `bytes` is consumed and no message is complete
+    kMessage,   // take_message() gives one; feed what is left of `bytes` after that
+    kError,     // error() says why
+  };
+  // Consumes from the front of `bytes`, at most to the end of one message. A message that was not taken
+  // is dropped.
+  Event feed(Bytes& bytes);
+
+  // The bytes of the message that feed() completed, once.
+  Chain take_message() { return std::move(body_); }
+  // Of the current or just completed message: its flag, and its size as announced. Until the next prefix.
+  bool compressed() const { return compressed_; }
+  std::size_t message_size() const { return message_size_; }
+  // Some but not all bytes of a prefix or message are here.
+  bool in_message() const { return prefix_size_ != 0; }
+  // Bytes still to come of the message whose prefix is known, else 0.
+  std::size_t missing() const { return missing_; }
+  Status& error() { return error_; }
+
+ private:
+  static constexpr std::size_t kPrefixSize = 5;
+
+  Event fail(StatusCode code, std::string text);
+  // Reads more of the prefix into prefix_, one whole prefix at most. False: error_ is set.
+  bool feed_prefix(Bytes& bytes);
+  bool check_flag(std::uint32_t flag);
+  bool check_size(std::uint32_t size);
+  Event feed_body(Bytes& bytes);
+  Event complete(Bytes last);
+  void keep(Bytes piece);
+  void keep_small(std::span<const std::byte> piece);
+  void flush_block();
+
+  // Constant after the headers.
+  std::size_t max_message_size_;
+  bool allow_compressed_ = false;
+
+  bool compressed_ = false;
+  std::uint8_t prefix_size_ = 0;  // of prefix_; 5 while the body is read
+  std::array<std::byte, kPrefixSize> prefix_;
+  std::size_t message_size_ = 0;
+  std::size_t missing_ = 0;
+  Chain body_;
+  // Small pieces are gathered here, behind body_: neither a slot each nor the large block that a few bytes
+  // may lie in is held for them.
+  Bytes block_;  // the whole block, of which block_used_ bytes are filled
+  std::byte* block_data_ = nullptr;
+  std::size_t block_used_ = 0;
+  Status error_;
+};
+
+}  // namespace sluice::transport
