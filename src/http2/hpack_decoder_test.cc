@@ -222,6 +222,11 @@ TEST(HpackDecoder, EmptiesTheTableWithAFieldThatIsLarger) {
   EXPECT_EQ(headers, (Headers{{"b", std::string(32, 'x')}}));
   EXPECT_EQ(decoder.table().count(), 0u);
   EXPECT_EQ(decoder.table().size(), 0u);
+  // The same where its name comes from an entry that goes with the others.
+  (void)decoded(decoder, "4001610131");
+  EXPECT_EQ(decoded(decoder, "7e20" + hex(Block(32, std::byte{'x'}))),
+            (Headers{{"a", std::string(32, 'x')}}));
+  EXPECT_EQ(decoder.table().count(), 0u);
 }
 
 TEST(HpackDecoder, GivesTheTagOfAnEntryInsteadOfItsField) {
@@ -236,6 +241,20 @@ TEST(HpackDecoder, GivesTheTagOfAnEntryInsteadOfItsField) {
                           collector)
                   .ok());
   EXPECT_EQ(collector.headers, (Headers{{"a", "1"}, {"b", "2"}, {"a", "1"}, {"b", "2"}, {":method", "GET"}}));
+  EXPECT_EQ(collector.tag_hits, 2u);
+}
+
+TEST(HpackDecoder, TagsAnEntryThatTookItsNameFromAnother) {
+  HpackDecoder decoder;
+  Collector collector(Collector::Tags::kAll);
+  ASSERT_TRUE(decoder
+                  .decode(unhex("4001610131"
+                                "7e0132"
+                                "be"
+                                "bf"),
+                          collector)
+                  .ok());
+  EXPECT_EQ(collector.headers, (Headers{{"a", "1"}, {"a", "2"}, {"a", "2"}, {"a", "1"}}));
   EXPECT_EQ(collector.tag_hits, 2u);
 }
 

@@ -81,13 +81,11 @@ void HpackEncoder::write_part(const HeaderPart& part, std::vector<std::byte>& ou
   std::byte* end = begin;
   for (const Field& field : part.fields) end = write_field(field, end);
   const auto size = static_cast<std::size_t>(end - begin);
-  if (BlockCache* cache = part.cache; cache != nullptr) {
-    cache->table_version = 0;
-    if (table_.version() == version && size <= cache->bytes.size()) {
-      std::copy(begin, end, cache->bytes.begin());
-      cache->size = static_cast<std::uint8_t>(size);
-      cache->table_version = version;
-    }
+  BlockCache* const cache = part.cache;
+  if (cache != nullptr && table_.version() == version && size <= cache->bytes.size()) {
+    std::copy(begin, end, cache->bytes.begin());
+    cache->size = static_cast<std::uint8_t>(size);
+    cache->table_version = version;
   }
   out.resize(start + size);
 }

@@ -179,11 +179,11 @@ std::optional<std::size_t> huffman_decode(std::span<const std::byte> encoded, ch
       if (found == kEos) return std::nullopt;
       symbol = static_cast<char>(found);
     }
-    if (length > in.bits) break;
+    if (length > in.bits) return std::nullopt;  // cut short, or padding with a zero in it
     *out++ = symbol;
     in.take(length);
   }
-  if (in.bits >= 8 || in.word != 0) return std::nullopt;
+  if (in.bits >= 8) return std::nullopt;
   return static_cast<std::size_t>(out - start);
 }
 
