@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -39,8 +40,8 @@ class MessageReader {
   // is dropped.
   Event feed(Bytes& bytes);
 
-  // The bytes of the message that feed() completed, once.
-  Chain take_message() { return std::move(body_); }
+  // The message that feed() has just completed, once. REQUIRES: kMessage was the last answer.
+  Chain take_message() { return assert(prefix_size_ == 0), std::move(body_); }
   // Of the current or just completed message: its flag, and its size as announced. Until the next prefix.
   bool compressed() const { return compressed_; }
   std::size_t message_size() const { return message_size_; }
@@ -54,12 +55,12 @@ class MessageReader {
   static constexpr std::size_t kPrefixSize = 5;
 
   Event fail(StatusCode code, std::string text);
-  // Reads more of the prefix into prefix_, one whole prefix at most. False: error_ is set.
-  bool feed_prefix(Bytes& bytes);
-  bool check_flag(std::uint32_t flag);
-  bool check_size(std::uint32_t size);
+  Event feed_prefix(Bytes& bytes);
+  Event begin_message(std::uint32_t size, Bytes& bytes);
   Event feed_body(Bytes& bytes);
   Event complete(Bytes last);
+  // False: the flag is refused and error_ set.
+  bool check_flag(std::uint32_t flag);
   void keep(Bytes piece);
   void keep_small(std::span<const std::byte> piece);
   void flush_block();

@@ -1,0 +1,128 @@
+// The reader's three ways: a prefix that arrives whole (nearly always), one that arrives in parts, and a
+// body.
+#include "transport/message_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "http2/frame.h"
+
+namespace sluice::transport {
+
+namespace {
+
+// Below this a piece that must stay is copied: a slot and a share in a read buffer cost more than the bytes,
+// and a peer that sends one byte a frame could multiply its effect on our memory by that.
+constexpr std::size_t kSmallPiece = 1024;
+constexpr std::size_t kMinBlock = 256;
+constexpr std::size_t kMaxBlock = 4096;
+
+}  // namespace
+
+MessageReader::Event MessageReader::feed(Bytes& bytes) {
+  if (!error_.ok()) return Event::kError;
+  if (prefix_size_ == kPrefixSize) return feed_body(bytes);
+  if (prefix_size_ != 0 || bytes.size() < kPrefixSize) return feed_prefix(bytes);
+  body_.clear();  // a message that nobody took
+  if (!check_flag(http2::load_u8(bytes.data()))) return Event::kError;
+  const std::uint32_t size = http2::load_u32(bytes.data() + 1);
+  bytes.remove_prefix(kPrefixSize);
+  return begin_message(size, bytes);
+}
+
+MessageReader::Event MessageReader::feed_prefix(Bytes& bytes) {
+  if (bytes.empty()) return Event::kNeedMore;
+  if (prefix_size_ == 0) body_.clear();
+  const std::size_t n = std::min(kPrefixSize - prefix_size_, bytes.size());
+  std::memcpy(prefix_.data() + prefix_size_, bytes.data(), n);
+  bytes.remove_prefix(n);
+  prefix_size_ += static_cast<std::uint8_t>(n);
+  // At the first byte already: a body that is no gRPC at all need not be waited for.
+  if (!check_flag(http2::load_u8(prefix_.data()))) return Event::kError;
+  if (prefix_size_ < kPrefixSize) return Event::kNeedMore;
+  return begin_message(http2::load_u32(prefix_.data() + 1), bytes);
+}
+
+bool MessageReader::check_flag(std::uint32_t flag) {
+  if (flag > 1) {
+    fail(StatusCode::kInternal, "message has the invalid compressed flag " + std::to_string(flag));
+    return false;
+  }
+  if (flag == 1 && !allow_compressed_) {
+    fail(StatusCode::kInternal, "compressed flag set with identity or empty encoding");
+    return false;
+  }
+  compressed_ = flag == 1;
+  return true;
+}
+
+MessageReader::Event MessageReader::begin_message(std::uint32_t size, Bytes& bytes) {
+  if (size > max_message_size_) {
+    return fail(StatusCode::kResourceExhausted, "message of " + std::to_string(size) +
+                                                    " bytes exceeds the limit of " +
+                                                    std::to_string(max_message_size_));
+  }
+  prefix_size_ = kPrefixSize;
+  message_size_ = missing_ = size;
+  return feed_body(bytes);
+}
+
+MessageReader::Event MessageReader::feed_body(Bytes& bytes) {
+  if (missing_ == bytes.size()) return complete(std::move(bytes));
+  if (missing_ < bytes.size()) return complete(missing_ == 0 ? Bytes() : bytes.take_front(missing_));
+  if (!bytes.empty()) keep(std::move(bytes));
+  return Event::kNeedMore;
+}
+
+// The last piece stays as it came, borrowed or not: it is mostly taken at once.
+MessageReader::Event MessageReader::complete(Bytes last) {
+  if (block_used_ != 0) flush_block();
+  body_.append(std::move(last));
+  prefix_size_ = 0, missing_ = 0;
+  return Event::kMessage;
+}
+
+void MessageReader::keep(Bytes piece) {
+  const std::size_t n = piece.size();
+  if (n < kSmallPiece) {
+    keep_small(piece.span());
+  } else {
+    if (block_used_ != 0) flush_block();
+    body_.append(piece.owned() ? std::move(piece) : Bytes::copy(piece.span()));
+  }
+  missing_ -= n;
+}
+
+void MessageReader::keep_small(std::span<const std::byte> piece) {
+  std::size_t left = missing_;
+  while (!piece.empty()) {
+    if (block_used_ == block_.size()) {
+      if (block_used_ != 0) flush_block();
+      const std::size_t capacity = std::min(left, std::clamp(body_.size(), kMinBlock, kMaxBlock));
+      Buffer* buffer = Buffer::make(capacity);
+      block_data_ = buffer->data();
+      block_ = Bytes(buffer, block_data_, capacity);
+    }
+    const std::size_t n = std::min(piece.size(), block_.size() - block_used_);
+    std::memcpy(block_data_ + block_used_, piece.data(), n);
+    block_used_ += n, left -= n;
+    piece = piece.subspan(n);
+  }
+}
+
+void MessageReader::flush_block() {
+  block_.truncate(block_used_);
+  body_.append(std::move(block_));
+  block_data_ = nullptr, block_used_ = 0;
+}
+
+MessageReader::Event MessageReader::fail(StatusCode code, std::string text) {
+  error_ = Status(code, std::move(text));
+  body_.clear();
+  block_ = Bytes();
+  block_data_ = nullptr, block_used_ = 0;
+  prefix_size_ = 0, missing_ = 0;
+  return Event::kError;
+}
+
+}  // namespace sluice::transport
