@@ -1,0 +1,345 @@
+// The contract of Conn, written once for every kind of it. Include it in one file of a test binary and there
+//   INSTANTIATE_TEST_SUITE_P(Pipe, ConnSuite, ::testing::Values(...), ...);
+#pragma once
+
+#include <chrono>
+
+#include "support/conn_fixture.h"
+
+namespace sluice::support {
+
+using namespace std::chrono_literals;
+
+class ConnSuite : public ConnFixture {
+ protected:
+  void SetUp() override {
+    ConnFixture::SetUp();
+    connect();
+  }
+};
+
+// --- Bytes.
+
+inline Task<void> ask(net::Conn& conn, int times) {
+  for (int i = 0; i < times; ++i) {
+    co_await write_text(conn, "ping");
+    co_await expect_text(conn, "pong!");
+  }
+}
+inline Task<void> answer(net::Conn& conn, int times) {
+  for (int i = 0; i < times; ++i) {
+    co_await expect_text(conn, "ping");
+    co_await write_text(conn, "pong!");
+  }
+}
+
+TEST_P(ConnSuite, CarriesBytesBothWays) { run(ask(a(), 1), answer(b(), 1)); }
+
+TEST_P(ConnSuite, PingPongsManyTimes) { run(ask(a(), 300), answer(b(), 300)); }
+
+TEST_P(ConnSuite, HasAnAddressForEachEnd) {
+  EXPECT_EQ(a().local_addr(), b().peer_addr());
+  EXPECT_EQ(a().peer_addr(), b().local_addr());
+  EXPECT_NE(a().local_addr(), a().peer_addr());
+  EXPECT_EQ(b().local_addr(), listener().addr());
+}
+
+TEST_P(ConnSuite, LivesOnTheLoopItWasMadeOn) {
+  EXPECT_EQ(&a().loop(), &loop_a());
+  EXPECT_EQ(&b().loop(), &loop_b());
+  EXPECT_EQ(loop_a().live().conns, &loop_a() == &loop_b() ? 2 : 1);
+  EXPECT_EQ(loop_b().live().conns, &loop_a() == &loop_b() ? 2 : 1);
+}
+
+inline Task<void> both_ways(net::Conn& conn, std::uint64_t mine, std::uint64_t theirs, std::size_t n,
+                            std::size_t chunk) {
+  Scope scope(conn.loop());
+  scope.spawn(write_pattern(conn, mine, n, chunk));
+  co_await read_pattern(conn, theirs, n);
+  co_await scope.join();
+}
+
+TEST_P(ConnSuite, ReadsAndWritesAtOnce) {
+  run(both_ways(a(), 1, 2, 500'000, 10'000), both_ways(b(), 2, 1, 500'000, 7'001));
+}
+
+TEST_P(ConnSuite, CarriesLargeTransfersInOddChunks) {
+  run(write_pattern(a(), 3, 3'000'001, 300'000), read_pattern(b(), 3, 3'000'001));
+}
+
+TEST_P(ConnSuite, CarriesSingleBytesInOrder) {
+  run(write_pattern(a(), 4, 3'000, 1), read_pattern(b(), 4, 3'000));
+}
+
+inline Task<void> write_nothing_then(net::Conn& conn, std::string text) {
+  const Status status = co_await conn.write(Chain());
+  EXPECT_TRUE(status.ok()) << status;
+  co_await write_text(conn, text);
+}
+
+TEST_P(ConnSuite, AcceptsAnEmptyWrite) {
+  run(write_nothing_then(a(), "something"), expect_text(b(), "something"));
+}
+
+inline Task<void> write_borrowed(net::Conn& conn, std::size_t n) {
+  std::string text(n, 'x');
+  const Status status = co_await conn.write(Chain(Bytes::borrow(as_bytes(text))));
+  EXPECT_TRUE(status.ok()) << status;
+  text.assign(n, '!');  // nobody may see this
+}
+
+TEST_P(ConnSuite, NeedsBorrowedBytesOnlyUntilTheWriteIsDone) {
+  run(write_borrowed(a(), 70'000), expect_text(b(), std::string(70'000, 'x')));
+}
+
+// --- Half-close and end.
+
+inline Task<void> half_close_then_read(net::Conn& conn) {
+  co_await write_text(conn, "question");
+  conn.close_write();
+  co_await expect_text(conn, "answer");
+  co_await expect_read(conn, "<eof>");
+}
+inline Task<void> read_to_eof_then_answer(net::Conn& conn) {
+  co_await expect_text(conn, "question");
+  co_await expect_read(conn, "<eof>");
+  co_await expect_read(conn, "<eof>");
+  co_await write_text(conn, "answer");
+  conn.close_write();
+}
+
+TEST_P(ConnSuite, EndsOneDirectionAndKeepsTheOther) {
+  run(half_close_then_read(a()), read_to_eof_then_answer(b()));
+}
+
+inline Task<void> write_behind_half_close(net::Conn& conn) {
+  conn.close_write();
+  conn.close_write();
+  const Status status = co_await conn.write(Chain::copy("late"));
+  EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition) << status;
+}
+
+TEST_P(ConnSuite, RefusesWritesAfterItsHalfClose) {
+  run(write_behind_half_close(a()), expect_read(b(), "<eof>"));
+}
+
+inline Task<void> write_and_close(net::Conn& conn) {
+  co_await write_text(conn, "the last words");
+  conn.close();
+}
+inline Task<void> read_last_words(net::Conn& conn) {
+  co_await expect_text(conn, "the last words");
+  co_await expect_read(conn, "<eof>");
+}
+
+TEST_P(ConnSuite, BringsWhatWasSentBeforeThePeerClosedAndThenEof) {
+  run(write_and_close(a()), read_last_words(b()));
+}
+
+inline Task<void> close_while_reading(net::Conn& conn) {
+  HeldRead read;
+  read.started(conn.start_read(read));
+  EXPECT_FALSE(read.ended());
+  conn.close();
+  conn.close();
+  co_await read;
+  EXPECT_EQ(read.status, Status(StatusCode::kCancelled, "conn closed"));
+}
+
+TEST_P(ConnSuite, EndsAReadWhenItCloses) { run(close_while_reading(a()), expect_read(b(), "<eof>")); }
+
+inline Task<void> close_while_writing(net::Conn& conn, std::size_t too_much, Gate& closed) {
+  HeldWrite write;
+  write.data = zeros(too_much);
+  write.started(conn.start_write(write));
+  for (int i = 0; i < 3; ++i) co_await yield();
+  EXPECT_FALSE(write.ended());
+  conn.close();
+  co_await write;
+  EXPECT_EQ(write.status, Status(StatusCode::kCancelled, "conn closed"));
+  closed.open();
+}
+inline Task<void> count_to_eof(net::Conn& conn, std::size_t less_than, Gate& begin) {
+  co_await begin;
+  for (std::size_t n = 0;;) {
+    Result<net::ReadResult> read = co_await conn.read();
+    if (!read.ok() || read->eof) co_return;
+    n += read->data.size();
+    EXPECT_LT(n, less_than);
+  }
+}
+
+TEST_P(ConnSuite, EndsAWriteWhenItCloses) {
+  Gate closed(loop_b());
+  run(close_while_writing(a(), kind().too_much, closed), count_to_eof(b(), kind().too_much, closed));
+}
+
+inline Task<void> use_after_close(net::Conn& conn) {
+  conn.close();
+  co_await expect_read(conn, "CANCELLED: conn closed");
+  const Status status = co_await conn.write(Chain::copy("late"));
+  EXPECT_EQ(status, Status(StatusCode::kCancelled, "conn closed"));
+  conn.close_write();
+}
+
+TEST_P(ConnSuite, RefusesEverythingAfterItClosed) { run(use_after_close(a()), expect_read(b(), "<eof>")); }
+
+inline Task<void> write_until_refused(net::Conn& conn) {
+  co_await expect_read(conn, "<eof>");
+  Status status;
+  while (status.ok()) {
+    status = co_await conn.write(Chain::copy("is anybody there"));
+    co_await yield();
+  }
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable) << status;
+}
+inline Task<void> close_now(net::Conn& conn) {
+  conn.close();
+  co_return;
+}
+
+TEST_P(ConnSuite, RefusesWritesToAPeerThatClosed) { run(write_until_refused(a()), close_now(b())); }
+
+inline Task<void> expect_write_fails(net::Conn& conn, std::size_t n, Gate& waits, StatusCode code) {
+  HeldWrite write;
+  write.data = zeros(n);
+  write.started(conn.start_write(write));
+  EXPECT_FALSE(write.ended());
+  waits.open();
+  co_await write;
+  EXPECT_EQ(write.status.code(), code) << write.status;
+  EXPECT_TRUE(write.data.empty());
+}
+inline Task<void> close_at(net::Conn& conn, Gate& gate) {
+  co_await gate;
+  conn.close();
+}
+
+TEST_P(ConnSuite, EndsAWaitingWriteWhenThePeerCloses) {
+  Gate waits(loop_b());
+  run(expect_write_fails(a(), kind().too_much, waits, StatusCode::kUnavailable), close_at(b(), waits));
+}
+
+inline Task<void> read_and_destroy(std::unique_ptr<net::Conn>& conn, std::string want) {
+  co_await expect_text(*conn, want);
+  conn->close();
+  conn.reset();
+}
+
+TEST_P(ConnSuite, MayBeDestroyedWhileThePeerGoesOn) {
+  for (int i = 0; i < 20; ++i) {
+    std::unique_ptr<net::Conn> left, right;
+    run(dial_into(left), accept_into(right));
+    run(write_and_close(*left), read_and_destroy(right, "the last words"));
+    run(use_after_close(*left));
+  }
+}
+
+// --- Back pressure.
+
+inline Task<void> write_too_much(net::Conn& conn, std::size_t n, Gate& waits) {
+  HeldWrite write;
+  write.data = zeros(n);
+  write.started(conn.start_write(write));
+  for (int i = 0; i < 3; ++i) co_await yield();
+  EXPECT_FALSE(write.ended());
+  waits.open();
+  co_await write;
+  EXPECT_TRUE(write.status.ok()) << write.status;
+  co_await write_text(conn, "behind it");
+}
+inline Task<void> read_zeros(net::Conn& conn, std::size_t n, Gate& begin) {
+  co_await begin;
+  Chain behind;
+  while (n > 0) {
+    Result<net::ReadResult> read = co_await conn.read();
+    EXPECT_TRUE(read.ok() && !read->eof) << read.status();
+    if (!read.ok() || read->eof) co_return;
+    behind = std::move(read->data);
+    const Chain front = behind.take_front(std::min(n, behind.size()));
+    n -= front.size();
+  }
+  const std::string rest = co_await read_text_of_size(conn, 9 - behind.size());
+  EXPECT_EQ(behind.to_string() + rest, "behind it");
+}
+
+TEST_P(ConnSuite, MakesAWriterWaitUntilItsPeerReads) {
+  Gate waits(loop_b());
+  run(write_too_much(a(), kind().too_much, waits), read_zeros(b(), kind().too_much, waits));
+}
+
+// --- Deadlines.
+
+inline Task<void> read_past_deadlines(net::Conn& conn, Gate& go_on) {
+  Loop& loop = conn.loop();
+  const std::string exceeded = "DEADLINE_EXCEEDED: read deadline exceeded";
+  co_await expect_read(conn, exceeded, loop.now() - 1s);
+  co_await expect_read(conn, exceeded, loop.now());
+  const TimePoint soon = loop.now() + 2ms;
+  co_await expect_read(conn, exceeded, soon);
+  EXPECT_GE(loop.now(), soon);
+  if (loop.simulation()) {
+    EXPECT_EQ(loop.now(), soon);
+  }
+  go_on.open();
+  // Data comes first, and the conn is as good as before.
+  co_await expect_read(conn, "hello", loop.now() + 1h);
+  EXPECT_EQ(loop.live().timers, 0);
+}
+inline Task<void> write_at(net::Conn& conn, std::string text, Gate& gate) {
+  co_await gate;
+  co_await write_text(conn, text);
+}
+
+TEST_P(ConnSuite, EndsAReadAtItsDeadlineAndStaysGood) {
+  Gate go_on(loop_b());
+  run(read_past_deadlines(a(), go_on), write_at(b(), "hello", go_on));
+}
+
+inline Task<void> read_late(net::Conn& conn, Gate& sent) {
+  co_await sent;
+  co_await expect_read(conn, "DEADLINE_EXCEEDED: read deadline exceeded", conn.loop().now() - 1ns);
+  co_await expect_text(conn, "kept");
+}
+inline Task<void> write_then_open(net::Conn& conn, std::string text, Gate& gate) {
+  co_await write_text(conn, text);
+  gate.open();
+}
+
+TEST_P(ConnSuite, KeepsDataThatAReadWithAPastDeadlineLeft) {
+  Gate sent(loop_b());
+  run(write_then_open(a(), "kept", sent), read_late(b(), sent));
+}
+
+inline Task<void> write_past_deadlines(net::Conn& conn, std::size_t too_much, Gate& written) {
+  Loop& loop = conn.loop();
+  const TimePoint past[] = {loop.now() - 1s, loop.now()};
+  for (const TimePoint deadline : past) {
+    const Status status = co_await conn.write(Chain::copy("never sent"), deadline);
+    EXPECT_EQ(status.code(), StatusCode::kDeadlineExceeded) << status;
+  }
+  Status status = co_await conn.write(Chain::copy("in time"), loop.now() + 1h);
+  EXPECT_TRUE(status.ok()) << status;
+  const TimePoint soon = loop.now() + 2ms;
+  status = co_await conn.write(zeros(too_much), soon);
+  EXPECT_EQ(status.code(), StatusCode::kDeadlineExceeded) << status;
+  EXPECT_GE(loop.now(), soon);
+  EXPECT_EQ(loop.live().timers, 0);
+  conn.close();
+  written.open();
+}
+
+inline Task<void> read_what_came_in_time(net::Conn& conn, std::size_t too_much, Gate& begin) {
+  co_await begin;
+  const std::string text = co_await read_text_of_size(conn, too_much);
+  EXPECT_LT(text.size(), too_much);
+  EXPECT_EQ(text.substr(0, 8), std::string("in time\0", 8));
+}
+
+TEST_P(ConnSuite, EndsAWriteAtItsDeadline) {
+  Gate written(loop_b());
+  run(write_past_deadlines(a(), kind().too_much, written),
+      read_what_came_in_time(b(), kind().too_much, written));
+}
+
+}  // namespace sluice::support
