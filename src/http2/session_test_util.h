@@ -148,7 +148,9 @@ class Recorder final : public EventSink {
   }
   void on_header_tag(Stream& s, Tag t) override { note("tag", s, std::to_string(t)); }
   Tag on_headers_end(Stream& s, EndStream end, bool truncated) override {
-    note("end", s, std::string(end == EndStream::kYes ? "last" : "") + (truncated ? " truncated" : ""));
+    std::string how = end == EndStream::kYes ? "last" : "";
+    if (truncated) how += how.empty() ? "truncated" : " truncated";
+    note("end", s, how);
     return block_tag;
   }
   void on_repeated_block(Stream& s, Tag t, EndStream end) override {
