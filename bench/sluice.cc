@@ -1,5 +1,6 @@
 // sluice itself: client and server on one Runtime without threads, over a pipe; every call runs on the
 // calling thread. Also the program whose counts the gate holds to budgets.json.
+#include <sluice/async/scope.h>
 #include <sluice/sluice.h>
 
 #include <chrono>

@@ -89,12 +89,13 @@ void measure_latency(const Measurement& what, const Options& options, const Repo
 // `run(n)` makes n calls. Chunks are grown until one lasts 5 ms; the rate is that of the median chunk, so
 // that a neighbour who takes the core for a while weighs no more here than in a median of latencies.
 template <class Run>
-void measure_rate(const Measurement& what, const Options& options, const Report& report, Run run) {
-  std::uint64_t chunk = 256, done = 0;
+void measure_rate(const Measurement& what, const Options& options, const Report& report, unsigned outstanding,
+                  Run run) {
+  std::uint64_t chunk = std::max(16u, 4 * outstanding), done = 0;
   for (auto start = Clock::now(); !passed(start, options.warmup_seconds);) {
     auto chunk_start = Clock::now();
     require(run(chunk), what.name, chunk);
-    if (nanoseconds_since(chunk_start) < 5e6) chunk *= 2;
+    if (nanoseconds_since(chunk_start) < 5e5) chunk *= 2;
   }
   std::vector<double> chunks;
   Usage usage;
@@ -117,7 +118,7 @@ void measure_unary(Subject& subject, const Options& options, const Report& repor
 void measure_throughput(Subject& subject, const Options& options, const Report& report) {
   for (unsigned outstanding : {1u, 8u, 64u, 512u}) {
     const std::string params = "outstanding=" + std::to_string(outstanding);
-    measure_rate({3, "throughput", params}, options, report,
+    measure_rate({3, "throughput", params}, options, report, outstanding,
                  [&](std::uint64_t calls) { return subject.unary_many(calls, outstanding); });
   }
 }
@@ -128,8 +129,8 @@ void measure_ping_pong(Subject& subject, const Options& options, const Report& r
 }
 
 void measure_stream(Subject& subject, const Options& options, const Report& report) {
-  constexpr unsigned kMessages = 4096;
-  const Measurement what{5, "stream message 100 B", "messages=4096"};
+  constexpr unsigned kMessages = 1024;
+  const Measurement what{5, "stream message 100 B", "messages=1024"};
   std::vector<double> streams;
   for (auto start = Clock::now(); !passed(start, options.warmup_seconds);)
     require(subject.stream(kMessages), what.name, 0);
