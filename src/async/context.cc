@@ -19,6 +19,7 @@ struct ContextRep {
   // Under mutex.
   std::string why;
   std::vector<std::weak_ptr<ContextRep>> children;
+  std::size_t sweep_at = 16;
   Context::Watch* watches = nullptr;
 
   void cancel(const std::string& reason);
@@ -51,7 +52,11 @@ void ContextRep::add_child(const std::shared_ptr<ContextRep>& child) {
   {
     const std::lock_guard lock(mutex);
     if (!cancelled.load()) {
-      std::erase_if(children, [](const auto& c) { return c.expired(); });
+      // Now and then, so that many children in a row cost each a constant.
+      if (children.size() >= sweep_at) {
+        std::erase_if(children, [](const auto& c) { return c.expired(); });
+        sweep_at = std::max<std::size_t>(16, 2 * children.size());
+      }
       children.push_back(child);
       return;
     }
@@ -133,6 +138,16 @@ void Context::Watch::arm(const Context& context) {
   next_ = rep_->watches;
   if (next_) next_->prev_ = this;
   rep_->watches = this;
+}
+
+void Context::Watch::ran() {
+  {
+    // The canceller posts under this lock; once it is free the canceller no longer touches the loop, which may
+    // be about to go.
+    const std::lock_guard lock(rep_->mutex);
+    posted_ = false;
+  }
+  rep_.reset();
 }
 
 bool Context::Watch::disarm() {

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -38,8 +39,8 @@ class EpollPoller final : public Poller {
     }
   }
 
-  std::size_t wait(Duration timeout) override {
-    batch_ = wait_events(timeout);
+  void wait(Duration timeout) override { batch_ = wait_events(timeout); }
+  std::size_t dispatch() override {
     std::size_t told = 0;
     for (int i = 0; i < batch_; ++i) {
       if (events_[i].data.ptr == this) {
@@ -76,8 +77,8 @@ class EpollPoller final : public Poller {
       const timespec limit{static_cast<time_t>(seconds.count()),
                            static_cast<long>((timeout - seconds).count())};
       const int n = ::epoll_pwait2(epoll_fd_, events_, kBatch, &limit, nullptr);
-      if (n >= 0 || errno != ENOSYS) return std::max(0, n);
-      precise_ = false;  // a kernel before 5.11: milliseconds, rounded up so that no timer is early
+      if (n >= 0 || errno == EINTR) return std::max(0, n);
+      precise_ = false;  // a kernel before 5.11, or a sandbox: milliseconds, rounded up so that none is early
     }
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
     return std::max(
@@ -91,7 +92,40 @@ class EpollPoller final : public Poller {
   epoll_event events_[kBatch];
 };
 
+class BlindPoller final : public Poller {
+ public:
+  explicit BlindPoller(Status why) : why_(std::move(why)) {}
+  Status add(FdWatch&) override { return why_; }
+  void remove(FdWatch&) override {}
+  void wait(Duration timeout) override {
+    std::unique_lock lock(mutex_);
+    const auto woken = [this] { return woken_; };
+    if (timeout.count() < 0) {
+      wake_.wait(lock, woken);
+    } else {
+      wake_.wait_for(lock, std::min<Duration>(timeout, std::chrono::hours(1)), woken);
+    }
+    woken_ = false;
+  }
+  std::size_t dispatch() override { return 0; }
+  void wake() override {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    wake_.notify_one();
+  }
+  int fd() const override { return -1; }
+
+ private:
+  const Status why_;
+  std::mutex mutex_;
+  // Under mutex_.
+  std::condition_variable wake_;
+  bool woken_ = false;
+};
+
 }  // namespace
+
+std::unique_ptr<Poller> make_blind_poller(Status why) { return std::make_unique<BlindPoller>(std::move(why)); }
 
 std::unique_ptr<Poller> make_epoll_poller(Status& why) {
   const int epoll_fd = ::epoll_create1(EPOLL_CLOEXEC);

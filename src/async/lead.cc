@@ -23,9 +23,19 @@ void Loop::post(Runnable& r) {
   const std::uint32_t token = token_.load();
   if (token & kParked) {
     wake_parked();
-  } else if (token == 0 && has_thread_.load(std::memory_order_relaxed)) {
+  } else if (token == 0) {
+    wake_absent();
+  }
+}
+
+// There is work and nobody leads: tells whoever is to come by themselves. Callers of get() need no telling.
+void Loop::wake_absent() {
+  if (has_thread_.load(std::memory_order_relaxed)) {
     const std::lock_guard lock(mutex_);
+    own_wanted_ = true;
     own_thread_wake_.notify_one();
+  } else if (foreign_.load() && !foreign_woken_.exchange(true)) {
+    poller_->wake();
   }
 }
 
@@ -48,16 +58,31 @@ bool Loop::try_enter() {
   leader_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   if (has_thread_.load(std::memory_order_relaxed)) entries_.fetch_add(1, std::memory_order_relaxed);
   now_valid_ = false;
+  drove_ = false;
   allow_inline();
   return true;
 }
 
 void Loop::leave() {
+  // The own thread finds by itself, within a millisecond, what a caller that ran the loop leaves undone: a
+  // wake-up for each call would cost more than the calls.
+  bool work_left = !(ready_.empty() && tick_end_.empty());
+  if (foreign_.load(std::memory_order_relaxed)) {
+    work_left = work_left || timers_.next() != told_deadline_;
+  } else {
+    work_left = work_left && !drove_;
+  }
   leader_.store(std::thread::id(), std::memory_order_relaxed);
-  const bool work_left = has_thread_.load(std::memory_order_relaxed) && live().queued;
   std::uint32_t expected = kLed;
   if (!token_.compare_exchange_strong(expected, 0)) return hand_over();
-  if (has_thread_.load(std::memory_order_relaxed) && (work_left || !remote_.empty())) {
+  if (work_left) wake_absent();
+  left();
+}
+
+// The token is free, and what was posted meanwhile relied on a leader.
+void Loop::left() {
+  if (!remote_.empty()) wake_absent();
+  if (own_asleep_.load()) {
     const std::lock_guard lock(mutex_);
     own_thread_wake_.notify_one();
   }
@@ -65,17 +90,18 @@ void Loop::leave() {
 
 // The lead goes to exactly one of those who wait, who then owns the token without taking it.
 void Loop::hand_over() {
-  const std::lock_guard lock(mutex_);
-  ThreadWaiter* next = first_waiting_;
-  if (next == nullptr) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ThreadWaiter* next = first_waiting_) {
+      first_waiting_ = next->next_;
+      token_.store(kLed | (first_waiting_ ? kWaiters : 0));
+      next->lead_ = true;
+      next->wake_.notify_one();
+      return;
+    }
     token_.store(0);
-    own_thread_wake_.notify_one();
-    return;
   }
-  first_waiting_ = next->next_;
-  token_.store(kLed | (first_waiting_ ? kWaiters : 0));
-  next->lead_ = true;
-  next->wake_.notify_one();
+  left();
 }
 
 bool Loop::ThreadWaiter::wait() {
@@ -119,6 +145,7 @@ void Loop::ThreadWaiter::completed(Runnable& self) noexcept {
 }
 
 bool Loop::run_until(const bool& done) {
+  drove_ = true;
   while (!done) {
     if (turn() == 0 && !idle_until_work(false)) return done;
   }
@@ -141,13 +168,20 @@ bool Loop::idle_until_work(bool own_thread) {
 void Loop::park(TimePoint deadline, bool own_thread) {
   Poller& poller = this->poller();
   Duration timeout{-1};
-  if (deadline != kNever) timeout = std::max(Duration::zero(), deadline - read_clock());
+  if (deadline != kNever) {
+    const TimePoint now = read_clock();
+    timeout = deadline > now ? deadline - now : Duration::zero();
+  }
   token_.fetch_or(kParked);
   const bool wanted = !remote_.empty() || (own_thread && (stopping_.load() || (token_.load() & kWaiters)));
   poller.wait(wanted ? Duration::zero() : timeout);
   token_.fetch_and(~kParked);
+  foreign_woken_.store(false);
   now_valid_ = false;
-  fire_timers();
+  allow_inline();
+  // What has arrived goes first; timers that are due wait for the next time the loop is idle, or are seen to
+  // by a busy turn().
+  if (poller.dispatch() == 0 && remote_.empty()) fire_timers();
 }
 
 void Loop::start_thread() {
@@ -165,6 +199,7 @@ void Loop::stop_thread() {
   }
   thread_.join();
   has_thread_ = false;
+  stopping_ = false;
 }
 
 // Leads while no caller does, and stays out of the poller while callers come and go: a wake-up across cores
@@ -172,25 +207,17 @@ void Loop::stop_thread() {
 void Loop::own_thread_main() {
   std::uint32_t seen = entries_.load();
   while (!stopping_.load()) {
-    if (try_enter()) {
-      const std::uint32_t entered =
-          entries_.fetch_sub(1, std::memory_order_relaxed) - 1;  // its own do not count
+    const bool led = try_enter();
+    if (led) {
+      // Its own entries do not count.
+      const std::uint32_t entered = entries_.fetch_sub(1, std::memory_order_relaxed) - 1;
       const bool callers_are_about = entered != seen;
       seen = entered;
-      if (callers_are_about) {
-        // One look for work that callers left behind, then out of their way again.
-        if (poller_ && watches_ > 0) poller_->wait(Duration::zero());
-        turn();
-        if (!timers_.empty()) fire_timers();
-      } else {
-        lead_as_own_thread();
-      }
+      drove_ = true;
+      callers_are_about ? look_after_callers() : lead_as_own_thread();
       leave();
     }
-    std::unique_lock lock(mutex_);
-    if (stopping_.load()) break;
-    if (token_.load() == 0 && !remote_.empty()) continue;
-    own_thread_wake_.wait_for(lock, kYieldToCallers);
+    stay_out_of_the_way(led);
   }
 }
 
@@ -198,6 +225,29 @@ void Loop::lead_as_own_thread() {
   while (!stopping_.load() && !(token_.load() & kWaiters)) {
     if (turn() == 0) idle_until_work(true);
   }
+}
+
+// One look for work that callers left behind.
+void Loop::look_after_callers() {
+  if (watches_ > 0) poll_descriptors();
+  while (!stopping_.load() && !(token_.load() & kWaiters)) {
+    if (turn() == 0 && (timers_.empty() || fire_timers() == 0)) break;
+  }
+}
+
+// Until there is work and nobody to do it; otherwise a millisecond after it led (`led`), or when whoever
+// leads instead leaves.
+void Loop::stay_out_of_the_way(bool led) {
+  std::unique_lock lock(mutex_);
+  const auto wanted = [this] { return own_wanted_ || stopping_.load(); };
+  if (led) {
+    own_thread_wake_.wait_for(lock, kYieldToCallers, wanted);
+  } else {
+    own_asleep_.store(true);
+    own_thread_wake_.wait(lock, [&] { return wanted() || token_.load() == 0; });
+    own_asleep_.store(false);
+  }
+  own_wanted_ = false;
 }
 
 }  // namespace sluice

@@ -15,6 +15,8 @@ constexpr int kRunsPerTick = 256;
 constexpr std::uint32_t kTicksPerTimerCheck = 16;
 // And at its descriptors.
 constexpr std::uint32_t kTicksPerPoll = 64;
+// Somebody else's loop gets its turn back after so many.
+constexpr int kTicksPerForeignPoll = 64;
 
 std::uint64_t seed_of(Simulation* simulation) {
   if (simulation) return simulation->random();
@@ -58,6 +60,10 @@ Loop::Loop(LoopGroup& group, Simulation* simulation)
   group.add(*this);
 }
 
+Loop::Loop(LoopGroup& group, std::unique_ptr<Poller> poller) : Loop(group, nullptr) {
+  poller_ = std::move(poller);
+}
+
 Loop::~Loop() { stop_thread(); }
 
 TimePoint Loop::read_clock() {
@@ -75,11 +81,30 @@ void Loop::arm(Timer& timer, TimePoint deadline) {
 std::size_t Loop::fire_timers() {
   std::size_t fired = 0;
   const TimePoint now = this->now();
-  while (Timer* timer = timers_.pop_due(now)) {
+  // No more than there are now: a timer that arms itself for the past must not hold up everything else.
+  for (std::size_t left = timers_.size(); left > 0; --left) {
+    Timer* timer = timers_.pop_due(now);
+    if (timer == nullptr) break;
     timer->run();
     ++fired;
   }
   return fired;
+}
+
+// What has arrived in time counts as such, even if nobody ran the loop to see it: it goes first, once.
+std::size_t Loop::fire_timers_while_busy() {
+  if (timers_.next() > now()) return 0;
+  if (watches_ > 0 && !timers_put_off_) {
+    if (const std::size_t ready = poll_descriptors(); ready > 0) return timers_put_off_ = true, ready;
+  }
+  timers_put_off_ = false;
+  return fire_timers();
+}
+
+std::size_t Loop::poll_descriptors() {
+  poller_->wait(Duration::zero());
+  foreign_woken_.store(false);  // after the wait, which took the signal, and before the queues are looked at
+  return poller_->dispatch();
 }
 
 // One tick: what is ready, then what wanted to come at its end, and now and then timers and descriptors.
@@ -104,32 +129,64 @@ std::size_t Loop::turn() {
     }
   }
   ++ticks_;
-  // An idle loop fires its timers after it has polled (park, poll): what has arrived in time counts as such.
-  if (ran > 0 && ticks_ % kTicksPerTimerCheck == 0 && !timers_.empty() && !simulation_) ran += fire_timers();
-  if (watches_ > 0 && ran > 0 && ticks_ % kTicksPerPoll == 0) ran += poller_->wait(Duration::zero());
+  // An idle loop does both in park() and poll().
+  if (ran == 0 || simulation_) return ran;
+  if (watches_ > 0 && ticks_ % kTicksPerPoll == 0) ran += poll_descriptors();
+  if (!timers_.empty() && ticks_ % kTicksPerTimerCheck == 0) ran += fire_timers_while_busy();
   return ran;
 }
 
 std::size_t Loop::poll() {
   if (!try_enter()) return 0;
+  drove_ = true;
   // Time that nobody ran the loop is not the peer's fault: what has arrived is read before timers fire.
-  std::size_t ran = poller_ ? poller_->wait(Duration::zero()) : 0;
-  for (std::size_t n = 1; n > 0; ran += n) {
-    n = turn();
+  std::size_t ran = poller_ ? poll_descriptors() : 0;
+  for (int i = 0; i < kTicksPerForeignPoll || !foreign_.load(std::memory_order_relaxed); ++i) {
+    std::size_t n = turn();
     if (n == 0 && !timers_.empty()) n = fire_timers();
+    if (n == 0) break;
+    ran += n;
   }
+  told_deadline_ = timers_.next();
   leave();
   return ran;
 }
 
-int Loop::native_fd() { return poller().fd(); }
+int Loop::native_fd() {
+  if (simulation_) return -1;
+  // The poller is made on the loop, whoever leads it.
+  struct Ask final : Runnable {
+    Ask(Loop& l, ThreadWaiter* w) : Runnable(&answer), loop(l), waiter(w) {}
+    static void answer(Runnable& self) noexcept {
+      auto& ask = static_cast<Ask&>(self);
+      ask.fd = ask.loop.poller().fd();
+      ask.loop.foreign_.store(true);
+      if (ask.waiter) ask.waiter->run();
+    }
+    Loop& loop;
+    ThreadWaiter* waiter;
+    int fd = -1;
+  };
+  const bool led_before = leads();
+  if (led_before || try_enter()) {
+    Ask ask(*this, nullptr);
+    ask.run();
+    if (!led_before) leave();
+    return ask.fd;
+  }
+  ThreadWaiter waiter(*this);
+  Ask ask(*this, &waiter);
+  post(ask);
+  waiter.wait();
+  if (waiter.leading()) leave();
+  return ask.fd;
+}
 
 Poller& Loop::poller() {
   if (!poller_) {
     Status why;
     poller_ = make_epoll_poller(why);
-    // Without a poller the loop could not wait at all; this is the machine out of descriptors at start.
-    if (!poller_) throw StatusError(why);
+    if (!poller_) poller_ = make_blind_poller(std::move(why));
   }
   return *poller_;
 }

@@ -4,27 +4,6 @@
 namespace sluice::detail {
 namespace {
 
-// Runs `fn(record)` of a kind on the loop, when the thread at hand cannot.
-struct PostedCall final : Runnable {
-  PostedCall(void (*f)(OpRecord*), OpRecord* r) : Runnable(&go), fn(f), record(r) {}
-  static void go(Runnable& self) noexcept {
-    auto& posted = static_cast<PostedCall&>(self);
-    posted.fn(posted.record);
-    delete &posted;
-  }
-  void (*fn)(OpRecord*);
-  OpRecord* record;
-};
-
-void on_loop(Loop& loop, void (*fn)(OpRecord*), OpRecord* record) {
-  if (loop.leads()) return fn(record);
-  if (loop.try_enter()) {
-    fn(record);
-    return loop.leave();
-  }
-  loop.post(*new PostedCall(fn, record));
-}
-
 // Makes `waiter` the record's, or runs it at once if the record is done. Loop-only.
 void wait_for(OpRecord* record, Runnable& waiter) {
   if (record->done()) return waiter.run();
@@ -53,19 +32,95 @@ void release_record(const OpKind& kind, OpRecord* record) {
   if (record->failed()) {
     delete static_cast<FailedRecord*>(record);
   } else {
+    record->forget_waiter();
     kind.release(record);
   }
 }
 
 }  // namespace
 
-void release_op(const OpKind& kind, Loop& loop, OpRecord* record) {
-  if (record->failed()) return release_record(kind, record);
-  on_loop(loop, kind.release, record);
+// A cancel on its way to the loop. The Call owns it together with the queue, for the Call may be released
+// before it arrives.
+struct PostedCancel final : Runnable {
+  PostedCancel(const OpKind& k, const StartedOp& o) : Runnable(&arrive), kind(k), op(o) {}
+  static void arrive(Runnable& self) noexcept {
+    auto& cancel = static_cast<PostedCancel&>(self);
+    if (cancel.released) return delete &cancel;
+    cancel.arrived = true;
+    cancel.now();
+  }
+  void now() {
+    if (op.remote) {
+      op.remote->cancel();
+    } else if (!op.record->done()) {
+      kind.cancel(op.record);
+    }
+  }
+  // Loop-only.
+  const OpKind& kind;
+  const StartedOp op;
+  bool arrived = false;
+  bool released = false;
+};
+
+namespace {
+
+// Gives an operation back, when the thread at hand cannot.
+struct PostedRelease final : Runnable {
+  PostedRelease(const OpKind& k, const StartedOp& o) : Runnable(&arrive), kind(k), op(o) {}
+  static void arrive(Runnable& self) noexcept {
+    auto& release = static_cast<PostedRelease&>(self);
+    release.now();
+    delete &release;
+  }
+  void now() {
+    if (PostedCancel* cancel = op.cancel) {
+      if (cancel->arrived) {
+        delete cancel;
+      } else {
+        cancel->released = true;
+      }
+    }
+    if (op.remote) {
+      op.remote->release();
+    } else {
+      release_record(kind, op.record);
+    }
+  }
+  const OpKind& kind;
+  const StartedOp op;
+};
+
+// Runs what `Posted` does on the loop: now if this thread leads it or can, else posted.
+template <class Posted>
+Posted* run_on(Loop& loop, const OpKind& kind, const StartedOp& op) {
+  if (loop.leads()) {
+    Posted(kind, op).now();
+  } else if (loop.try_enter()) {
+    Posted(kind, op).now();
+    loop.leave();
+  } else {
+    auto* posted = new Posted(kind, op);
+    loop.post(*posted);
+    return posted;
+  }
+  return nullptr;
 }
 
-void cancel_op(const OpKind& kind, Loop& loop, OpRecord* record) {
-  if (!record->failed()) on_loop(loop, kind.cancel, record);
+}  // namespace
+
+void release_started(const OpKind& kind, Loop& loop, const StartedOp& op) {
+  if (op.record && op.record->failed()) return release_record(kind, op.record);
+  if (op.record || op.remote) run_on<PostedRelease>(loop, kind, op);
+}
+
+void release_op(const OpKind& kind, Loop& loop, OpRecord* record) {
+  release_started(kind, loop, {.record = record, .remote = nullptr, .cancel = nullptr});
+}
+
+void cancel_started(const OpKind& kind, Loop& loop, StartedOp& op) {
+  if (op.cancel || (op.record && op.record->failed()) || !(op.record || op.remote)) return;
+  op.cancel = run_on<PostedCancel>(loop, kind, op);
 }
 
 bool attach_op(Loop& loop, OpRecord* record, PromiseBase& parent) {
@@ -144,56 +199,60 @@ RemoteOp::~RemoteOp() {
   if (captured_ && args_.kind->drop_captured) args_.kind->drop_captured(args_);
 }
 
-// Runs twice on the operation's loop: to start it, and when it is done.
+// Runs once on the operation's loop to start it and, unless it was done at once, again when it is done.
 void RemoteOp::step(Runnable& self) noexcept {
   auto& op = static_cast<RemoteOp&>(self);
+  if (op.released_) return op.let_go();
   if (!op.inner_) {
     op.inner_ = op.args_.kind->start(op.args_);
-    if (!op.inner_->done()) return op.inner_->set_waiter(op);
+    if (!op.inner_->done()) {
+      op.inner_->set_waiter(op);
+      if (op.cancelled_) op.args_.kind->cancel(op.inner_);
+      return;
+    }
   }
   // The parent may destroy this object as soon as it is posted.
   if (PromiseBase* parent = op.parent_) return parent->loop().post(*parent);
   op.complete(op.loop_);
 }
 
-namespace {
-
-void cancel_remote(OpRecord* record) {
-  auto& remote = *static_cast<RemoteOp*>(record);
-  if (remote.inner() && !remote.inner()->failed()) remote.kind().cancel(remote.inner());
+void RemoteOp::cancel() {
+  if (!inner_) {
+    cancelled_ = true;
+  } else if (!inner_->done()) {
+    args_.kind->cancel(inner_);
+  }
 }
 
-void release_remote(OpRecord* record) {
-  auto* remote = static_cast<RemoteOp*>(record);
-  if (remote->inner()) release_record(remote->kind(), remote->inner());
-  delete remote;
+void RemoteOp::release() {
+  forget_waiter();
+  // While step() is to come it has the last word, and starts nothing any more.
+  const bool step_is_posted = !inner_ || (inner_->done() && !done());
+  if (step_is_posted) {
+    released_ = true;
+  } else {
+    let_go();
+  }
 }
 
-}  // namespace
-
-const OpKind kRemoteOpKind = {.loop = nullptr,
-                              .start = nullptr,
-                              .cancel = &cancel_remote,
-                              .release = &release_remote,
-                              .capture = nullptr,
-                              .drop_captured = nullptr,
-                              .header = nullptr,
-                              .trailer = nullptr,
-                              .peer = nullptr};
+void RemoteOp::let_go() {
+  if (inner_) release_record(*args_.kind, inner_);
+  delete this;
+}
 
 StartedOp start_op(const OpArgs& args) {
   Loop& loop = args.kind->loop(args);
-  if (loop.leads()) return {args.kind->start(args), nullptr};
+  if (loop.leads()) return {.record = args.kind->start(args), .remote = nullptr, .cancel = nullptr};
   if (loop.try_enter()) {
     OpRecord* record = args.kind->start(args);
     loop.leave();
-    return {record, nullptr};
+    return {.record = record, .remote = nullptr, .cancel = nullptr};
   }
   OpArgs own = args;
   if (own.kind->capture) own.kind->capture(own);
   auto* remote = new RemoteOp(own, loop, true);
   loop.post(*remote);
-  return {remote->inner(), remote};
+  return {.record = nullptr, .remote = remote, .cancel = nullptr};
 }
 
 }  // namespace sluice::detail

@@ -13,15 +13,19 @@ class Poller {
   virtual ~Poller() = default;
   virtual Status add(FdWatch& watch) = 0;
   virtual void remove(FdWatch& watch) = 0;
-  // Waits until a descriptor is ready, wake() was called or `timeout` has passed (negative: no limit) and
-  // calls on_ready for what is. Returns how many were. The loop's leader only.
-  virtual std::size_t wait(Duration timeout) = 0;
+  // Waits until a descriptor is ready, wake() was called or `timeout` has passed (negative: no limit). The
+  // loop's leader only.
+  virtual void wait(Duration timeout) = 0;
+  // Calls on_ready for what the last wait() found ready; returns how many. The loop's leader only.
+  virtual std::size_t dispatch() = 0;
   // Any thread: ends the wait in progress, or the next one.
   virtual void wake() = 0;
-  virtual int fd() const = 0;
+  virtual int fd() const = 0;  // -1: there is none
 };
 
 // Null with the reason in `why` when the kernel refuses a descriptor.
 std::unique_ptr<Poller> make_epoll_poller(Status& why);
+// One without descriptors, for a process that has none left: waits and wakes, and refuses to watch with `why`.
+std::unique_ptr<Poller> make_blind_poller(Status why);
 
 }  // namespace sluice

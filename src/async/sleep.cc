@@ -12,9 +12,8 @@ bool Sleep::begin(PromiseBase& parent) {
     watch_.emplace(*this, loop);
     watch_->arm(context_);
   }
+  // Neither timeout nor deadline: only the context ends it.
   loop.arm(*this, std::min(after(loop.now(), timeout_), context_.deadline()));
-  if (!armed())
-    loop.arm(*this, TimePoint(Duration::max() - Duration(1)));  // "for ever" still ends by its context
   return true;
 }
 

@@ -85,4 +85,9 @@ class RunBlocking : BlockingPool::Work {
   std::exception_ptr error_;
 };
 
+template <class Fn>
+RunBlocking<Fn> run_blocking(BlockingPool& pool, Fn fn) {
+  return RunBlocking<Fn>(pool, std::move(fn));
+}
+
 }  // namespace sluice

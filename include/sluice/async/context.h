@@ -58,8 +58,8 @@ class Context {
     // False: it has been posted and will still run; the owner must wait for that before it goes.
     bool disarm();
     bool armed() const { return rep_ != nullptr; }
-    // To be called first by `run`.
-    void ran() { rep_.reset(), posted_ = false; }
+    // To be called first by `run`. Waits until the canceller has let go of the loop.
+    void ran();
 
    private:
     friend class Context;

@@ -64,6 +64,8 @@ class Loop {
  public:
   // `simulation` or null for real time. `group` gathers the loops of one Runtime.
   Loop(LoopGroup& group, Simulation* simulation);
+  // With a poller of one's own; `poller` is not null.
+  Loop(LoopGroup& group, std::unique_ptr<Poller> poller);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -137,7 +139,8 @@ class Loop {
   std::size_t poll();
   // When poll() is next due if no descriptor becomes ready; kNever if no timer is armed. Call after poll().
   TimePoint next_deadline() const { return timers_.next(); }
-  // A descriptor that becomes readable when poll() has something to do. -1 with UNAVAILABLE sources.
+  // A descriptor that becomes readable when poll() has something to do or next_deadline() has changed. -1 in
+  // a simulation, and when the process has no descriptor left.
   int native_fd();
 
   // The loop's own thread; start once, stop joins it.
@@ -152,13 +155,19 @@ class Loop {
   void allow_inline() { inline_left_ = simulation_ ? 0 : kInlinePerTick; }
   std::size_t turn();
   std::size_t fire_timers();
+  std::size_t fire_timers_while_busy();
+  std::size_t poll_descriptors();
   bool idle_until_work(bool own_thread);
   void park(TimePoint deadline, bool own_thread);
   void hand_over();
   void wake_parked();
+  void wake_absent();
+  void left();
   Poller& poller();
   void own_thread_main();
   void lead_as_own_thread();
+  void look_after_callers();
+  void stay_out_of_the_way(bool led);
 
   // Constant after construction.
   LoopGroup& group_;
@@ -171,6 +180,9 @@ class Loop {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_thread_{false};
   std::atomic<std::uint32_t> entries_{0};  // times a caller took the lead; the own thread watches it
+  std::atomic<bool> own_asleep_{false};    // the own thread waits for the lead to become free
+  std::atomic<bool> foreign_{false};       // native_fd() was asked for: who is absent waits there
+  std::atomic<bool> foreign_woken_{false};
 
   // Loop-only.
   ReadyQueue ready_;
@@ -179,6 +191,9 @@ class Loop {
   TimePoint now_{};
   bool now_valid_ = false;
   int inline_left_ = 0;
+  bool drove_ = false;           // the leader ran the loop, rather than looking in to start or cancel
+  bool timers_put_off_ = false;  // due timers let what had arrived go first, once
+  TimePoint told_deadline_ = kNever;  // what next_deadline() was after the last poll()
   std::uint32_t ticks_ = 0;
   std::uint64_t timer_order_ = 0;
   std::size_t watches_ = 0;
@@ -191,6 +206,7 @@ class Loop {
   std::mutex mutex_;
   ThreadWaiter* first_waiting_ = nullptr;
   std::condition_variable own_thread_wake_;
+  bool own_wanted_ = false;  // there is work, and nobody else to do it
   std::thread thread_;
 };
 

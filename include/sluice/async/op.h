@@ -47,6 +47,7 @@ class OpRecord {
   const bool& done_flag() const { return done_; }
   bool failed() const { return failed_; }
   void set_waiter(Runnable& r) { waiter_ = &r; }
+  void forget_waiter() { waiter_ = nullptr; }
 
  protected:
   OpRecord() = default;
@@ -77,9 +78,10 @@ struct OpArgs {
 // How one kind of operation runs: constant, one a kind (each unary method of a stub is one).
 struct OpKind {
   Loop& (*loop)(const OpArgs&);
-  // On the loop. The record is done already or becomes so; what could not start is a FailedRecord.
+  // On the loop. The record is done already or becomes so; what could not start is a FailedRecord. Whatever it
+  // needs of `argument` and `options` after it has returned it copies, but for outputs.
   OpRecord* (*start)(const OpArgs&);
-  // On the loop. The operation ends soon, as cancelled if it can.
+  // On the loop, while it is not done. The operation ends soon, as cancelled if it can.
   void (*cancel)(OpRecord*);
   // On the loop. Gives the record back; an operation that is not done is cancelled and forgotten.
   void (*release)(OpRecord*);
@@ -142,32 +144,41 @@ class RemoteOp final : public Runnable, public OpRecord {
   ~RemoteOp();
   void set_parent(PromiseBase& parent) { parent_ = &parent; }
   OpRecord* inner() const { return inner_; }
-  const OpKind& kind() const { return *args_.kind; }
   Loop& loop() const { return loop_; }
+  // Loop-only. Both may come before the start, or while the news that it is done is on its way.
+  void cancel();
+  void release();
 
  private:
   static void step(Runnable& self) noexcept;
+  void let_go();
   OpArgs args_;
   Loop& loop_;
   bool captured_;
   OpRecord* inner_ = nullptr;
   PromiseBase* parent_ = nullptr;
+  bool cancelled_ = false;
+  bool released_ = false;
 };
 
-// Runs on the loop: now if this thread leads it or can, else posted.
+// Gives a record back on its loop: now if this thread leads it or can, else posted.
 void release_op(const OpKind& kind, Loop& loop, OpRecord* record);
-void cancel_op(const OpKind& kind, Loop& loop, OpRecord* record);
 // The waiter of `record` becomes `parent`, on whichever loop that is; false if it is done already (same
 // loop).
 bool attach_op(Loop& loop, OpRecord* record, PromiseBase& parent);
 
-extern const OpKind kRemoteOpKind;  // cancel and release only
+struct PostedCancel;
 
+// What a Call holds.
 struct StartedOp {
-  OpRecord* record;
-  RemoteOp* remote;  // null if it was started at once
+  OpRecord* record = nullptr;      // if it was started at once
+  RemoteOp* remote = nullptr;      // if it was posted
+  PostedCancel* cancel = nullptr;  // a cancel that had to be posted
 };
 StartedOp start_op(const OpArgs& args);
+// As release_op; nothing for one that holds nothing.
+void release_started(const OpKind& kind, Loop& loop, const StartedOp& op);
+void cancel_started(const OpKind& kind, Loop& loop, StartedOp& op);
 
 }  // namespace detail
 
@@ -182,17 +193,12 @@ class [[nodiscard]] Call {
   Call(Call&& other) noexcept
       : kind_(other.kind_),
         loop_(other.loop_),
-        op_(std::exchange(other.op_, detail::StartedOp{nullptr, nullptr})) {}
+        op_(std::exchange(other.op_, detail::StartedOp())) {}
   Call& operator=(Call&& other) noexcept {
     std::swap(kind_, other.kind_), std::swap(loop_, other.loop_), std::swap(op_, other.op_);
     return *this;
   }
-  ~Call() {
-    if (op_.remote)
-      detail::release_op(detail::kRemoteOpKind, *loop_, op_.remote);
-    else if (op_.record)
-      detail::release_op(*kind_, *loop_, op_.record);
-  }
+  ~Call() { detail::release_started(*kind_, *loop_, op_); }
 
   OpResult<T> get() {
     detail::Driven driven(*kind_, *loop_, waitable());
@@ -215,12 +221,7 @@ class [[nodiscard]] Call {
   Awaiter operator co_await() { return Awaiter(*this); }
 
   // Ends it with CANCELLED unless it is done; any thread.
-  void cancel() {
-    if (op_.remote)
-      detail::cancel_op(detail::kRemoteOpKind, *loop_, op_.remote);
-    else
-      detail::cancel_op(*kind_, *loop_, op_.record);
-  }
+  void cancel() { detail::cancel_started(*kind_, *loop_, op_); }
 
   // REQUIRE a completed get() or await, of an operation that has them (a unary call).
   const Metadata& header() const { return kind_->header(done_record()); }

@@ -44,7 +44,9 @@ class PromiseBase : public Runnable {
   }
 
   Loop& loop() const { return *loop_; }
+  bool started() const { return loop_ != nullptr; }
   void bind(Loop& loop) {
+    assert(!loop_ && "a Task is started or awaited once");
     loop_ = &loop;
     ++loop.counts().frames;
   }
@@ -143,7 +145,9 @@ class [[nodiscard]] Task {
     return *this;
   }
   ~Task() {
-    if (frame_) frame_.destroy();
+    if (!frame_) return;
+    assert((!frame_.promise().started() || frame_.done()) && "a suspended coroutine is never destroyed");
+    frame_.destroy();
   }
 
   explicit operator bool() const { return frame_ != nullptr; }

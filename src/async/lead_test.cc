@@ -1,0 +1,308 @@
+// The run token: callers that lead by turns, the loop's own thread, and wakes that are not made.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "async/poller.h"
+#include "support/loop_fixture.h"
+
+namespace sluice {
+namespace {
+
+using support::TestLoop;
+
+// Completes `waiter` on the loop after `hops` more posts; the smallest operation there is.
+struct Hops final : Runnable {
+  Hops(Loop& l, Runnable& w, int n) : Runnable(&hop), loop(l), waiter(w), left(n) {}
+  static void hop(Runnable& self) noexcept {
+    auto& h = static_cast<Hops&>(self);
+    if (h.left-- == 0) return h.waiter.run();
+    h.loop.post(h);
+  }
+  Loop& loop;
+  Runnable& waiter;
+  int left;
+};
+
+// What get() does, without an operation.
+void call(Loop& loop, int hops) {
+  Loop::ThreadWaiter waiter(loop);
+  Hops op(loop, waiter, hops);
+  loop.post(op);
+  ASSERT_TRUE(waiter.wait());
+  if (waiter.leading()) loop.leave();
+}
+
+// Counts what is asked of the epoll poller.
+struct Counts {
+  std::atomic<int> waits{0}, wakes{0};
+};
+class CountingPoller final : public Poller {
+ public:
+  explicit CountingPoller(Counts& counts) : counts_(counts) {
+    Status why;
+    poller_ = make_epoll_poller(why);
+  }
+  Status add(FdWatch& watch) override { return poller_->add(watch); }
+  void remove(FdWatch& watch) override { poller_->remove(watch); }
+  void wait(Duration timeout) override { ++counts_.waits, poller_->wait(timeout); }
+  std::size_t dispatch() override { return poller_->dispatch(); }
+  void wake() override { ++counts_.wakes, poller_->wake(); }
+  int fd() const override { return poller_->fd(); }
+
+ private:
+  Counts& counts_;
+  std::unique_ptr<Poller> poller_;
+};
+
+TEST(RunToken, OnlyOneThreadLeads) {
+  TestLoop loop;
+  EXPECT_FALSE(loop->leads());
+  ASSERT_TRUE(loop->try_enter());
+  EXPECT_TRUE(loop->leads());
+  EXPECT_FALSE(loop->try_enter());
+  std::thread([&] {
+    EXPECT_FALSE(loop->leads());
+    EXPECT_FALSE(loop->try_enter());
+    EXPECT_TRUE(loop->check_may_block().ok());
+  }).join();
+  EXPECT_EQ(loop->check_may_block().code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(loop->poll(), 0u);
+  loop->leave();
+  EXPECT_TRUE(loop->check_may_block().ok());
+}
+
+TEST(RunToken, ABlockingCallRunsOnItsCallersStackWithoutPollerOrWake) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  for (int i = 0; i < 100; ++i) call(loop, 10);
+  EXPECT_EQ(counts.waits, 0);
+  EXPECT_EQ(counts.wakes, 0);
+}
+
+TEST(RunToken, ALeaderThatLeavesHandsOverToExactlyOneWaiter) {
+  constexpr int kWaiters = 3;
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  ASSERT_TRUE(loop.try_enter());
+  // What they wait for completes only once all of them wait, so each needs the lead in its turn.
+  std::atomic<int> at_once{0}, leaders{0}, most{0}, posted{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWaiters; ++i) {
+    threads.emplace_back([&] {
+      Loop::ThreadWaiter waiter(loop);
+      Hops op(loop, waiter, 0);
+      loop.post(op);
+      ++posted;
+      ASSERT_TRUE(waiter.wait());
+      if (!waiter.leading()) return;
+      ++leaders;
+      most = std::max(most.load(), ++at_once);
+      --at_once;
+      loop.leave();
+    });
+  }
+  while (posted != kWaiters) std::this_thread::yield();
+  loop.leave();  // everything is still in the queue: somebody has to lead to get it done
+  for (std::thread& t : threads) t.join();
+  EXPECT_GE(leaders, 1);
+  EXPECT_EQ(most, 1);
+  EXPECT_FALSE(loop.leads());
+  EXPECT_TRUE(loop.live().all_zero());
+  ASSERT_TRUE(loop.try_enter()) << "the token is free again";
+  loop.leave();
+}
+
+TEST(RunToken, ManyCallersShareOneLoop) {
+  constexpr int kThreads = 4, kCalls = 1500;
+  TestLoop loop;
+  int inside = 0;  // plain: ThreadSanitizer sees whether the token orders its leaders
+  struct Bump final : Runnable {
+    Bump(int& c) : Runnable([](Runnable& self) noexcept { ++static_cast<Bump&>(self).count; }), count(c) {}
+    int& count;
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kCalls; ++i) {
+        Bump bump(inside);
+        loop->post(bump);
+        call(*loop, (i + t) % 5);
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(inside, kThreads * kCalls);
+}
+
+TEST(RunToken, AParkedLeaderIsWokenByAPost) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  Loop::ThreadWaiter waiter(loop);
+  Hops op(loop, waiter, 0);
+  std::thread poster([&] {
+    while (counts.waits == 0) std::this_thread::yield();
+    loop.post(op);
+  });
+  ASSERT_TRUE(waiter.wait());
+  ASSERT_TRUE(waiter.leading());
+  loop.leave();
+  poster.join();
+  EXPECT_LE(counts.wakes, 1);
+}
+
+TEST(RunToken, NobodyIsWokenWhileTheLeaderIsNotParked) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  ASSERT_TRUE(loop.try_enter());
+  struct Nothing final : Runnable {
+    Nothing() : Runnable([](Runnable&) noexcept {}) {}
+  };
+  std::vector<Nothing> items(1000);
+  std::thread([&] {
+    for (Nothing& item : items) loop.post(item);
+  }).join();
+  loop.leave();
+  EXPECT_EQ(loop.poll(), 1000u);
+  EXPECT_EQ(counts.wakes, 0);
+}
+
+TEST(OwnThread, RunsWhatIsPostedAndStops) {
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  loop.start_thread();
+  struct Tell final : Runnable {
+    Tell() : Runnable([](Runnable& self) noexcept {
+      static_cast<Tell&>(self).ran.set_value(std::this_thread::get_id());
+    }) {}
+    std::promise<std::thread::id> ran;
+  };
+  for (int i = 0; i < 20; ++i) {
+    Tell tell;
+    loop.post(tell);
+    EXPECT_NE(tell.ran.get_future().get(), std::this_thread::get_id());
+  }
+  loop.stop_thread();
+  EXPECT_TRUE(loop.live().all_zero());
+  loop.stop_thread();  // nothing to stop
+}
+
+TEST(OwnThread, StopsWhileItIsParkedWhileItYieldsAndAtOnce) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  for (int i = 0; i < 20; ++i) {
+    loop.start_thread();
+    loop.stop_thread();
+  }
+  counts.waits = 0;
+  loop.start_thread();
+  while (counts.waits == 0) std::this_thread::yield();
+  loop.stop_thread();
+  loop.start_thread();
+  call(loop, 3);
+  loop.stop_thread();
+}
+
+TEST(OwnThread, GivesWayToCallersAndComesBack) {
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  loop.start_thread();
+  struct Where final : Runnable {
+    Where() : Runnable([](Runnable& self) noexcept {
+      auto& where = static_cast<Where&>(self);
+      where.ran.store(true);
+    }) {}
+    std::atomic<bool> ran{false};
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 300; ++i) call(loop, i % 7);
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  // No caller any more: the own thread must come back by itself.
+  Where where;
+  loop.post(where);
+  while (!where.ran) std::this_thread::yield();
+  loop.stop_thread();
+  EXPECT_TRUE(loop.live().all_zero());
+}
+
+TEST(OwnThread, FinishesWhatACallerStartedAndLeft) {
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  loop.start_thread();
+  for (int i = 0; i < 200; ++i) {
+    struct Last final : Runnable {
+      Last() : Runnable([](Runnable& self) noexcept { static_cast<Last&>(self).ran.store(true); }) {}
+      std::atomic<bool> ran{false};
+    } last;
+    call(loop, 1);
+    const bool entered = loop.try_enter();  // or the thread is back already
+    loop.post(last);
+    if (entered) loop.leave();
+    while (!last.ran) std::this_thread::yield();
+  }
+  loop.stop_thread();
+}
+
+TEST(OwnThread, FiresTimersWhileNobodyCalls) {
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  loop.start_thread();
+  struct Alarm final : Timer {
+    explicit Alarm() : Timer([](Runnable& self) noexcept {
+      static_cast<Alarm&>(static_cast<Timer&>(self)).rang.set_value();
+    }) {}
+    std::promise<void> rang;
+  } alarm;
+  struct Arm final : Runnable {
+    Arm(Loop& l, Timer& t) : Runnable([](Runnable& self) noexcept {
+      auto& arm = static_cast<Arm&>(self);
+      arm.loop.arm(arm.timer, arm.loop.now() + std::chrono::microseconds(200));
+    }), loop(l), timer(t) {}
+    Loop& loop;
+    Timer& timer;
+  } arm(loop, alarm);
+  loop.post(arm);
+  alarm.rang.get_future().get();
+  loop.stop_thread();
+}
+
+TEST(OwnThread, AsksForTheLeadNoMoreWhileACallerWaitsLong) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  loop.start_thread();
+  Loop::ThreadWaiter waiter(loop);
+  Hops op(loop, waiter, 0);
+  std::thread poster([&] {
+    // The caller leads and parks, the own thread sleeps until the lead is free.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+    while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    loop.post(op);
+  });
+  ASSERT_TRUE(waiter.wait());
+  if (waiter.leading()) loop.leave();
+  poster.join();
+  std::promise<void> ran;
+  struct Tell final : Runnable {
+    explicit Tell(std::promise<void>& p)
+        : Runnable([](Runnable& self) noexcept { static_cast<Tell&>(self).promise.set_value(); }), promise(p) {}
+    std::promise<void>& promise;
+  } tell(ran);
+  loop.post(tell);
+  ran.get_future().get();
+  loop.stop_thread();
+}
+
+}  // namespace
+}  // namespace sluice
