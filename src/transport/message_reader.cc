@@ -20,7 +20,7 @@ constexpr std::size_t kMaxBlock = 4096;
 }  // namespace
 
 MessageReader::Event MessageReader::feed(Bytes& bytes) {
-  if (!error_.ok()) return Event::kError;
+  if (failed_) return Event::kError;
   if (prefix_size_ == kPrefixSize) return feed_body(bytes);
   if (prefix_size_ != 0 || bytes.size() < kPrefixSize) return feed_prefix(bytes);
   body_.clear();  // a message that nobody took
@@ -117,6 +117,7 @@ void MessageReader::flush_block() {
 }
 
 MessageReader::Event MessageReader::fail(StatusCode code, std::string text) {
+  failed_ = true;
   error_ = Status(code, std::move(text));
   body_.clear();
   block_ = Bytes();

@@ -49,7 +49,7 @@ class MessageReader {
   bool in_message() const { return prefix_size_ != 0; }
   // Bytes still to come of the message whose prefix is known, else 0.
   std::size_t missing() const { return missing_; }
-  Status& error() { return error_; }
+  Status& error() { return error_; }  // may be moved from; feed keeps failing
 
  private:
   static constexpr std::size_t kPrefixSize = 5;
@@ -69,6 +69,7 @@ class MessageReader {
   std::size_t max_message_size_;
   bool allow_compressed_ = false;
 
+  bool failed_ = false;
   bool compressed_ = false;
   std::uint8_t prefix_size_ = 0;  // of prefix_; 5 while the body is read
   std::array<std::byte, kPrefixSize> prefix_;
