@@ -133,6 +133,7 @@ std::string decode_grpc_message(std::string_view value) {
 
 Status parse_grpc_status(std::string_view code, std::string_view message, std::string_view details_bin,
                          bool has_details) {
+  if (code == "0" && !has_details) return {};
   std::string text = decode_grpc_message(message);
   if (!well_formed(code)) return {StatusCode::kUnknown, unknown_text("malformed grpc-status", code, text)};
   std::string details;

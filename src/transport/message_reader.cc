@@ -1,4 +1,4 @@
-// The reader's three ways: a prefix that arrives whole (nearly always), one that arrives in parts, and a
+// The reader's ways: a whole message in one slice (nearly always), a prefix in parts, and a body in pieces.
 // body.
 #include "transport/message_reader.h"
 
@@ -23,9 +23,16 @@ MessageReader::Event MessageReader::feed(Bytes& bytes) {
   if (failed_) return Event::kError;
   if (prefix_size_ == kPrefixSize) return feed_body(bytes);
   if (prefix_size_ != 0 || bytes.size() < kPrefixSize) return feed_prefix(bytes);
-  body_.clear();  // a message that nobody took
-  if (!check_flag(http2::load_u8(bytes.data()))) return Event::kError;
+  if (!body_.empty()) body_.clear();  // a message that nobody took
+  const std::uint32_t flag = http2::load_u8(bytes.data());
   const std::uint32_t size = http2::load_u32(bytes.data() + 1);
+  if (flag == 0 && size == bytes.size() - kPrefixSize && size <= max_message_size_) {
+    compressed_ = false, message_size_ = size;
+    bytes.remove_prefix(kPrefixSize);
+    body_.append(std::move(bytes));
+    return Event::kMessage;
+  }
+  if (!check_flag(flag)) return Event::kError;
   bytes.remove_prefix(kPrefixSize);
   return begin_message(size, bytes);
 }
@@ -75,7 +82,7 @@ MessageReader::Event MessageReader::feed_body(Bytes& bytes) {
 }
 
 // The last piece stays as it came, borrowed or not: it is mostly taken at once.
-MessageReader::Event MessageReader::complete(Bytes last) {
+MessageReader::Event MessageReader::complete(Bytes&& last) {
   if (block_used_ != 0) flush_block();
   body_.append(std::move(last));
   prefix_size_ = 0, missing_ = 0;

@@ -58,7 +58,7 @@ class MessageReader {
   Event feed_prefix(Bytes& bytes);
   Event begin_message(std::uint32_t size, Bytes& bytes);
   Event feed_body(Bytes& bytes);
-  Event complete(Bytes last);
+  Event complete(Bytes&& last);
   // False: the flag is refused and error_ set.
   bool check_flag(std::uint32_t flag);
   void keep(Bytes piece);
