@@ -55,7 +55,7 @@ TEST(SessionFlow, DataBeyondTheConnectionsWindowEndsIt) {
   Bench server(options);
   server.shake();
   ASSERT_TRUE(server.feed(Wire().headers(1, kRequest)).ok());
-  expect_fatal(server, Wire().header(65536, FrameType::kData, 0, 1), ErrorCode::kFlowControlError, 1);
+  EXPECT_EQ(fatal(server, Wire().header(65536, FrameType::kData, 0, 1), ErrorCode::kFlowControlError, 1), "");
 }
 
 TEST(SessionFlow, DataBeyondTheStreamsWindowResetsIt) {
@@ -137,7 +137,7 @@ TEST(SessionFlow, PaddingThatExceedsItsFrameEndsTheConnection) {
     Bench server(server_options());
     server.shake();
     ASSERT_TRUE(server.feed(Wire().headers(1, kRequest)).ok());
-    expect_fatal(server, bad, ErrorCode::kProtocolError, 1);
+    EXPECT_EQ(fatal(server, bad, ErrorCode::kProtocolError, 1), "");
   }
 }
 
@@ -318,7 +318,7 @@ TEST(SessionFlow, WindowUpdateOfZeroIsAnError) {
   ASSERT_TRUE(client.feed(Wire().window_update(1, 0)).ok());
   EXPECT_EQ(client.sink.take(), (Events{"error 1 1 WINDOW_UPDATE of zero", "closed 1"}));
   EXPECT_EQ(client.out(), describe(Wire().rst(1, ErrorCode::kProtocolError)));
-  expect_fatal(client, Wire().window_update(0, 0), ErrorCode::kProtocolError);
+  EXPECT_EQ(fatal(client, Wire().window_update(0, 0), ErrorCode::kProtocolError), "");
 }
 
 TEST(SessionFlow, WindowsAbove2To31Minus1AreErrors) {
@@ -330,14 +330,15 @@ TEST(SessionFlow, WindowsAbove2To31Minus1AreErrors) {
   EXPECT_EQ(client.sink.take(), (Events{"error 1 3 stream's window above 2^31-1", "closed 1"}));
   EXPECT_EQ(client.out(), describe(Wire().rst(1, ErrorCode::kFlowControlError)));
   ASSERT_TRUE(client.feed(Wire().window_update(0, 0x7fffffff - 65535)).ok());
-  expect_fatal(client, Wire().window_update(0, 1), ErrorCode::kFlowControlError);
+  EXPECT_EQ(fatal(client, Wire().window_update(0, 1), ErrorCode::kFlowControlError), "");
 
   Bench settings(client_options());
   settings.shake();
   settings.open();
   ASSERT_TRUE(settings.feed(Wire().window_update(1, 1)).ok());
-  expect_fatal(settings, Wire().settings({{SettingId::kInitialWindowSize, 0x7fffffff}}),
-               ErrorCode::kFlowControlError);
+  EXPECT_EQ(fatal(settings, Wire().settings({{SettingId::kInitialWindowSize, 0x7fffffff}}),
+                  ErrorCode::kFlowControlError),
+            "");
 }
 
 TEST(SessionFlow, FramesAreAsLongAsThePeerAllows) {

@@ -41,7 +41,7 @@ TEST(SessionHeaders, EndWithTheNinthContinuation) {
   for (int i = 0; i < 8; ++i) wire.continuation(1, "");
   ASSERT_TRUE(server.feed(wire).ok());
   EXPECT_EQ(server.session.counts().empty, 9u);
-  expect_fatal(server, Wire().continuation(1, ""), ErrorCode::kEnhanceYourCalm);
+  EXPECT_EQ(fatal(server, Wire().continuation(1, ""), ErrorCode::kEnhanceYourCalm), "");
 }
 
 TEST(SessionHeaders, MayNotBeInterrupted) {
@@ -50,7 +50,7 @@ TEST(SessionHeaders, MayNotBeInterrupted) {
     Bench server(server_options());
     server.shake();
     ASSERT_TRUE(server.feed(Wire().headers(1, plain(kRequest), 0)).ok());
-    expect_fatal(server, other, ErrorCode::kProtocolError);
+    EXPECT_EQ(fatal(server, other, ErrorCode::kProtocolError), "");
   }
 }
 
@@ -59,13 +59,15 @@ TEST(SessionHeaders, TooLargeToBeKeptEndTheConnection) {
   options.local.max_frame_size = 1 << 20;
   Bench server(options);
   server.shake();
-  expect_fatal(server, Wire().header(147457, FrameType::kHeaders, kEndHeaders, 1),
-               ErrorCode::kEnhanceYourCalm);
+  EXPECT_EQ(
+      fatal(server, Wire().header(147457, FrameType::kHeaders, kEndHeaders, 1), ErrorCode::kEnhanceYourCalm),
+      "");
   Bench pieces(options);
   pieces.shake();
   ASSERT_TRUE(pieces.feed(Wire().headers(1, std::string(100000, '\x10'), 0)).ok());
-  expect_fatal(pieces, Wire().header(47457, FrameType::kContinuation, kEndHeaders, 1),
-               ErrorCode::kEnhanceYourCalm);
+  EXPECT_EQ(fatal(pieces, Wire().header(47457, FrameType::kContinuation, kEndHeaders, 1),
+                  ErrorCode::kEnhanceYourCalm),
+            "");
 }
 
 TEST(SessionHeaders, MayBePaddedAndPrioritised) {
@@ -87,15 +89,17 @@ TEST(SessionHeaders, MayBePaddedAndPrioritised) {
   all_padding.shake();
   ASSERT_TRUE(all_padding.feed(Wire().headers(1, Wire::pad("", 3), kEndHeaders | flag::kPadded)).ok());
   EXPECT_EQ(all_padding.sink.take(), (Events{"open 1", "end 1"}));
-  expect_fatal(all_padding, Wire().headers(3, std::string("\x04") + "abc", kEndHeaders | flag::kPadded),
-               ErrorCode::kProtocolError, 1);
+  EXPECT_EQ(fatal(all_padding, Wire().headers(3, std::string("\x04") + "abc", kEndHeaders | flag::kPadded),
+                  ErrorCode::kProtocolError, 1),
+            "");
 }
 
 TEST(SessionHeaders, EndTheConnectionWhenTheyDoNotDecode) {
   Bench server(server_options());
   server.shake();
-  expect_fatal(server, Wire().headers(1, std::string("\xff\xff\xff\xff\xff\xff\xff", 7)),
-               ErrorCode::kCompressionError, 1);
+  EXPECT_EQ(fatal(server, Wire().headers(1, std::string("\xff\xff\xff\xff\xff\xff\xff", 7)),
+                  ErrorCode::kCompressionError, 1),
+            "");
 }
 
 TEST(SessionHeaders, MalformedInARequestFailItsStreamOnly) {

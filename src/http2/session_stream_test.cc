@@ -20,14 +20,14 @@ TEST(SessionStream, IdsMustIncrease) {
   ASSERT_TRUE(server.feed(Wire().headers(3, kRequest)).ok());
   EXPECT_EQ(server.sink.streams.count(3), 0u);
   EXPECT_EQ(server.out(), describe(Wire().rst(3, ErrorCode::kStreamClosed)));
-  expect_fatal(server, Wire().headers(6, kRequest), ErrorCode::kProtocolError, 5);
+  EXPECT_EQ(fatal(server, Wire().headers(6, kRequest), ErrorCode::kProtocolError, 5), "");
 }
 
 TEST(SessionStream, AServerMayNotOpenAny) {
   for (const StreamId id : {1u, 2u}) {
     Bench client(client_options());
     client.shake();
-    expect_fatal(client, Wire().headers(id, kResponse), ErrorCode::kProtocolError);
+    EXPECT_EQ(fatal(client, Wire().headers(id, kResponse), ErrorCode::kProtocolError), "");
   }
 }
 

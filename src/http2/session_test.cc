@@ -86,9 +86,9 @@ TEST(Session, CarriesAUnaryCallOnTheServer) {
 
 TEST(Session, RefusesAnotherPreface) {
   Bench server(server_options());
-  expect_fatal(server, "PRI * HTTP/2.0\r\n\r\nXX", ErrorCode::kProtocolError);
+  EXPECT_EQ(fatal(server, "PRI * HTTP/2.0\r\n\r\nXX", ErrorCode::kProtocolError), "");
   Bench http1(server_options());
-  expect_fatal(http1, "GET / HTTP/1.1\r\n", ErrorCode::kProtocolError);
+  EXPECT_EQ(fatal(http1, "GET / HTTP/1.1\r\n", ErrorCode::kProtocolError), "");
 }
 
 TEST(Session, WantsSettingsFirst) {
@@ -96,9 +96,9 @@ TEST(Session, WantsSettingsFirst) {
        {Wire().ping("12345678"), Wire().settings_ack(), Wire().window_update(0, 1),
         Wire().headers(1, kRequest), Wire().frame(static_cast<FrameType>(99), 0, 0, "")}) {
     Bench client(client_options());
-    expect_fatal(client, first, ErrorCode::kProtocolError);
+    EXPECT_EQ(fatal(client, first, ErrorCode::kProtocolError), "");
     Bench server(server_options());
-    expect_fatal(server, Wire().preface().raw(first), ErrorCode::kProtocolError);
+    EXPECT_EQ(fatal(server, Wire().preface().raw(first), ErrorCode::kProtocolError), "");
   }
 }
 
@@ -120,12 +120,14 @@ TEST(Session, RefusesPushPromise) {
   Bench client(client_options());
   client.shake();
   client.open();
-  expect_fatal(client, Wire().frame(FrameType::kPushPromise, kEndHeaders, 1, Wire::u32(2u)),
-               ErrorCode::kProtocolError);
+  EXPECT_EQ(fatal(client, Wire().frame(FrameType::kPushPromise, kEndHeaders, 1, Wire::u32(2u)),
+                  ErrorCode::kProtocolError),
+            "");
   Bench server(server_options());
   server.shake();
-  expect_fatal(server, Wire().frame(FrameType::kPushPromise, kEndHeaders, 1, Wire::u32(2u)),
-               ErrorCode::kProtocolError);
+  EXPECT_EQ(fatal(server, Wire().frame(FrameType::kPushPromise, kEndHeaders, 1, Wire::u32(2u)),
+                  ErrorCode::kProtocolError),
+            "");
 }
 
 TEST(Session, RefusesFramesOnTheWrongStream) {
@@ -151,10 +153,10 @@ TEST(Session, RefusesFramesOnTheWrongStream) {
     SCOPED_TRACE(describe(wire));
     Bench server(server_options());
     server.shake();
-    expect_fatal(server, wire, ErrorCode::kProtocolError);
+    EXPECT_EQ(fatal(server, wire, ErrorCode::kProtocolError), "");
     Bench client(client_options());
     client.shake();
-    expect_fatal(client, wire, ErrorCode::kProtocolError);
+    EXPECT_EQ(fatal(client, wire, ErrorCode::kProtocolError), "");
   }
 }
 
@@ -180,7 +182,7 @@ TEST(Session, RefusesFramesOfTheWrongSize) {
     SCOPED_TRACE(describe(wire));
     Bench server(server_options());
     server.shake();
-    expect_fatal(server, wire, ErrorCode::kFrameSizeError);
+    EXPECT_EQ(fatal(server, wire, ErrorCode::kFrameSizeError), "");
   }
 }
 
@@ -191,7 +193,7 @@ TEST(Session, TakesFramesUpToTheSizeItAnnounced) {
   server.shake();
   ASSERT_TRUE(server.feed(Wire().headers(1, kRequest).data(1, std::string(20000, 'x'))).ok());
   EXPECT_EQ(server.sink.events.back(), "data 1 " + std::string(20000, 'x'));
-  expect_fatal(server, Wire().header(20001, FrameType::kData, 0, 1), ErrorCode::kFrameSizeError, 1);
+  EXPECT_EQ(fatal(server, Wire().header(20001, FrameType::kData, 0, 1), ErrorCode::kFrameSizeError, 1), "");
 }
 
 TEST(Session, RefusesPriorityOfTheWrongSizeOnItsStreamOnly) {
@@ -267,7 +269,7 @@ TEST(Session, KeepsSilentAboutStreamsAfterAConnectionError) {
   client.shake();
   TestStream& stream = client.open();
   client.data(stream, std::string(100000, 'x'));
-  expect_fatal(client, Wire().settings_ack(), ErrorCode::kProtocolError);
+  EXPECT_EQ(fatal(client, Wire().settings_ack(), ErrorCode::kProtocolError), "");
   EXPECT_TRUE(stream.attached());
   EXPECT_FALSE(client.session.can_open());
   client.session.release(stream);

@@ -10,8 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include "http2/hpack_test_util.h"
 #include "http2/session.h"
 
@@ -241,21 +239,21 @@ struct Bench {
   }
 };
 
-// Feeds what must end the connection, and looks at all that this means.
-inline void expect_fatal(Bench& bench, std::string_view wire, ErrorCode code, StreamId last = 0) {
+// Feeds what must end the connection, and looks at all that this means. Gives what is wrong with it.
+inline std::string fatal(Bench& bench, std::string_view wire, ErrorCode code, StreamId last = 0) {
   (void)bench.take();
   const Error error = bench.feed(wire);
-  EXPECT_EQ(error.scope, Scope::kConnection);
-  EXPECT_EQ(error.code, code) << error.what;
-  EXPECT_EQ(error.blame, Blame::kPeer);
-  EXPECT_FALSE(error.what.empty());
+  if (error.scope != Scope::kConnection || error.blame != Blame::kPeer || error.what.empty()) {
+    return "not an error of the connection and the peer";
+  }
+  if (error.code != code) return "other code: " + std::string(error.what);
   const std::string out = bench.take();
   const std::string goaway = Wire().goaway(last, code, error.what).str();
-  EXPECT_TRUE(out.ends_with(goaway)) << describe(out);
+  if (!out.ends_with(goaway)) return "wrote " + describe(out);
   bench.sink.take();
-  EXPECT_EQ(bench.feed(Wire().ping("12345678")).code, code);
-  EXPECT_FALSE(bench.session.has_output());
-  EXPECT_TRUE(bench.sink.events.empty());
+  if (bench.feed(Wire().ping("12345678")).code != code) return "takes more bytes";
+  if (bench.session.has_output()) return "has more output";
+  return bench.sink.events.empty() ? "" : "tells of events afterwards";
 }
 
 }  // namespace sluice::http2::testing
