@@ -142,8 +142,8 @@ void Context::Watch::arm(const Context& context) {
 
 void Context::Watch::ran() {
   {
-    // The canceller posts under this lock; once it is free the canceller no longer touches the loop, which may
-    // be about to go.
+    // The canceller posts under this lock; once it is free the canceller no longer touches the loop, which
+    // may be about to go.
     const std::lock_guard lock(rep_->mutex);
     posted_ = false;
   }

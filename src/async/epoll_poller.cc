@@ -125,7 +125,9 @@ class BlindPoller final : public Poller {
 
 }  // namespace
 
-std::unique_ptr<Poller> make_blind_poller(Status why) { return std::make_unique<BlindPoller>(std::move(why)); }
+std::unique_ptr<Poller> make_blind_poller(Status why) {
+  return std::make_unique<BlindPoller>(std::move(why));
+}
 
 std::unique_ptr<Poller> make_epoll_poller(Status& why) {
   const int epoll_fd = ::epoll_create1(EPOLL_CLOEXEC);

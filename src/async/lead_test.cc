@@ -178,9 +178,10 @@ TEST(OwnThread, RunsWhatIsPostedAndStops) {
   Loop loop(group, nullptr);
   loop.start_thread();
   struct Tell final : Runnable {
-    Tell() : Runnable([](Runnable& self) noexcept {
-      static_cast<Tell&>(self).ran.set_value(std::this_thread::get_id());
-    }) {}
+    Tell()
+        : Runnable([](Runnable& self) noexcept {
+            static_cast<Tell&>(self).ran.set_value(std::this_thread::get_id());
+          }) {}
     std::promise<std::thread::id> ran;
   };
   for (int i = 0; i < 20; ++i) {
@@ -215,10 +216,11 @@ TEST(OwnThread, GivesWayToCallersAndComesBack) {
   Loop loop(group, nullptr);
   loop.start_thread();
   struct Where final : Runnable {
-    Where() : Runnable([](Runnable& self) noexcept {
-      auto& where = static_cast<Where&>(self);
-      where.ran.store(true);
-    }) {}
+    Where()
+        : Runnable([](Runnable& self) noexcept {
+            auto& where = static_cast<Where&>(self);
+            where.ran.store(true);
+          }) {}
     std::atomic<bool> ran{false};
   };
   std::vector<std::thread> threads;
@@ -259,16 +261,20 @@ TEST(OwnThread, FiresTimersWhileNobodyCalls) {
   Loop loop(group, nullptr);
   loop.start_thread();
   struct Alarm final : Timer {
-    explicit Alarm() : Timer([](Runnable& self) noexcept {
-      static_cast<Alarm&>(static_cast<Timer&>(self)).rang.set_value();
-    }) {}
+    explicit Alarm()
+        : Timer([](Runnable& self) noexcept {
+            static_cast<Alarm&>(static_cast<Timer&>(self)).rang.set_value();
+          }) {}
     std::promise<void> rang;
   } alarm;
   struct Arm final : Runnable {
-    Arm(Loop& l, Timer& t) : Runnable([](Runnable& self) noexcept {
-      auto& arm = static_cast<Arm&>(self);
-      arm.loop.arm(arm.timer, arm.loop.now() + std::chrono::microseconds(200));
-    }), loop(l), timer(t) {}
+    Arm(Loop& l, Timer& t)
+        : Runnable([](Runnable& self) noexcept {
+            auto& arm = static_cast<Arm&>(self);
+            arm.loop.arm(arm.timer, arm.loop.now() + std::chrono::microseconds(200));
+          }),
+          loop(l),
+          timer(t) {}
     Loop& loop;
     Timer& timer;
   } arm(loop, alarm);
@@ -296,7 +302,8 @@ TEST(OwnThread, AsksForTheLeadNoMoreWhileACallerWaitsLong) {
   std::promise<void> ran;
   struct Tell final : Runnable {
     explicit Tell(std::promise<void>& p)
-        : Runnable([](Runnable& self) noexcept { static_cast<Tell&>(self).promise.set_value(); }), promise(p) {}
+        : Runnable([](Runnable& self) noexcept { static_cast<Tell&>(self).promise.set_value(); }),
+          promise(p) {}
     std::promise<void>& promise;
   } tell(ran);
   loop.post(tell);

@@ -185,8 +185,7 @@ TEST(Loop, ArmingForNeverDisarms) {
 }
 
 struct Watched final : FdWatch {
-  explicit Watched(std::function<void()> f)
-      : FdWatch(::eventfd(0, EFD_NONBLOCK), EPOLLIN), f(std::move(f)) {}
+  explicit Watched(std::function<void()> f) : FdWatch(::eventfd(0, EFD_NONBLOCK), EPOLLIN), f(std::move(f)) {}
   ~Watched() { ::close(fd()); }
   void on_ready(std::uint32_t) override {
     eventfd_t count;

@@ -25,7 +25,8 @@ class Poller {
 
 // Null with the reason in `why` when the kernel refuses a descriptor.
 std::unique_ptr<Poller> make_epoll_poller(Status& why);
-// One without descriptors, for a process that has none left: waits and wakes, and refuses to watch with `why`.
+// One without descriptors, for a process that has none left: waits and wakes, and refuses to watch with
+// `why`.
 std::unique_ptr<Poller> make_blind_poller(Status why);
 
 }  // namespace sluice

@@ -191,8 +191,8 @@ class Loop {
   TimePoint now_{};
   bool now_valid_ = false;
   int inline_left_ = 0;
-  bool drove_ = false;           // the leader ran the loop, rather than looking in to start or cancel
-  bool timers_put_off_ = false;  // due timers let what had arrived go first, once
+  bool drove_ = false;                // the leader ran the loop, rather than looking in to start or cancel
+  bool timers_put_off_ = false;       // due timers let what had arrived go first, once
   TimePoint told_deadline_ = kNever;  // what next_deadline() was after the last poll()
   std::uint32_t ticks_ = 0;
   std::uint64_t timer_order_ = 0;

@@ -78,8 +78,8 @@ struct OpArgs {
 // How one kind of operation runs: constant, one a kind (each unary method of a stub is one).
 struct OpKind {
   Loop& (*loop)(const OpArgs&);
-  // On the loop. The record is done already or becomes so; what could not start is a FailedRecord. Whatever it
-  // needs of `argument` and `options` after it has returned it copies, but for outputs.
+  // On the loop. The record is done already or becomes so; what could not start is a FailedRecord. Whatever
+  // it needs of `argument` and `options` after it has returned it copies, but for outputs.
   OpRecord* (*start)(const OpArgs&);
   // On the loop, while it is not done. The operation ends soon, as cancelled if it can.
   void (*cancel)(OpRecord*);
@@ -191,9 +191,7 @@ class [[nodiscard]] Call {
  public:
   Call(const OpKindOf<T>& kind, Loop& loop, detail::StartedOp op) : kind_(&kind), loop_(&loop), op_(op) {}
   Call(Call&& other) noexcept
-      : kind_(other.kind_),
-        loop_(other.loop_),
-        op_(std::exchange(other.op_, detail::StartedOp())) {}
+      : kind_(other.kind_), loop_(other.loop_), op_(std::exchange(other.op_, detail::StartedOp())) {}
   Call& operator=(Call&& other) noexcept {
     std::swap(kind_, other.kind_), std::swap(loop_, other.loop_), std::swap(op_, other.op_);
     return *this;

@@ -7,7 +7,8 @@
 
 namespace sluice {
 
-// Runs fn() now if this thread leads `loop` or can, else posts it (the only case that allocates). Never blocks.
+// Runs fn() now if this thread leads `loop` or can, else posts it (the only case that allocates). Never
+// blocks.
 template <class Fn>
 void run_on(Loop& loop, Fn fn) {
   if (loop.leads()) return fn();
