@@ -1,0 +1,56 @@
+// Raw bytes as a message type: the operations on a Chain that stands for itself.
+#include "sluice/rpc/message_traits.h"
+
+#include <string>
+
+namespace sluice {
+namespace {
+
+Chain& chain(void* object) { return *static_cast<Chain*>(object); }
+const Chain& chain(const void* object) { return *static_cast<const Chain*>(object); }
+
+// Shares the slices that own their bytes and copies those that borrow: the sender may let go of its object
+// as soon as it is encoded, and a Conn of its scratch when decoding is done.
+Chain kept(const Chain& bytes) {
+  Chain copy = bytes;
+  copy.keep();
+  return copy;
+}
+
+Status encode(const void* object, Chain& out) {
+  out.append(kept(chain(object)));
+  return {};
+}
+
+Status encode_to(const void* object, std::byte* out, std::size_t size) {
+  if (chain(object).size() != size) {
+    return {StatusCode::kInternal, "message of " + std::to_string(chain(object).size()) +
+                                       " bytes was to be encoded into " + std::to_string(size)};
+  }
+  chain(object).copy_to(out);
+  return {};
+}
+
+Status decode(const Chain& bytes, void* object) {
+  chain(object) = kept(bytes);
+  return {};
+}
+
+constexpr MessageOps kChainOps = {
+    .type_id = nullptr,
+    .encoded_size = [](const void* o) { return chain(o).size(); },
+    .encode = &encode,
+    .encode_to = &encode_to,
+    .decode = &decode,
+    .make = []() -> void* { return new Chain; },
+    .clone = [](const void* o) -> void* { return new Chain(kept(chain(o))); },
+    .move = [](void* from, void* to) { chain(to) = std::move(chain(from)); },
+    .clear = [](void* o) { chain(o).clear(); },
+    .destroy = [](void* o) { delete static_cast<Chain*>(o); },
+};
+
+}  // namespace
+
+const MessageOps& MessageTraits<Chain>::ops() { return kChainOps; }
+
+}  // namespace sluice
