@@ -87,6 +87,11 @@ TEST(WireRules, R22_LengthsAndPaddingThatNoBytesHaveAreRefused) {
   }
 }
 
+TEST(WireRules, R22_ALengthIsRefusedWhateverFollowsTheView) {
+  const std::string_view text = "AAAAAAAA";
+  for (const std::size_t size : {1u, 5u}) EXPECT_EQ(decoded(text.substr(0, size)), std::nullopt);
+}
+
 TEST(Base64, IgnoresSpareBitsOfTheLastCharacter) {
   EXPECT_EQ(decoded("QQ"), "A");
   EXPECT_EQ(decoded("QR"), "A");

@@ -225,6 +225,12 @@ TEST(WireRules, R74_TheLimitItselfIsAllowedAndOneMoreIsNot) {
   }
 }
 
+TEST(WireRules, R74_AWholeMessageOverTheLimitIsRefusedToo) {
+  MessageReader reader(100);
+  EXPECT_EQ(feed_text(reader, framed(pattern(101))), Event::kError);
+  EXPECT_EQ(reader.error().code(), StatusCode::kResourceExhausted);
+}
+
 TEST(WireRules, R74_TheLargestLengthNeitherOverflowsNorAllocates) {
   MessageReader limited(kLimit);
   EXPECT_EQ(feed_text(limited, prefix(0xffffffff) + "x"), Event::kError);
