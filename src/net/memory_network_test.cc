@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "support/conn_fixture.h"
 
@@ -256,6 +258,53 @@ TEST(MemoryNetwork, MayGoBeforeItsListenersAndTheirConns) {
   loop.drain();
   EXPECT_TRUE(dial.ended() && accept.ended());
   EXPECT_TRUE(dial.conn && accept.conn);
+}
+
+// Who was matched by another thread may go at once, and its loop with it, while that thread is still posting.
+// Here nothing but the guard itself orders the two: the one thread leads its own loop all the while, the
+// other one polls and never parks. So a thread sanitizer sees each time whether the loop waited.
+template <class Goes, class Stays, class Start>
+void match_and_go(Start start) {
+  TestLoop here;
+  auto there = std::make_unique<TestLoop>();
+  std::thread thread([&] {
+    Goes op;
+    there->lead_and([&] { start(op, there->loop()); });
+    while (!op.ended()) there->drain();
+    EXPECT_TRUE(op.conn) << op.status;
+    there->lead_and([&] { op.conn.reset(); });
+    while (!(*there)->live().all_zero()) there->drain();
+    there.reset();
+  });
+  Stays op;
+  here.lead_and([&] {
+    start(op, here.loop());
+    thread.join();
+  });
+  here.drain();
+  EXPECT_TRUE(op.ended() && op.conn) << op.status;
+}
+
+struct Start {
+  void operator()(HeldDial& dial, Loop& loop) const {
+    dial.addr = greeter();
+    dial.started(network.start_dial(dial, loop));
+  }
+  void operator()(HeldAccept& accept, Loop& loop) const {
+    accept.started(listener.start_accept(accept, loop));
+  }
+  Network& network;
+  Listener& listener;
+};
+
+TEST(MemoryNetwork, LeavesALoopAloneOnceItsDialOrAcceptIsDone) {
+  MemoryNetwork network;
+  const std::unique_ptr<Listener> listener = std::move(network.listen(greeter())).value();
+  const Start start{network, *listener};
+  for (int round = 0; round < 10; ++round) {
+    match_and_go<HeldDial, HeldAccept>(start);
+    match_and_go<HeldAccept, HeldDial>(start);
+  }
 }
 
 // Many dials with every kind of end, against accepts on two loops, all at once on two threads.

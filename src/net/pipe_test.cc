@@ -257,6 +257,32 @@ TEST(CrossPipe, LeavesItsLoopAloneOnceNothingLivesThere) {
   }
 }
 
+// The same where nothing but the guard itself orders the end of the last post before the end of the other
+// loop: this side leads its own loop all the while, the other one polls and never parks. So a thread
+// sanitizer sees each time whether the loop waited.
+TEST(CrossPipe, LetsTheLastPostFinishBeforeItsLoopGoes) {
+  for (int round = 0; round < 10; ++round) {
+    TestLoop here;
+    auto there = std::make_unique<TestLoop>();
+    PipePair pipe = make_pipe(*here, **there);
+    std::thread thread([&there, &pipe] {
+      HeldRead read;
+      there->lead_and([&] { read.started(pipe.b->start_read(read)); });
+      while (!read.ended()) there->drain();
+      there->lead_and([&] { pipe.b.reset(); });
+      while (!(*there)->live().all_zero()) there->drain();
+      there.reset();
+    });
+    HeldWrite write;
+    here.lead_and([&] {
+      start_write(*pipe.a, write, "the only words");
+      thread.join();
+    });
+    here.drain();
+    EXPECT_TRUE(write.status.ok()) << write.status;
+  }
+}
+
 TEST(CrossPipe, CountsAnEndUntilItsMailHasRun) {
   TestLoop here, there;
   PipePair pipe = make_pipe(*here, *there);
