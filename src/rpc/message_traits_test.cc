@@ -1,0 +1,104 @@
+// A Chain as a message: shared where it owns its bytes, copied where it borrows.
+#include "sluice/rpc/message_traits.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <type_traits>
+
+namespace sluice {
+namespace {
+
+const MessageOps& ops() { return MessageTraits<Chain>::ops(); }
+
+Chain two_slices() {
+  Chain chain = Chain::copy("hello ");
+  chain.append(Bytes::copy("world"));
+  return chain;
+}
+
+TEST(ChainMessage, HasEveryOperation) {
+  EXPECT_EQ(ops().type_id, nullptr);  // raw bytes may be any type
+  EXPECT_NE(ops().encoded_size, nullptr);
+  EXPECT_NE(ops().encode, nullptr);
+  EXPECT_NE(ops().encode_to, nullptr);
+  EXPECT_NE(ops().decode, nullptr);
+  EXPECT_NE(ops().make, nullptr);
+  EXPECT_NE(ops().clone, nullptr);
+  EXPECT_NE(ops().move, nullptr);
+  EXPECT_NE(ops().clear, nullptr);
+  EXPECT_NE(ops().destroy, nullptr);
+}
+
+TEST(ChainMessage, EncodesBehindWhatIsThereAndSharesTheBytes) {
+  const Chain message = two_slices();
+  Chain out = Chain::copy("say: ");
+  ASSERT_TRUE(ops().encode(&message, out).ok());
+  EXPECT_EQ(out.to_string(), "say: hello world");
+  EXPECT_EQ(ops().encoded_size(&message), 11u);
+  ASSERT_EQ(out.count(), 3u);
+  EXPECT_EQ(out[1].data(), message[0].data());
+  EXPECT_EQ(out[2].data(), message[1].data());
+}
+
+TEST(ChainMessage, EncodesBorrowedBytesAsItsOwn) {
+  std::string text = "borrowed";
+  Chain message(Bytes::borrow(as_bytes(text)));
+  Chain out;
+  ASSERT_TRUE(ops().encode(&message, out).ok());
+  text.assign(text.size(), 'x');
+  EXPECT_EQ(out.to_string(), "borrowed");
+}
+
+TEST(ChainMessage, EncodesIntoMemoryOfItsSizeOnly) {
+  const Chain message = two_slices();
+  std::string out(12, '-');
+  auto* bytes = reinterpret_cast<std::byte*>(out.data());
+  ASSERT_TRUE(ops().encode_to(&message, bytes, 11).ok());
+  EXPECT_EQ(out, "hello world-");
+  const Status status = ops().encode_to(&message, bytes, 12);
+  EXPECT_EQ(status.code(), StatusCode::kInternal);
+  EXPECT_EQ(status.message(), "message of 11 bytes was to be encoded into 12");
+  EXPECT_EQ(out, "hello world-");
+}
+
+TEST(ChainMessage, DecodesInPlaceOfWhatItHad) {
+  std::string scratch = "scratch";
+  Chain bytes = Chain::copy("owned and ");
+  bytes.append(Bytes::borrow(as_bytes(scratch)));
+  Chain message = Chain::copy("before");
+  ASSERT_TRUE(ops().decode(bytes, &message).ok());
+  scratch.assign(scratch.size(), 'x');
+  EXPECT_EQ(message.to_string(), "owned and scratch");
+  EXPECT_EQ(message[0].data(), bytes[0].data());
+  ASSERT_TRUE(ops().decode(Chain(), &message).ok());
+  EXPECT_TRUE(message.empty());
+}
+
+TEST(ChainMessage, IsMadeClonedMovedClearedAndDestroyed) {
+  using Owned = std::unique_ptr<void, void (*)(void*)>;
+  const Owned made(ops().make(), ops().destroy);
+  auto& chain = *static_cast<Chain*>(made.get());
+  EXPECT_TRUE(chain.empty());
+  chain = two_slices();
+  const Owned cloned(ops().clone(&chain), ops().destroy);
+  auto& clone = *static_cast<Chain*>(cloned.get());
+  ops().clear(&chain);
+  EXPECT_TRUE(chain.empty());
+  EXPECT_EQ(clone.to_string(), "hello world");
+  ops().move(&clone, &chain);
+  EXPECT_EQ(chain.to_string(), "hello world");
+  EXPECT_TRUE(clone.empty());
+}
+
+TEST(ChainMessage, ClonesBorrowedBytesAsItsOwn) {
+  std::string text = "borrowed";
+  const Chain message(Bytes::borrow(as_bytes(text)));
+  const std::unique_ptr<void, void (*)(void*)> clone(ops().clone(&message), ops().destroy);
+  text.assign(text.size(), 'x');
+  EXPECT_EQ(static_cast<Chain*>(clone.get())->to_string(), "borrowed");
+}
+
+}  // namespace
+}  // namespace sluice
