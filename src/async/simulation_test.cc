@@ -1,0 +1,83 @@
+// Simulation: the same seed gives the same run, other seeds other runs.
+#include "sluice/async/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "async/fake_op.h"
+#include "sluice/async/scope.h"
+#include "sluice/async/sleep.h"
+#include "support/loop_fixture.h"
+
+namespace sluice {
+namespace {
+
+using support::TestLoop;
+
+struct Outcome {
+  std::uint64_t trace;
+  std::vector<std::string> events;
+  bool operator==(const Outcome&) const = default;
+};
+
+Task<void> worker(FakeService& service, Context context, std::vector<std::string>& events, int id) {
+  Loop& loop = service.loop;
+  for (int i = 0; i < 4; ++i) {
+    const auto pause = std::chrono::milliseconds(loop.random() % 3);
+    const Status slept = co_await sleep(pause, context);
+    events.push_back(std::to_string(id) + (slept.ok() ? " slept" : " was cancelled"));
+    if (!slept.ok()) co_return;
+    const std::string text = std::to_string(i);
+    const auto echo = co_await service.echo(text, i % 2 ? How::kLater : How::kByTimer);
+    events.push_back(std::to_string(id) + " heard " + *echo);
+    if (id == 0 && i == 3) context.cancel();
+  }
+}
+Task<void> mix(FakeService& service, std::vector<std::string>& events) {
+  Scope scope(service.loop);
+  const Context context = Context().with_cancel();
+  for (int id = 0; id < 3; ++id) scope.spawn(worker(service, context, events, id));
+  Call<std::string> dropped = service.echo("dropped", How::kNever).start();
+  co_await scope.join();
+}
+
+Outcome run(std::uint64_t seed) {
+  TestLoop loop(seed);
+  FakeService service(*loop);
+  std::vector<std::string> events;
+  loop.run(mix(service, events));
+  return {loop.simulation().trace(), events};
+}
+
+TEST(Simulation, TheSameSeedGivesTheSameRun) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) EXPECT_EQ(run(seed), run(seed));
+}
+
+TEST(Simulation, AThousandSeedsGiveNineHundredTraces) {
+  std::set<std::uint64_t> traces;
+  std::set<std::vector<std::string>> orders;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    Outcome r = run(seed);
+    traces.insert(r.trace);
+    orders.insert(std::move(r.events));
+  }
+  EXPECT_GE(traces.size(), 900u);
+  EXPECT_GE(orders.size(), 900u) << "different runs, not only different numbers";
+}
+
+TEST(Simulation, TimeMovesOnlyWhenNothingIsReadyAndNeverBack) {
+  Simulation simulation(1);
+  const TimePoint begin = simulation.now();
+  simulation.advance_to(begin - std::chrono::seconds(1));
+  EXPECT_EQ(simulation.now(), begin);
+  simulation.advance_to(begin + std::chrono::seconds(1));
+  EXPECT_EQ(simulation.now(), begin + std::chrono::seconds(1));
+  EXPECT_EQ(simulation.choose(1), 0u);
+  for (int i = 0; i < 100; ++i) EXPECT_LT(simulation.choose(3), 3u);
+}
+
+}  // namespace
+}  // namespace sluice
