@@ -12,10 +12,6 @@
 
 namespace sluice {
 
-// https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md
-enum class ConnectivityState : std::uint8_t { kIdle, kConnecting, kReady, kTransientFailure, kShutdown };
-std::string_view to_string(ConnectivityState state);
-
 // Waits between attempts to connect (gRPC's connection-backoff.md has the defaults and their reasons).
 struct BackoffOptions {
   Duration initial = std::chrono::seconds(1);
@@ -57,9 +53,9 @@ class Channel {
     return base_->new_stream(method, first, options);
   }
 
-  ConnectivityState state() const;
+  ConnectivityState state() const { return base_->state(); }
   // Fails what is in flight and what comes; idempotent, does not block.
-  void close();
+  void close() { base_->close(); }
   ChannelBase& base() const { return *base_; }
 
  private:

@@ -11,6 +11,8 @@ namespace sluice {
 // One unary call in flight, part of the carrier's pooled object. Loop-only until done.
 class UnaryRecord : public OpRecord {
  public:
+  using OpRecord::begin;
+  using OpRecord::complete;
   virtual void cancel() = 0;   // ends it with CANCELLED, unless it has ended
   virtual void release() = 0;  // gives it back; cancels first
   virtual const Metadata& header() const = 0;
@@ -32,6 +34,10 @@ struct MethodInfo {
   bool server_streams = false;
 };
 
+// https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md
+enum class ConnectivityState : std::uint8_t { kIdle, kConnecting, kReady, kTransientFailure, kShutdown };
+std::string_view to_string(ConnectivityState state);
+
 // A virtual connection to a service. Thread: any, but for start_unary. Lifetime: shared; the calls in flight
 // keep it alive.
 class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
@@ -45,6 +51,9 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   // null, is sent at once and half-closes (server streaming).
   virtual ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                                      const CallOptions& options) = 0;
+  virtual ConnectivityState state() const = 0;
+  // Fails what is in flight and what comes; idempotent, does not block.
+  virtual void close() = 0;
 };
 
 }  // namespace sluice

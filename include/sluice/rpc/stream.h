@@ -13,6 +13,8 @@ class UnaryRecord;
 
 // An operation of a stream; part of it, and in use from start_x until release().
 struct StreamRecord : OpRecord {
+  using OpRecord::begin;
+  using OpRecord::complete;
   RpcStream* stream = nullptr;
 };
 // One read: a message's bytes, or none because the stream ended (finish() or the context tells why).

@@ -1,0 +1,237 @@
+// ClientChannel: states, connecting with back-off, and where each call goes.
+#include "client/client_channel.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sluice/async/run_on.h"
+
+namespace sluice {
+
+using transport::Connection;
+using CallStream = transport::ClientStream;
+
+std::string_view to_string(ConnectivityState state) {
+  switch (state) {
+    case ConnectivityState::kIdle:
+      return "IDLE";
+    case ConnectivityState::kConnecting:
+      return "CONNECTING";
+    case ConnectivityState::kReady:
+      return "READY";
+    case ConnectivityState::kTransientFailure:
+      return "TRANSIENT_FAILURE";
+    case ConnectivityState::kShutdown:
+      return "SHUTDOWN";
+  }
+  return "UNKNOWN";
+}
+
+ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options)
+    : loop_(loop),
+      network_(network),
+      addr_(std::move(addr)),
+      options_(std::move(options)),
+      identity_{
+          options_.authority.empty() ? addr_.text : options_.authority,
+          options_.user_agent.empty() ? "grpc-c++-sluice/0.1" : options_.user_agent + " grpc-c++-sluice/0.1"},
+      limits_{options_.max_receive_message_size, options_.max_send_message_size},
+      dial_(*this),
+      backoff_timer_(*this) {}
+
+ClientChannel::~ClientChannel() = default;
+
+OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& request,
+                                     const CallOptions& options) {
+  auto* stream = new CallStream(loop_, limits_, identity_, method, options);
+  OpRecord* record = stream->begin_unary(request);
+  submit(*stream);
+  return record;
+}
+
+ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Message* first,
+                                          const CallOptions& options) {
+  auto* stream = new CallStream(loop_, limits_, identity_, method, options);
+  // Encoded here: on a busy loop the start comes later, and the request is only borrowed.
+  if (first) stream->send_only(*first);
+  run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), stream] {
+    stream->begin();
+    self->submit(*stream);
+  });
+  return ClientStreamPtr(stream);
+}
+
+void ClientChannel::submit(CallStream& stream) {
+  if (stream.ended()) return;
+  if (connection_ && connection_->can_open()) return stream.open(*connection_);
+  switch (state()) {
+    case ConnectivityState::kShutdown:
+      return stream.end(Status(StatusCode::kCancelled, "channel is closed"));
+    case ConnectivityState::kTransientFailure:
+      return stream.end(last_failure_);
+    default:
+      break;
+  }
+  stream.wait_in(*this);
+  pending_.push_back(&stream);
+  if (state() == ConnectivityState::kIdle) connect();
+}
+
+void ClientChannel::open_pending() {
+  while (!pending_.empty() && connection_ && connection_->can_open()) {
+    CallStream& stream = *pending_.front();
+    pending_.pop_front();
+    stream.open(*connection_);
+  }
+}
+
+void ClientChannel::forget(CallStream& stream) { std::erase(pending_, &stream); }
+
+void ClientChannel::connect() {
+  if (!self_) self_ = std::static_pointer_cast<ClientChannel>(shared_from_this());
+  if (!waiting_) loop_.add_waiter(*this), waiting_ = true;
+  set_state(ConnectivityState::kConnecting);
+  dial_.addr = addr_;
+  dial_.deadline = after(loop_.now(), std::max(options_.backoff.min_connect_timeout, next_backoff()));
+  dial_.status = Status();
+  dial_.active = true;
+  if (network_.start_dial(dial_, loop_)) dialled();
+}
+
+void ClientChannel::Dial::done(Runnable& self) noexcept { static_cast<Dial&>(self).channel.dialled(); }
+
+void ClientChannel::dialled() {
+  dial_.active = false;
+  std::unique_ptr<net::Conn> conn = std::move(dial_.conn);
+  if (state() == ConnectivityState::kShutdown) {
+    if (conn) conn->close();
+    conn.reset();
+    return release_if_quiet();
+  }
+  if (!dial_.status.ok()) return attempt_failed(dial_.status);
+  transport::ConnectionOptions options;
+  options.role = http2::Role::kClient;
+  options.max_concurrent_streams = 0;  // servers open no streams
+  options.handshake_deadline = dial_.deadline;
+  connection_ =
+      std::make_unique<Connection>(std::move(conn), options, static_cast<transport::ConnectionOwner&>(*this));
+  connection_->start();
+}
+
+// Calls that waited for this attempt fail with its cause; calls to come fail at once until the back-off is
+// over.
+void ClientChannel::attempt_failed(const Status& why) {
+  last_failure_ = Status(StatusCode::kUnavailable,
+                         "no connection to " + addr_.to_string() + ": " + std::string(why.message()));
+  ++failures_;
+  set_state(ConnectivityState::kTransientFailure);
+  loop_.arm(backoff_timer_, after(loop_.now(), next_backoff()));
+  std::deque<CallStream*> failed;
+  failed.swap(pending_);
+  for (CallStream* stream : failed) {
+    stream->wait_in_nothing();
+    stream->end(last_failure_);
+  }
+}
+
+void ClientChannel::BackoffTimer::expired(Runnable& self) noexcept {
+  ClientChannel& channel = static_cast<BackoffTimer&>(static_cast<Timer&>(self)).channel;
+  if (channel.state() == ConnectivityState::kTransientFailure) channel.set_state(ConnectivityState::kIdle);
+  channel.release_if_quiet();
+}
+
+// initial · multiplier^(failures - 1), at most max, ± jitter.
+Duration ClientChannel::next_backoff() {
+  if (failures_ == 0) return Duration::zero();
+  const BackoffOptions& b = options_.backoff;
+  double ns = static_cast<double>(b.initial.count()) * std::pow(b.multiplier, std::min(failures_ - 1, 100u));
+  ns = std::min(ns, static_cast<double>(b.max.count()));
+  const double unit = static_cast<double>(loop_.random() >> 11) / 9007199254740992.0;  // 2^53
+  return Duration(static_cast<std::int64_t>(ns * (1 + b.jitter * (2 * unit - 1))));
+}
+
+void ClientChannel::on_ready(Connection&) {
+  failures_ = 0;
+  set_state(ConnectivityState::kReady);
+  open_pending();
+}
+
+void ClientChannel::on_capacity(Connection& connection) {
+  if (&connection == connection_.get()) open_pending();
+}
+
+void ClientChannel::on_draining(Connection& connection) {
+  if (&connection != connection_.get()) return;
+  retiring_.push_back(std::move(connection_));
+  if (state() == ConnectivityState::kShutdown) return;
+  set_state(ConnectivityState::kIdle);
+  if (!pending_.empty()) connect();
+}
+
+void ClientChannel::on_closed(Connection& connection, const Status& why) {
+  if (&connection == connection_.get()) {
+    const bool was_ready = state() == ConnectivityState::kReady;
+    connection_.reset();
+    if (state() != ConnectivityState::kShutdown) {
+      if (was_ready) {
+        set_state(ConnectivityState::kIdle);
+        if (!pending_.empty()) connect();
+      } else {
+        attempt_failed(why);
+      }
+    }
+  } else {
+    std::erase_if(retiring_, [&](const ConnectionPtr& c) { return c.get() == &connection; });
+  }
+  release_if_quiet();
+}
+
+void ClientChannel::close() {
+  run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this())] { self->close_now(); });
+}
+
+void ClientChannel::close_now() {
+  if (state() == ConnectivityState::kShutdown) return;
+  set_state(ConnectivityState::kShutdown);
+  const Status closed(StatusCode::kCancelled, "channel is closed");
+  loop_.disarm(backoff_timer_);
+  std::deque<CallStream*> failed;
+  failed.swap(pending_);
+  for (CallStream* stream : failed) {
+    stream->wait_in_nothing();
+    stream->end(closed);
+  }
+  if (dial_.active) network_.cancel_dial(dial_);
+  if (connection_) connection_->close(closed);
+  for (const ConnectionPtr& c : retiring_) c->close(closed);
+  release_if_quiet();
+}
+
+// Lets go of itself when nothing on the loop refers to it any more.
+void ClientChannel::release_if_quiet() {
+  if (dial_.active || connection_ || !retiring_.empty() || backoff_timer_.armed()) return;
+  if (waiting_) loop_.remove_waiter(*this), waiting_ = false;
+  self_.reset();
+}
+
+void ClientChannel::describe(std::string& out) const {
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    out += (i ? ", call " : "call ") + std::string(pending_[i]->path()) + " (waits for a connection)";
+  }
+  if (dial_.active) out += (pending_.empty() ? "" : ", ") + std::string("dial ") + addr_.to_string();
+}
+
+Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options) {
+  Result<Addr> addr = Addr::parse(target);
+  if (!addr.ok()) return std::move(addr).status();
+  net::Network* network = host.network(addr->scheme);
+  if (!network) return host.no_network(addr->scheme);
+  const auto loops = host.loops();
+  const std::size_t pick = loops.size() == 1 ? 0 : std::hash<std::string_view>()(target) % loops.size();
+  auto channel =
+      std::make_shared<ClientChannel>(*loops[pick], *network, std::move(*addr), std::move(options));
+  std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });
+  return Channel(std::move(channel), std::move(closer));
+}
+
+}  // namespace sluice

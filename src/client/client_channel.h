@@ -1,0 +1,92 @@
+// ClientChannel: the channel behind sluice::Channel: one address, one connection at a time, calls that wait
+// for it.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/client/channel.h"
+#include "transport/client_stream.h"
+#include "transport/connection.h"
+
+namespace sluice {
+
+// Thread: any for ChannelBase's members where it says so; the rest is loop-only. Lifetime: shared; keeps
+// itself while a connection or a dial is alive.
+class ClientChannel final : public ChannelBase,
+                            private transport::ConnectionOwner,
+                            private transport::PendingCalls,
+                            private Waiter {
+ public:
+  ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options);
+  ~ClientChannel() override;
+
+  // ChannelBase
+  Loop& loop() const override { return loop_; }
+  OpRecord* start_unary(const MethodInfo& method, const Message& request,
+                        const CallOptions& options) override;
+  ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
+                             const CallOptions& options) override;
+  ConnectivityState state() const override { return state_.load(std::memory_order_relaxed); }
+  void close() override;
+
+ private:
+  using ConnectionPtr = std::unique_ptr<transport::Connection>;
+  struct Dial : net::DialOp {
+    explicit Dial(ClientChannel& c) : DialOp(&done), channel(c) {}
+    static void done(Runnable& self) noexcept;
+    ClientChannel& channel;
+    bool active = false;
+  };
+  struct BackoffTimer : Timer {
+    explicit BackoffTimer(ClientChannel& c) : Timer(&expired), channel(c) {}
+    static void expired(Runnable& self) noexcept;
+    ClientChannel& channel;
+  };
+
+  void submit(transport::ClientStream& stream);
+  void open_pending();
+  void connect();
+  void dialled();
+  void attempt_failed(const Status& why);
+  Duration next_backoff();
+  void close_now();
+  void release_if_quiet();
+  void set_state(ConnectivityState state) { state_.store(state, std::memory_order_relaxed); }
+
+  // transport::ConnectionOwner
+  transport::CallStream* on_incoming(transport::Connection&) override { return nullptr; }
+  void on_ready(transport::Connection& connection) override;
+  void on_capacity(transport::Connection& connection) override;
+  void on_draining(transport::Connection& connection) override;
+  void on_closed(transport::Connection& connection, const Status& why) override;
+  // transport::PendingCalls
+  void forget(transport::ClientStream& stream) override;
+  void describe(std::string& out) const override;
+
+  // Constant after construction.
+  Loop& loop_;
+  net::Network& network_;
+  const Addr addr_;
+  const ChannelOptions options_;
+  const transport::ClientIdentity identity_;
+  const transport::MessageLimits limits_;
+
+  std::atomic<ConnectivityState> state_{ConnectivityState::kIdle};  // written on the loop
+
+  // Loop-only.
+  ConnectionPtr connection_;             // the one for new calls; null, in handshake or ready
+  std::vector<ConnectionPtr> retiring_;  // calls of theirs may still run
+  std::deque<transport::ClientStream*> pending_;
+  Dial dial_;
+  BackoffTimer backoff_timer_;
+  unsigned failures_ = 0;  // in a row
+  Status last_failure_;
+  bool waiting_ = false;                 // registered as a waiter
+  std::shared_ptr<ClientChannel> self_;  // while anything on the loop refers to it
+};
+
+}  // namespace sluice

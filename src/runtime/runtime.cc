@@ -1,0 +1,88 @@
+// Runtime: makes loops, clock, networks and threads, and ends them in the right order.
+#include "sluice/runtime/runtime.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+Runtime::Runtime(RuntimeOptions options)
+    : group_(std::make_unique<LoopGroup>(std::move(options.log))), blocking_(options.blocking_threads) {
+  if (options.simulation_seed) simulation_.emplace(*options.simulation_seed);
+  threads_ = simulation_ ? 0 : options.threads;
+  for (unsigned i = 0; i < std::max(1u, threads_); ++i) {
+    owned_loops_.push_back(std::make_unique<Loop>(*group_, simulation()));
+    loops_.push_back(owned_loops_.back().get());
+  }
+  auto memory = options.memory_network ? std::move(options.memory_network)
+                                       : std::make_shared<net::MemoryNetwork>(options.memory);
+  networks_.emplace_back("pipe", std::move(memory));
+  for (unsigned i = 0; i < threads_; ++i) loops_[i]->start_thread();
+}
+
+Runtime::~Runtime() {
+  for (Loop* loop : loops_) loop->stop_thread();
+  // What closing channels and servers have left to do is ready now: connections end, streams are freed.
+  while (poll() > 0) {
+  }
+}
+
+Result<std::unique_ptr<net::Listener>> Runtime::listen(std::string_view text) {
+  Result<Addr> addr = Addr::parse(text);
+  if (!addr.ok()) return std::move(addr).status();
+  net::Network* network = this->network(addr->scheme);
+  if (!network) return no_network(addr->scheme);
+  return network->listen(*addr);
+}
+
+void Runtime::add_network(std::string scheme, std::shared_ptr<net::Network> network) {
+  networks_.emplace_back(std::move(scheme), std::move(network));
+}
+
+net::Network* Runtime::network(std::string_view scheme) const {
+  for (const auto& [name, network] : networks_) {
+    if (name == scheme) return network.get();
+  }
+  return nullptr;
+}
+
+Status Runtime::no_network(std::string_view scheme) const {
+  std::string text = "no network for scheme \"" + std::string(scheme) + "\"; there are:";
+  for (const auto& [name, network] : networks_) text += " " + name;
+  return Status(StatusCode::kUnimplemented, std::move(text));
+}
+
+std::size_t Runtime::poll() {
+  std::size_t ran = 0;
+  for (Loop* loop : loops_) ran += loop->poll();
+  return ran;
+}
+
+void Runtime::enter() {
+  if (Status status = loop().check_may_block(); !status.ok()) throw StatusError(std::move(status));
+  while (!loop().try_enter()) {
+    // Another thread leads: wait for the turn as a get() does.
+    Loop::ThreadWaiter waiter(loop());
+    loop().post(waiter);
+    waiter.wait();
+    if (waiter.leading()) return;
+  }
+}
+
+TimePoint Runtime::now() const {
+  if (simulation_) return simulation_->now();
+  return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+unsigned Runtime::threads_started() const { return threads_ + blocking_.threads_started(); }
+
+LiveCounts Runtime::live() const {
+  LiveCounts sum;
+  for (const Loop* loop : loops_) {
+    const LiveCounts one = loop->live();
+    sum.conns += one.conns, sum.sessions += one.sessions, sum.streams += one.streams, sum.calls += one.calls;
+    sum.frames += one.frames, sum.timers += one.timers, sum.queued += one.queued;
+  }
+  return sum;
+}
+
+}  // namespace sluice

@@ -1,0 +1,100 @@
+// Server: the handle users hold; its operations as kinds of Op.
+#include "sluice/server/server.h"
+
+#include "server/server_core.h"
+
+namespace sluice {
+namespace {
+
+ServerCore& core_of(const OpArgs& args) { return *static_cast<ServerCore*>(args.object); }
+Loop& home_of(const OpArgs& args) { return core_of(args).home(); }
+
+OpRecord* start_quiet(const OpArgs& args) {
+  auto* record = new QuietRecord(core_of(args).shared_from_this());
+  core_of(args).wait_quiet(*record);
+  return record;
+}
+
+OpRecord* start_drain(const OpArgs& args) {
+  core_of(args).drain();
+  return start_quiet(args);
+}
+
+// The deadline travels in the arguments' options, as nanoseconds.
+OpRecord* start_stop(const OpArgs& args) {
+  core_of(args).drain();
+  auto* record = new QuietRecord(core_of(args).shared_from_this());
+  const TimePoint deadline{Duration(reinterpret_cast<std::intptr_t>(args.options))};
+  record->core->home().arm(record->timer, deadline);
+  record->core->wait_quiet(*record);
+  return record;
+}
+
+void release_quiet(OpRecord* r) {
+  auto* record = static_cast<QuietRecord*>(r);
+  if (record->collecting) {
+    record->abandoned = true;
+    return;
+  }
+  delete record;
+}
+
+void cancel_quiet(OpRecord*) {}
+
+template <class T>
+constexpr OpKindOf<T> quiet_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {
+  OpKindOf<T> kind{};
+  kind.loop = &home_of;
+  kind.start = start;
+  kind.cancel = &cancel_quiet;
+  kind.release = &release_quiet;
+  kind.take = take;
+  return kind;
+}
+
+constexpr OpKindOf<Status> kQuiet = quiet_kind<Status>(&start_quiet, [](OpRecord*) { return Status(); });
+constexpr OpKindOf<Status> kDrain = quiet_kind<Status>(&start_drain, [](OpRecord*) { return Status(); });
+constexpr OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, [](OpRecord* r) {
+  return Result<StopReport>(std::move(static_cast<QuietRecord*>(r)->report));
+});
+
+}  // namespace
+
+Server::Server(net::Host& host, ServerOptions options) : core_(std::make_shared<ServerCore>(host, options)) {}
+
+Server::~Server() {
+  close();
+  // Handlers use the services, which may go after the server: they end first.
+  const Status status = Op<Status>(kQuiet, core_.get(), nullptr, nullptr).get();
+  if (!status.ok()) {
+    core_->home().group().log(LogLevel::kError,
+                              "a server was destroyed while handlers run: " + status.to_string());
+  }
+}
+
+Status Server::register_service(Service& service) {
+  return core_->add(service.service_desc(), service.service_object(), nullptr);
+}
+
+Status Server::register_service(std::shared_ptr<Service> service) {
+  if (!service) return Status(StatusCode::kInvalidArgument, "register_service() needs a service");
+  Service& s = *service;
+  return core_->add(s.service_desc(), s.service_object(), std::move(service));
+}
+
+Status Server::register_service(const ServiceDesc& desc, void* object) {
+  return core_->add(desc, object, nullptr);
+}
+
+Status Server::serve(std::unique_ptr<net::Listener> listener) { return core_->serve(std::move(listener)); }
+
+Op<Status> Server::drain() { return {kDrain, core_.get(), nullptr, nullptr}; }
+
+void Server::close() { core_->close(); }
+
+Op<StopReport> Server::stop(TimePoint deadline) {
+  const auto ns = static_cast<std::intptr_t>(deadline.time_since_epoch().count());
+  return {kStop, core_.get(), nullptr, reinterpret_cast<const void*>(ns)};
+}
+
+}  // namespace sluice

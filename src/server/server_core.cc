@@ -1,0 +1,189 @@
+// ServerCore: registration, and what concerns all shards: serve, drain, close and waiting for the end.
+#include "server/server_core.h"
+
+#include <algorithm>
+
+#include "sluice/async/run_on.h"
+
+namespace sluice {
+
+ServerCore::ServerCore(net::Host& host, ServerOptions options) : options_(options) {
+  for (Loop* loop : host.loops()) shards_.push_back(std::make_unique<ServerShard>(*this, *loop));
+  if (options_.unknown_service) {
+    unknown_ = std::make_unique<transport::ServedMethod>();
+    unknown_->handler = options_.unknown_service;
+    unknown_->object = options_.unknown_service_object;
+  }
+}
+
+Status ServerCore::add(const ServiceDesc& desc, void* object, std::shared_ptr<void> keep) {
+  const std::string name(desc.name);
+  if (serving_) {
+    return Status(StatusCode::kFailedPrecondition, "service " + name + " is registered after serve()");
+  }
+  if (name.empty() || name.find('/') != std::string::npos) {
+    return Status(StatusCode::kInvalidArgument, "\"" + name + "\" is no service name");
+  }
+  if (std::find(services_.begin(), services_.end(), name) != services_.end()) {
+    return Status(StatusCode::kAlreadyExists, "service " + name + " is registered already");
+  }
+  services_.push_back(name);
+  if (keep) kept_.push_back(std::move(keep));
+  const auto put = [&](std::string_view method, bool client_streams, void (*handler)(void*, ServerCall&)) {
+    std::string path = "/" + name + "/" + std::string(method);
+    transport::ServedMethod& served = methods_[path];
+    served.path = std::move(path);
+    served.client_streams = client_streams;
+    served.handler = handler;
+    served.object = object;
+  };
+  for (const MethodDesc& m : desc.methods) put(m.name, false, m.handler);
+  for (const StreamDesc& s : desc.streams) put(s.name, s.client_streams, s.handler);
+  return {};
+}
+
+template <class Fn>
+void ServerCore::on_shards(Fn fn) {
+  for (const auto& shard : shards_) {
+    run_on(shard->loop(), [self = shared_from_this(), shard = shard.get(), fn] { fn(*shard); });
+  }
+}
+
+Status ServerCore::serve(std::unique_ptr<net::Listener> listener) {
+  if (!listener) return Status(StatusCode::kInvalidArgument, "serve() needs a listener");
+  if (ending_) {
+    (void)listener->close();
+    return Status(StatusCode::kFailedPrecondition, "serve() after drain(), stop() or close()");
+  }
+  serving_ = true;
+  const SharedListener shared = std::move(listener);
+  {
+    const std::lock_guard lock(listeners_mutex_);
+    listeners_.push_back(shared);
+  }
+  on_shards([shared](ServerShard& shard) { shard.serve(shared); });
+  return {};
+}
+
+void ServerCore::close_listeners() {
+  std::vector<SharedListener> listeners;
+  {
+    const std::lock_guard lock(listeners_mutex_);
+    ending_ = true;
+    listeners.swap(listeners_);
+  }
+  for (const SharedListener& l : listeners) (void)l->close();
+}
+
+void ServerCore::drain() {
+  close_listeners();
+  on_shards([](ServerShard& shard) { shard.drain(); });
+}
+
+void ServerCore::close() {
+  close_listeners();
+  on_shards([](ServerShard& shard) { shard.close(); });
+}
+
+const transport::ServedMethod* ServerCore::find(std::string_view path) const {
+  const auto it = methods_.find(path);
+  return it != methods_.end() ? &it->second : unknown_.get();
+}
+
+Status ServerCore::not_found(std::string_view path) const {
+  const std::size_t slash = path.rfind('/');
+  const std::string service(path.substr(1, slash == 0 ? 0 : slash - 1));
+  const std::string method(path.substr(slash + 1));
+  if (std::find(services_.begin(), services_.end(), service) != services_.end()) {
+    return Status(StatusCode::kUnimplemented, "unknown method " + method + " for service " + service);
+  }
+  return Status(StatusCode::kUnimplemented, "unknown service " + service);
+}
+
+void ServerCore::shard_quiet() {
+  run_on(home(), [self = shared_from_this()] { self->check_quiet(); });
+}
+
+// Whether all shards are quiet is known only where each of them is; the question goes from loop to loop. On
+// one loop that is a plain call.
+void ServerCore::check_quiet() {
+  if (waiting_.empty()) return;
+  ask_quiet(0);
+}
+
+void ServerCore::ask_quiet(std::size_t i) {
+  if (i == shards_.size()) {
+    run_on(home(), [self = shared_from_this()] {
+      std::vector<QuietRecord*> done;
+      done.swap(self->waiting_);
+      for (QuietRecord* record : done) record->complete(self->home());
+    });
+    return;
+  }
+  run_on(shards_[i]->loop(), [self = shared_from_this(), i] {
+    if (self->shards_[i]->quiet()) self->ask_quiet(i + 1);
+  });
+}
+
+void ServerCore::wait_quiet(QuietRecord& record) {
+  waiting_.push_back(&record);
+  check_quiet();
+}
+
+void ServerCore::forget(QuietRecord& record) { std::erase(waiting_, &record); }
+
+// At stop()'s deadline: closes, gives the handlers that were waiting the chance to end, and notes those that
+// run on.
+void ServerCore::collect(QuietRecord& record) {
+  record.collecting = true;
+  close_listeners();
+  collect_from(record, 0);
+}
+
+void ServerCore::collect_from(QuietRecord& record, std::size_t i) {
+  if (i == shards_.size()) {
+    run_on(home(), [self = shared_from_this(), &record] {
+      self->forget(record);
+      if (!record.done()) record.complete(self->home());
+      record.collecting = false;
+      if (record.abandoned) delete &record;
+    });
+    return;
+  }
+  // Posted twice: handlers that the close has made ready run in between.
+  run_on(shards_[i]->loop(), [self = shared_from_this(), &record, i] {
+    ServerShard& shard = *self->shards_[i];
+    record.report.calls_cancelled += shard.open_calls();
+    shard.close();
+    struct Later : Runnable {
+      Later(std::shared_ptr<ServerCore> c, QuietRecord& r, std::size_t n)
+          : Runnable(&go), core(std::move(c)), record(r), i(n) {}
+      static void go(Runnable& self) noexcept {
+        auto& later = static_cast<Later&>(self);
+        if (later.rounds-- > 0) return later.core->shards_[later.i]->loop().post_tick_end(later);
+        later.core->shards_[later.i]->report(later.record.report.still_running);
+        later.core->collect_from(later.record, later.i + 1);
+        delete &later;
+      }
+      std::shared_ptr<ServerCore> core;
+      QuietRecord& record;
+      std::size_t i;
+      int rounds = 2;
+    };
+    shard.loop().post_tick_end(*new Later(self, record, i));
+  });
+}
+
+QuietRecord::QuietRecord(std::shared_ptr<ServerCore> c) : core(std::move(c)), timer(*this) { begin(); }
+
+QuietRecord::~QuietRecord() {
+  if (timer.armed()) core->home().disarm(timer);
+  core->forget(*this);
+}
+
+void QuietRecord::DeadlineTimer::expired(Runnable& self) noexcept {
+  QuietRecord& record = static_cast<DeadlineTimer&>(static_cast<Timer&>(self)).record;
+  if (!record.done()) record.core->collect(record);
+}
+
+}  // namespace sluice

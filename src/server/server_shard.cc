@@ -1,0 +1,123 @@
+// ServerShard: accepting, and the connections and streams of one loop.
+#include <algorithm>
+
+#include "server/server_core.h"
+
+namespace sluice {
+
+using transport::Connection;
+using CallStream = transport::ServerStream;
+
+void ServerShard::serve(SharedListener listener) {
+  if (draining_ || closed_) return;
+  self_ = core_.shared_from_this();
+  ++accepting_;
+  accept_on(*new Accept(*this, std::move(listener)));
+}
+
+void ServerShard::accept_on(Accept& accept) {
+  for (;;) {
+    accept.status = Status();
+    if (!accept.listener->start_accept(accept, loop_)) return;
+    if (!accepted(accept)) return;
+  }
+}
+
+void ServerShard::Accept::done(Runnable& self) noexcept {
+  auto& accept = static_cast<Accept&>(self);
+  ServerShard& shard = accept.shard;
+  if (shard.accepted(accept)) shard.accept_on(accept);
+}
+
+bool ServerShard::accepted(Accept& accept) {
+  std::unique_ptr<net::Conn> conn = std::move(accept.conn);
+  const bool refuse = draining_ || closed_;
+  if (accept.status.ok() && !refuse) {
+    transport::ConnectionOptions options;
+    options.role = http2::Role::kServer;
+    options.max_concurrent_streams = core_.options().max_concurrent_streams;
+    options.handshake_deadline = after(loop_.now(), core_.options().handshake_timeout);
+    connections_.push_back(std::make_unique<Connection>(std::move(conn), options,
+                                                        static_cast<transport::ConnectionOwner&>(*this)));
+    connections_.back()->start();
+    return true;
+  }
+  if (conn) conn->close();
+  conn.reset();
+  if (!accept.status.ok() && !refuse && loop_.group().logs()) {
+    loop_.group().log(LogLevel::kWarning,
+                      "accept on " + accept.listener->addr().to_string() + ": " + accept.status.to_string());
+  }
+  if (accept.again && !refuse) return true;
+  delete &accept;
+  --accepting_;
+  release_if_quiet();
+  return false;
+}
+
+void ServerShard::drain() {
+  if (draining_ || closed_) return;
+  draining_ = true;
+  const auto connections = connections_.size();
+  for (std::size_t i = 0; i < connections; ++i) connections_[i]->drain();
+  release_if_quiet();
+}
+
+void ServerShard::close() {
+  if (closed_) return;
+  closed_ = true;
+  for (const auto& c : connections_) c->close(Status(StatusCode::kUnavailable, "server closed"));
+  release_if_quiet();
+}
+
+std::size_t ServerShard::open_calls() const {
+  std::size_t n = 0;
+  for (const CallStream* s = streams_; s; s = s->next_served) n += s->running() ? 1 : 0;
+  return n;
+}
+
+void ServerShard::report(std::vector<StopReport::Call>& out) const {
+  for (const CallStream* s = streams_; s; s = s->next_served) {
+    if (!s->running()) continue;
+    out.push_back({std::string(s->path()), s->peer_address().to_string(), loop_.now() - s->started(),
+                   s->is_cancelled() ? "cancelled" : "running"});
+  }
+}
+
+void ServerShard::release_if_quiet() {
+  if (!quiet()) return;
+  const std::shared_ptr<ServerCore> core = std::move(self_);
+  self_.reset();
+  if (core) core->shard_quiet();
+}
+
+transport::CallStream* ServerShard::on_incoming(Connection&) {
+  if (closed_) return nullptr;
+  const transport::MessageLimits limits{core_.options().max_receive_message_size,
+                                        core_.options().max_send_message_size};
+  auto* stream = new CallStream(loop_, limits, *this);
+  stream->next_served = streams_;
+  if (streams_) streams_->prev_served = stream;
+  streams_ = stream;
+  return stream;
+}
+
+void ServerShard::on_stream_gone(CallStream& stream) {
+  (stream.prev_served ? stream.prev_served->next_served : streams_) = stream.next_served;
+  if (stream.next_served) stream.next_served->prev_served = stream.prev_served;
+  if (!streams_ && connections_.empty()) release_if_quiet();
+}
+
+void ServerShard::on_closed(Connection& connection, const Status& why) {
+  if (loop_.group().logs()) {
+    loop_.group().log(LogLevel::kInfo,
+                      "connection from " + connection.peer_addr().to_string() + " ended: " + why.to_string());
+  }
+  std::erase_if(connections_, [&](const auto& c) { return c.get() == &connection; });
+  release_if_quiet();
+}
+
+const transport::ServedMethod* ServerShard::find(std::string_view path) const { return core_.find(path); }
+Status ServerShard::not_found(std::string_view path) const { return core_.not_found(path); }
+
+}  // namespace sluice

@@ -1,0 +1,226 @@
+// CallStream: assembling, delivering and sending messages, for both sides.
+#include "transport/call_stream.h"
+
+#include <cstring>
+
+namespace sluice::transport {
+
+void CallStream::attach_to(Connection& connection) {
+  conn_ = &connection;
+  connection.add_stream(*this);
+}
+
+void CallStream::detach_from() {
+  if (!conn_) return;
+  on_detaching();
+  drop_reservation();
+  conn_->remove_stream(*this);
+  conn_ = nullptr;
+}
+
+void CallStream::reset(http2::ErrorCode code) {
+  if (!conn_ || !attached()) return;
+  conn_->session().reset(*this, code);
+  conn_->flush_soon();
+}
+
+void CallStream::on_data(Bytes data, http2::EndStream end) {
+  debt_ += static_cast<std::int64_t>(data.size());
+  held_ += data.size();
+  if (text_) on_text(data.text());
+  if (discarding_ || text_) {
+    consume(data.size());
+  } else if (!data.empty() && !take_messages(std::move(data))) {
+    return;
+  }
+  if (end == http2::EndStream::kNo) return;
+  if (!discarding_ && !text_ && reader_.in_message()) {
+    return on_bad_message(Status(StatusCode::kInternal, "the stream ended inside a message"));
+  }
+  on_remote_end();
+}
+
+bool CallStream::take_messages(Bytes data) {
+  while (!data.empty()) {
+    switch (reader_.feed(data)) {
+      case MessageReader::Event::kNeedMore:
+        want_more();
+        return true;
+      case MessageReader::Event::kError:
+        discard_messages();
+        on_bad_message(std::move(reader_.error()));
+        return false;
+      case MessageReader::Event::kMessage: {
+        drop_reservation();
+        Chain message = reader_.take_message();
+        message.keep();
+        if (!on_message(std::move(message))) return false;
+        if (discarding_) return consume(held_), true;
+        break;
+      }
+    }
+  }
+  return true;
+}
+
+// A message that does not fit into the window is let in by reserving the rest of it, if somebody waits for
+// it: its credit would else come only when it is read, that is never. Half a window may wait unannounced.
+void CallStream::want_more() {
+  if (reserved_ > 0 || reader_.missing() == 0 || !conn_ || remote_closed() || !wants_message()) return;
+  if (reader_.message_size() + kPrefix <= conn_->stream_window() / 2) return;
+  const std::size_t n = reader_.missing();
+  if (!conn_->reserve(n)) return;
+  reserved_ = n;
+  debt_ -= static_cast<std::int64_t>(n);
+  conn_->session().credit(*this, n, http2::Session::When::kNow);
+  conn_->flush_soon();
+}
+
+void CallStream::on_room() { want_more(); }
+
+void CallStream::drop_reservation() {
+  if (reserved_ == 0) return;
+  const std::size_t n = std::exchange(reserved_, 0);
+  if (conn_) conn_->unreserve(n);
+}
+
+void CallStream::consume(std::size_t n) {
+  held_ -= n;
+  const std::int64_t due = debt_ - static_cast<std::int64_t>(held_);
+  if (due <= 0) return;
+  debt_ -= due;
+  if (!conn_ || !attached() || remote_closed()) return;
+  conn_->session().credit(*this, static_cast<std::size_t>(due));
+  if (conn_->session().has_output()) conn_->flush_soon();
+}
+
+OpRecord* CallStream::start_recv(RpcStream& self) {
+  if (recv_in_use_) {
+    Status misuse(StatusCode::kFailedPrecondition, "a second read was started while one is in flight");
+    self.fail(misuse);
+    return new detail::FailedRecord(std::move(misuse));
+  }
+  recv_in_use_ = true;
+  recv_.begin();
+  recv_.stream = &self;
+  recv_.has_message = false;
+  recv_.into = nullptr;
+  if (inbox_begin_ < inbox_.size()) {
+    recv_.message = std::move(inbox_[inbox_begin_++]);
+    if (inbox_begin_ == inbox_.size()) inbox_.clear(), inbox_begin_ = 0;
+    recv_.has_message = true;
+    consume(recv_.message.size() + kPrefix);
+    recv_.complete(loop_);
+  } else if (reads_ended_) {
+    recv_.complete(loop_);
+  } else {
+    want_more();
+  }
+  return &recv_;
+}
+
+void CallStream::release_recv() {
+  recv_in_use_ = false;
+  recv_.message.clear();
+}
+
+void CallStream::queue_message(Chain message) {
+  if (!recv_waiting()) {
+    inbox_.push_back(std::move(message));
+    return;
+  }
+  recv_.message = std::move(message);
+  recv_.has_message = true;
+  consume(recv_.message.size() + kPrefix);
+  recv_.complete(loop_);
+}
+
+void CallStream::end_reads(bool drop) {
+  reads_ended_ = true;
+  if (drop) discard_messages();
+  if (recv_waiting()) recv_.complete(loop_);
+}
+
+void CallStream::discard_messages() {
+  if (discarding_) return;
+  discarding_ = true;
+  drop_reservation();
+  inbox_.clear();
+  inbox_begin_ = 0;
+  consume(held_);
+}
+
+OpRecord* CallStream::claim_send(RpcStream& self) {
+  if (send_in_use_) {
+    return new detail::FailedRecord(
+        Status(StatusCode::kFailedPrecondition, "a second write was started while one is in flight"));
+  }
+  send_in_use_ = true;
+  send_.begin();
+  send_.stream = &self;
+  send_.status = Status();
+  return &send_;
+}
+
+void CallStream::complete_send(Status status) {
+  send_.status = std::move(status);
+  send_.complete(loop_);
+}
+
+void CallStream::complete_send_when_queued() {
+  if (queued() <= http2::Session::kWriteAhead) complete_send({});
+}
+
+void CallStream::on_writable() {
+  if (send_waiting()) complete_send({});
+}
+
+void CallStream::release_send() { send_in_use_ = false; }
+
+namespace {
+
+void write_prefix(std::byte* out, std::size_t size) {
+  out[0] = std::byte{0};  // not compressed
+  for (int i = 0; i < 4; ++i) out[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i));
+}
+
+}  // namespace
+
+Status CallStream::encode(const Message& message, Scratch& scratch, Chain& out) const {
+  const MessageOps* ops = message.ops();
+  Chain encoded;
+  std::size_t size;
+  if (message.is_bytes()) {
+    size = message.bytes().size();
+  } else if ((size = ops->encoded_size(message.object())) == MessageOps::kUnknownSize) {
+    if (Status s = ops->encode(message.object(), encoded); !s.ok()) return s;
+    size = encoded.size();
+  }
+  if (size > limits_.max_send || size > 0xffffffffu) {
+    return Status(StatusCode::kResourceExhausted,
+                  "message of " + std::to_string(size) + " bytes exceeds the limit of " +
+                      std::to_string(std::min<std::size_t>(limits_.max_send, 0xffffffffu)));
+  }
+  const bool typed = !message.is_bytes() && encoded.empty() && ops->encode_to;
+  const bool small = size + kPrefix <= sizeof scratch.bytes;
+  if (typed || small) {
+    Buffer* buffer = small ? nullptr : Buffer::make(size + kPrefix);
+    std::byte* at = small ? scratch.bytes : buffer->data();
+    Bytes whole(buffer, at, size + kPrefix);
+    write_prefix(at, size);
+    if (typed) {
+      if (Status s = ops->encode_to(message.object(), at + kPrefix, size); !s.ok()) return s;
+    } else {
+      (message.is_bytes() ? message.bytes() : encoded).copy_to(at + kPrefix);
+    }
+    out.append(std::move(whole));
+    return {};
+  }
+  Buffer* prefix = Buffer::make(kPrefix);
+  write_prefix(prefix->data(), size);
+  out.append(Bytes(prefix, prefix->data(), kPrefix));
+  out.append(message.is_bytes() ? Chain(message.bytes()) : std::move(encoded));
+  return {};
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,131 @@
+// CallStream: the half of a call's stream that client and server share: messages out of DATA, messages into
+// DATA, the one read and the one write in flight, flow-control credit.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "http2/session.h"
+#include "http2/stream.h"
+#include "sluice/rpc/stream.h"
+#include "transport/connection.h"
+#include "transport/message_reader.h"
+
+namespace sluice::transport {
+
+struct MessageLimits {
+  std::size_t max_receive = 4 << 20;
+  std::size_t max_send = SIZE_MAX;
+};
+
+// Thread: loop-only. Lifetime: each kind frees itself when neither the session nor a user or handler holds
+// it.
+class CallStream : public http2::Stream {
+ public:
+  // Events, from Connection.
+  virtual http2::Tag on_header(const http2::Field& field) = 0;
+  virtual void on_header_tag(http2::Tag tag) = 0;
+  virtual http2::Tag on_headers_end(http2::EndStream end, bool truncated) = 0;
+  virtual void on_repeated_block(http2::Tag tag, http2::EndStream end) = 0;
+  virtual void on_reset(http2::ErrorCode code) = 0;
+  virtual void on_stream_error(const http2::Error& error) = 0;
+  virtual void on_detached() = 0;  // by on_closed; the stream may free itself
+  // The connection is gone; the stream is detached already.
+  virtual void on_connection_lost(const Status& why) = 0;
+  virtual void describe(std::string& out) const = 0;
+  void on_data(Bytes data, http2::EndStream end);
+  void on_writable();
+  void on_room();  // reserve() may succeed now
+
+  Connection* connection() const { return conn_; }
+
+ protected:
+  // Any thread.
+  CallStream(Loop& loop, const MessageLimits& limits)
+      : loop_(loop), limits_(limits), reader_(limits.max_receive) {}
+  ~CallStream() {
+    if (counted_) --loop_.counts().streams;
+  }
+  void count_in() {
+    counted_ = true;
+    ++loop_.counts().streams;
+  }
+  // Before the connection goes out of reach: what is borrowed from it must be copied.
+  virtual void on_detaching() {}
+
+  // A whole message has come, if take_message did not hand it to a reader: what to do with it. False: the
+  // call ended.
+  virtual bool on_message(Chain message) = 0;
+  // The peer has half-closed, after all its messages.
+  virtual void on_remote_end() = 0;
+  // A piece of a body that is no message, after expect_text().
+  virtual void on_text(std::string_view) {}
+  void expect_text() { text_ = true; }
+  // A message could not be assembled.
+  virtual void on_bad_message(Status status) = 0;
+
+  void attach_to(Connection& connection);
+  void detach_from();
+
+  // Reads.
+  OpRecord* start_recv(RpcStream& self);
+  void release_recv();
+  void queue_message(Chain message);  // for the reader, now or later
+  // No more messages will come; what is queued can still be read unless `drop`.
+  void end_reads(bool drop);
+  bool reads_ended() const { return reads_ended_; }
+  bool recv_waiting() const { return recv_in_use_ && !recv_.done(); }
+  // From now on messages are thrown away as they come.
+  void discard_messages();
+
+  // Writes.
+  // Takes the record for one write, or returns a FailedRecord because another write is in flight.
+  OpRecord* claim_send(RpcStream& self);
+  // The write is done now, or when the queue has drained.
+  void complete_send_when_queued();
+  void complete_send(Status status);
+  void release_send();
+  bool send_waiting() const { return send_in_use_ && !send_.done(); }
+
+  // Appends the prefixed message to `out`. Small ones are borrowed from `scratch`, which must live until
+  // submitted.
+  struct Scratch {
+    std::byte bytes[512];
+  };
+  Status encode(const Message& message, Scratch& scratch, Chain& out) const;
+
+  // A reader is there for the message that is being assembled.
+  virtual bool wants_message() const { return recv_waiting(); }
+  void consume(std::size_t n);  // n bytes of messages were taken: their credit goes back
+  static constexpr std::size_t kPrefix = 5;
+  void reset(http2::ErrorCode code);
+
+  Loop& loop_;
+  const MessageLimits limits_;
+  Connection* conn_ = nullptr;  // null before opening and after detaching
+  RecvRecord recv_;
+  StatusRecord send_;
+  bool recv_in_use_ = false;
+  bool send_in_use_ = false;
+
+ private:
+  friend class Connection;
+  bool take_messages(Bytes data);
+  void want_more();
+  void drop_reservation();
+
+  MessageReader reader_;
+  std::vector<Chain> inbox_;  // complete and unread, from inbox_begin_
+  std::size_t inbox_begin_ = 0;
+  bool reads_ended_ = false;
+  bool discarding_ = false;
+  bool text_ = false;
+  bool counted_ = false;
+  std::size_t reserved_ = 0;  // bytes of the message in assembly that were credited ahead
+  std::size_t held_ = 0;      // bytes received and not consumed
+  std::int64_t debt_ = 0;     // bytes received and not credited; negative while more was credited ahead
+  CallStream* prev_ = nullptr;
+  CallStream* next_ = nullptr;
+};
+
+}  // namespace sluice::transport

@@ -1,0 +1,158 @@
+// How a ClientStream reads its response: header blocks, messages, trailers, and everything that is none of
+// these.
+#include <algorithm>
+
+#include "transport/client_stream.h"
+#include "transport/error_map.h"
+#include "transport/grpc_status.h"
+#include "transport/http_status.h"
+
+namespace sluice::transport {
+namespace {
+
+// Tags of fields that every response repeats.
+constexpr http2::Tag kTagContentType = 1;
+constexpr http2::Tag kTagStatusOk = 2;
+
+// 1xx blocks before the response; a server that sends more is not answering.
+constexpr std::uint8_t kMaxInterimBlocks = 10;
+// Of a body that is no gRPC, for the error's text.
+constexpr std::size_t kMaxBodyText = 1024;
+
+bool is_grpc_content(std::string_view type) {
+  constexpr std::string_view kBase = "application/grpc";
+  if (!type.starts_with(kBase)) return false;
+  return type.size() == kBase.size() || type[kBase.size()] == '+' || type[kBase.size()] == ';';
+}
+
+}  // namespace
+
+http2::Tag ClientStream::on_header(const http2::Field& field) {
+  if (ended_) return 0;
+  const std::string_view name = field.name;
+  if (name == ":status") {
+    block_.http_status = parse_http_status(field.value);
+  } else if (name == "content-type") {
+    block_.content_is_grpc = is_grpc_content(field.value);
+    return block_.content_is_grpc ? kTagContentType : 0;
+  } else if (name == "grpc-status") {
+    block_.has_code = true;
+    block_.code_ok = field.value == "0";
+    if (block_.code_ok) return kTagStatusOk;
+    block_.code = field.value;
+  } else if (name == "grpc-message") {
+    block_.has_message = true;
+    block_.message = field.value;
+  } else if (name == "grpc-status-details-bin") {
+    block_.has_details = true;
+    block_.details = field.value;
+  } else if (name == "grpc-encoding") {
+    block_.bad_encoding = field.value != "identity";
+    if (block_.bad_encoding) block_.message = field.value;
+  } else if (visible_metadata(name)) {
+    if (!add_received(block_metadata_, name, field.value)) block_.bad_metadata = true;
+  }
+  return 0;
+}
+
+void ClientStream::on_header_tag(http2::Tag tag) {
+  if (tag == kTagContentType) block_.content_is_grpc = true;
+  if (tag == kTagStatusOk) block_.has_code = block_.code_ok = true;
+}
+
+http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
+  if (ended_) return 0;
+  if (truncated) {
+    this->end(
+        Status(StatusCode::kResourceExhausted, "the response's header list exceeds the limit of 8192 bytes"));
+  } else if (block_.bad_metadata) {
+    this->end(Status(StatusCode::kInternal, "the response has a -bin header that is no base64"));
+  } else if (block_.http_status >= 100 && block_.http_status < 200) {
+    if (++interim_blocks_ > kMaxInterimBlocks) {
+      this->end(Status(StatusCode::kInternal, "more than 10 interim responses"));
+    }
+    block_metadata_.clear();
+  } else if (header_seen_ || end == http2::EndStream::kYes) {
+    trailer_block();
+  } else {
+    header_block();
+  }
+  block_ = ResponseBlock();
+  return 0;
+}
+
+void ClientStream::header_block() {
+  if (block_.http_status <= 0) {
+    return end(Status(StatusCode::kInternal, "the response has no valid :status"));
+  }
+  if (block_.bad_encoding) {
+    return end(Status(StatusCode::kInternal,
+                      "the response's grpc-encoding \"" + block_.message + "\" is not known here"));
+  }
+  header_seen_ = true;
+  header_ = std::move(block_metadata_);
+  block_metadata_.clear();
+  if (block_.http_status != 200 || !block_.content_is_grpc) {
+    not_grpc_ = true;
+    http_status_ = block_.http_status;
+    expect_text();
+  }
+  if (header_in_use_ && !header_record_.done()) header_record_.complete(loop_);
+}
+
+void ClientStream::trailer_block() {
+  const bool trailers_only = !header_seen_;
+  trailer_ = std::move(block_metadata_);
+  block_metadata_.clear();
+  if (block_.has_code) {
+    from_server_ = true;
+    if (block_.code_ok && !block_.has_details) return end(Status());
+    return end(parse_grpc_status(block_.code_ok ? "0" : block_.code, block_.message, block_.details,
+                                 block_.has_details));
+  }
+  if (not_grpc_) return end(status_of_http(http_status_, body_text_));
+  if (!trailers_only)
+    return end(Status(StatusCode::kUnknown, "the server sent trailers without grpc-status"));
+  if (block_.http_status <= 0) return end(Status(StatusCode::kInternal, "the response has no valid :status"));
+  if (block_.http_status == 200 && block_.content_is_grpc) {
+    return end(Status(StatusCode::kUnknown, "the server sent trailers without grpc-status"));
+  }
+  end(status_of_http(block_.http_status, ""));
+}
+
+bool ClientStream::on_message(Chain message) {
+  if (ended_) return false;
+  if (!single_reply_) {
+    queue_message(std::move(message));
+    return true;
+  }
+  if (++replies_ > 1) {
+    end(Status(StatusCode::kUnimplemented, "the server sent more than one reply message"));
+    return false;
+  }
+  consume(message.size() + kPrefix);
+  unary_.reply = std::move(message);
+  return true;
+}
+
+void ClientStream::on_text(std::string_view text) {
+  body_text_ += text.substr(0, kMaxBodyText - std::min(kMaxBodyText, body_text_.size()));
+}
+
+void ClientStream::on_remote_end() {
+  if (ended_) return;
+  if (not_grpc_) return end(status_of_http(http_status_, body_text_));
+  end(Status(StatusCode::kInternal, "server closed the stream without sending trailers"));
+}
+
+void ClientStream::on_reset(http2::ErrorCode code) {
+  if (ended_) return;
+  end(to_status(code, deadline_ != kNever && loop_.now() >= deadline_));
+}
+
+void ClientStream::on_stream_error(const http2::Error& error) {
+  end(Status(StatusCode::kInternal,
+             "stream error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what)));
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,318 @@
+// ClientStream: starting, sending and ending a call. What the response says is read in client_response.cc.
+#include "transport/client_stream.h"
+
+#include <algorithm>
+
+#include "sluice/async/run_on.h"
+#include "transport/error_map.h"
+#include "transport/grpc_timeout.h"
+
+namespace sluice::transport {
+
+using http2::EndStream;
+using http2::ErrorCode;
+using http2::Field;
+using http2::HeaderPart;
+
+ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
+                           const MethodInfo& method, const CallOptions& options)
+    : CallStream(loop, limits),
+      identity_(identity),
+      path_(method.path),
+      timeout_(options.timeout),
+      deadline_(options.deadline),
+      context_(options.context ? *options.context : Context()),
+      header_out_(options.header),
+      trailer_out_(options.trailer),
+      peer_out_(options.peer),
+      single_reply_(method.client_streams && !method.server_streams),
+      unary_(*this),
+      timer_(*this) {
+  for (std::size_t i = 0; i < options.metadata.size(); ++i) {
+    request_metadata_.add(options.metadata[i].key, options.metadata[i].value);
+  }
+}
+
+ClientStream::~ClientStream() = default;
+
+void ClientStream::begin() {
+  begun_ = true;
+  count_in();
+  if (ended_) return;  // the request could not be encoded
+  running_ = true;
+  ++loop_.counts().calls;
+  for (const KV kv : request_metadata_) {
+    if (std::string why = check_metadata(kv); !why.empty())
+      return end(Status(StatusCode::kInternal, std::move(why)));
+  }
+  if (path_.empty() || path_[0] != '/') {
+    return end(
+        Status(StatusCode::kInternal, "method \"" + std::string(path_) + "\" does not begin with a slash"));
+  }
+  deadline_ = std::min(deadline_, context_.deadline());
+  if (timeout_ != kNoTimeout) deadline_ = std::min(deadline_, after(loop_.now(), timeout_));
+  if (deadline_ != kNever) {
+    if (deadline_ <= loop_.now())
+      return end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded before the call started"));
+    loop_.arm(timer_, deadline_);
+  }
+  if (context_) {
+    if (context_.cancelled()) return end(context_.status());
+    watch_.emplace(*this, loop_);
+    watch_->arm(context_);
+  }
+}
+
+OpRecord* ClientStream::begin_unary(const Message& request) {
+  unary_.begin();
+  single_reply_ = unary_in_use_ = true;
+  begin();
+  if (!ended_) send_only(request);
+  return &unary_;
+}
+
+void ClientStream::send_only(const Message& request) {
+  Scratch scratch;
+  Chain framed;
+  if (Status s = encode(request, scratch, framed); !s.ok()) return end(std::move(s));
+  framed.keep();
+  unsent_ = std::move(framed);
+  unsent_last_ = true;
+}
+
+void ClientStream::open(Connection& connection) {
+  pending_ = nullptr;
+  const Field pseudo[] = {
+      {":method", "POST"}, {":scheme", "http"}, {":path", path_}, {":authority", identity_.authority}};
+  const Field common[] = {
+      {"te", "trailers"}, {"content-type", "application/grpc"}, {"user-agent", identity_.user_agent}};
+  std::optional<TimeoutText> timeout;
+  Field timeout_field;
+  HeaderPart parts[4];
+  std::size_t n = 0;
+  parts[n++] = {pseudo, &connection.request_cache(path_)};
+  if (deadline_ != kNever) {
+    timeout.emplace(deadline_ - loop_.now());
+    timeout_field = {"grpc-timeout", timeout->view(), http2::Indexing::kPlain};
+    parts[n++] = {{&timeout_field, 1}, nullptr};
+  }
+  parts[n++] = {common, &connection.common_cache};
+  MetadataFields custom;
+  for (const KV kv : request_metadata_) custom.add_checked(kv);
+  if (!custom.empty()) parts[n++] = {custom.fields(), nullptr};
+
+  const std::span<const HeaderPart> all(parts, n);
+  const std::size_t limit = connection.session().peer_settings().max_header_list_size;
+  if (const std::size_t size = http2::Session::list_size(all); size > limit) {
+    return end(Status(StatusCode::kResourceExhausted, "request header list of " + std::to_string(size) +
+                                                          " bytes exceeds the peer's limit of " +
+                                                          std::to_string(limit)));
+  }
+  opened_ = true;
+  peer_ = connection.peer_addr();
+  attach_to(connection);
+  connection.session().open(*this, all, EndStream::kNo);
+  if (!unsent_.empty() || unsent_last_) {
+    connection.session().submit_data(*this, std::move(unsent_),
+                                     unsent_last_ ? EndStream::kYes : EndStream::kNo);
+  }
+  connection.flush_soon();
+  if (send_waiting()) complete_send_when_queued();
+}
+
+// Sends framed bytes, or keeps them until there is a connection.
+void ClientStream::send(Chain framed, bool last) {
+  if (conn_) {
+    conn_->session().submit_data(*this, std::move(framed), last ? EndStream::kYes : EndStream::kNo);
+    conn_->flush_soon();
+    return;
+  }
+  framed.keep();
+  unsent_.append(std::move(framed));
+  unsent_last_ |= last;
+}
+
+OpRecord* ClientStream::start_send(const Message& message, WriteOptions options) {
+  OpRecord* record = claim_send(*this);
+  if (record->failed()) {
+    end(static_cast<detail::FailedRecord*>(record)->status);
+    return record;
+  }
+  if (ended_) {
+    complete_send(status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_);
+    return record;
+  }
+  if (local_closed() || unsent_last_) {
+    complete_send(Status(StatusCode::kFailedPrecondition, "write after the stream was half-closed"));
+    return record;
+  }
+  Scratch scratch;
+  Chain framed;
+  if (Status s = encode(message, scratch, framed); !s.ok()) {
+    complete_send(std::move(s));
+    return record;
+  }
+  send(std::move(framed), options.last);
+  if (conn_ ? queued() <= http2::Session::kWriteAhead : unsent_.size() <= http2::Session::kWriteAhead)
+    complete_send({});
+  return record;
+}
+
+OpRecord* ClientStream::start_close_write() {
+  OpRecord* record = claim_send(*this);
+  if (record->failed()) {
+    end(static_cast<detail::FailedRecord*>(record)->status);
+    return record;
+  }
+  if (!ended_ && !local_closed()) send(Chain(), true);
+  complete_send({});
+  return record;
+}
+
+OpRecord* ClientStream::start_header() {
+  if (header_in_use_) {
+    return new detail::FailedRecord(
+        Status(StatusCode::kFailedPrecondition, "the header is being waited for already"));
+  }
+  header_in_use_ = true;
+  header_record_.begin();
+  header_record_.stream = this;
+  header_record_.status = ended_ && !header_seen_ && !status_.ok() ? status_ : Status();
+  if (header_seen_ || ended_) header_record_.complete(loop_);
+  return &header_record_;
+}
+
+OpRecord* ClientStream::start_finish() {
+  if (finish_in_use_) {
+    return new detail::FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() is in flight already"));
+  }
+  finish_in_use_ = true;
+  finish_record_.begin();
+  finish_record_.stream = this;
+  if (!ended_ && !local_closed() && !unsent_last_) send(Chain(), true);
+  discard_messages();
+  if (ended_) {
+    finish_record_.status = status_;
+    finish_record_.complete(loop_);
+  }
+  return &finish_record_;
+}
+
+OpRecord* ClientStream::start_finish_unary() {
+  if (unary_in_use_) {
+    return new detail::FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() was called already"));
+  }
+  unary_in_use_ = held_by_finish_ = true;
+  unary_.begin();
+  if (ended_) {
+    complete_unary();
+  } else if (!local_closed() && !unsent_last_) {
+    send(Chain(), true);
+  }
+  return &unary_;
+}
+
+void ClientStream::release(OpRecord& record) {
+  const bool done = record.done();
+  if (&record == &recv_) release_recv();
+  if (&record == &send_) release_send();
+  if (&record == &header_record_) header_in_use_ = false;
+  if (&record == &finish_record_) finish_in_use_ = false;
+  if (!done) end(Status(StatusCode::kCancelled, "an operation of the call was given up"));
+}
+
+// The record of a unary call is the call; that of a client stream's finish() leaves the stream to its handle.
+void ClientStream::Unary::release() {
+  if (!done()) stream.end(Status(StatusCode::kCancelled, "call cancelled"));
+  reply.clear();
+  if (stream.held_by_finish_) {
+    stream.held_by_finish_ = false;
+  } else {
+    stream.held_by_user_ = false;
+  }
+  stream.try_free();
+}
+
+void ClientStream::fail(Status status) {
+  if (loop_.leads()) return end(std::move(status));
+  run_on(loop_, [this, status = std::move(status)]() mutable { end(std::move(status)); });
+}
+
+void ClientStream::cancel() { fail(Status(StatusCode::kCancelled, "call cancelled")); }
+
+void ClientStream::drop() {
+  run_on(loop_, [this] {
+    held_by_user_ = false;
+    end(Status(StatusCode::kCancelled, "the stream was dropped"));
+    try_free();
+  });
+}
+
+void ClientStream::DeadlineTimer::expired(Runnable& self) noexcept {
+  static_cast<DeadlineTimer&>(static_cast<Timer&>(self))
+      .stream.end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded"));
+}
+
+void ClientStream::CancelWatch::cancelled(Runnable& self) noexcept {
+  ClientStream& stream = static_cast<CancelWatch&>(static_cast<Context::Watch&>(self)).stream;
+  stream.watch_->ran();
+  stream.end(stream.context_.status());
+  stream.try_free();
+}
+
+void ClientStream::end(Status status) {
+  if (ended_) return;
+  ended_ = true;
+  status_ = std::move(status);
+  if (timer_.armed()) loop_.disarm(timer_);
+  if (watch_ && watch_->disarm()) watch_.reset();
+  if (pending_) std::exchange(pending_, nullptr)->forget(*this);
+  unsent_.clear();
+  if (single_reply_ && status_.ok() && replies_ != 1) {
+    status_ = Status(StatusCode::kUnimplemented, "the server sent no reply message");
+  }
+  if (unary_in_use_ && !unary_.done()) complete_unary();
+  reset(from_server_ ? ErrorCode::kNoError : reset_code_for(status_.code()));
+  end_reads(!from_server_ && !status_.ok());
+  if (send_waiting())
+    complete_send(status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_);
+  if (header_in_use_ && !header_record_.done()) {
+    header_record_.status = status_;
+    header_record_.complete(loop_);
+  }
+  if (finish_in_use_ && !finish_record_.done()) {
+    finish_record_.status = status_;
+    finish_record_.complete(loop_);
+  }
+  if (std::exchange(running_, false)) --loop_.counts().calls;
+}
+
+void ClientStream::complete_unary() {
+  unary_.status = status_;
+  if (header_out_) *header_out_ = header_;
+  if (trailer_out_) *trailer_out_ = trailer_;
+  if (peer_out_) *peer_out_ = peer_;
+  unary_.complete(loop_);
+}
+
+void ClientStream::on_connection_lost(const Status& why) {
+  // CANCELLED: this side closed it.
+  end(Status(why.code() == StatusCode::kCancelled ? why.code() : StatusCode::kUnavailable,
+             std::string(why.message())));
+  try_free();
+}
+
+void ClientStream::describe(std::string& out) const {
+  if (ended_) return;
+  out += "call " + std::string(path_);
+  if (recv_waiting()) out += " (read)";
+  if (send_waiting()) out += " (write)";
+}
+
+void ClientStream::try_free() {
+  const bool watched = watch_ && watch_->armed();
+  if (held_by_user_ || held_by_finish_ || attached() || conn_ || pending_ || watched || !begun_) return;
+  delete this;
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,173 @@
+// ClientStream: one call as its client sees it, unary or streaming: request headers, deadline, cancellation,
+// and the response turned into messages and one final status.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sluice/rpc/channel_base.h"
+#include "transport/call_stream.h"
+#include "transport/metadata_fields.h"
+
+namespace sluice::transport {
+
+class ClientStream;
+
+// Where a call waits until there is a connection for it.
+class PendingCalls {
+ public:
+  virtual void forget(ClientStream& stream) = 0;
+
+ protected:
+  ~PendingCalls() = default;
+};
+
+// What every request of a channel says.
+struct ClientIdentity {
+  std::string authority;
+  std::string user_agent;
+};
+
+// Thread: loop-only but for cancel, drop and fail. Lifetime: frees itself when its user has let go of it
+// (release of the unary record, drop of the stream) and the session has too.
+class ClientStream final : public sluice::ClientStream, public CallStream {
+ public:
+  // Any thread. `options` are read now and not kept, but for the outputs of a unary call.
+  ClientStream(Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
+               const MethodInfo& method, const CallOptions& options);
+
+  // Loop-only: the deadline and the context begin to count. May end the call.
+  void begin();
+  // A unary call: `request` will be sent with the header; the record is done when the call has ended.
+  OpRecord* begin_unary(const Message& request);
+  // The first and only message of a server stream.
+  void send_only(const Message& request);
+
+  bool ended() const { return ended_; }
+  std::string_view path() const { return path_; }
+  // Sends what has gathered. REQUIRES: connection.can_open(), !ended().
+  void open(Connection& connection);
+  // Waits in `pending`, which calls open() or fail_now(), or is told to forget it.
+  void wait_in(PendingCalls& pending) { pending_ = &pending; }
+  void wait_in_nothing() { pending_ = nullptr; }
+  void end(Status status);  // the final status, unless there is one
+
+  // sluice::ClientStream
+  Loop& loop() const override { return loop_; }
+  OpRecord* start_recv() override { return CallStream::start_recv(*this); }
+  OpRecord* start_send(const Message& message, WriteOptions options) override;
+  OpRecord* start_close_write() override;
+  OpRecord* start_header() override;
+  OpRecord* start_finish() override;
+  OpRecord* start_finish_unary() override;
+  void release(OpRecord& record) override;
+  void fail(Status status) override;
+  void cancel() override;
+  void drop() override;
+  const Metadata& header() const override { return header_; }
+  const Metadata& trailer() const override { return trailer_; }
+  const Addr& peer() const override { return peer_; }
+
+ private:
+  struct Unary final : UnaryRecord {
+    explicit Unary(ClientStream& s) : stream(s) {}
+    void cancel() override { stream.end(Status(StatusCode::kCancelled, "call cancelled")); }
+    void release() override;
+    const Metadata& header() const override { return stream.header_; }
+    const Metadata& trailer() const override { return stream.trailer_; }
+    const Addr& peer() const override { return stream.peer_; }
+    ClientStream& stream;
+  };
+  struct DeadlineTimer : Timer {
+    explicit DeadlineTimer(ClientStream& s) : Timer(&expired), stream(s) {}
+    static void expired(Runnable& self) noexcept;
+    ClientStream& stream;
+  };
+  struct CancelWatch : Context::Watch {
+    CancelWatch(ClientStream& s, Loop& loop) : Watch(&cancelled, loop), stream(s) {}
+    static void cancelled(Runnable& self) noexcept;
+    ClientStream& stream;
+  };
+  // A block of the response while it is read.
+  struct ResponseBlock {
+    int http_status = 0;  // 0: none was given
+    bool content_is_grpc = false;
+    bool has_code = false;
+    bool has_message = false;
+    bool has_details = false;
+    bool bad_metadata = false;
+    bool bad_encoding = false;
+    bool code_ok = false;  // "0", without a text to parse
+    std::string code, message, details;
+  };
+  ~ClientStream();
+
+  // CallStream
+  http2::Tag on_header(const http2::Field& field) override;
+  void on_header_tag(http2::Tag tag) override;
+  http2::Tag on_headers_end(http2::EndStream end, bool truncated) override;
+  void on_repeated_block(http2::Tag, http2::EndStream) override {}
+  void on_reset(http2::ErrorCode code) override;
+  void on_stream_error(const http2::Error& error) override;
+  void on_detached() override { try_free(); }
+  void on_connection_lost(const Status& why) override;
+  void describe(std::string& out) const override;
+  bool on_message(Chain message) override;
+  void on_remote_end() override;
+  void on_bad_message(Status status) override { end(std::move(status)); }
+  void on_text(std::string_view text) override;
+  bool wants_message() const override { return single_reply_ || CallStream::wants_message(); }
+
+  void send(Chain framed, bool last);
+  void header_block();
+  void trailer_block();
+  void complete_unary();
+  void try_free();
+
+  // Constant after construction.
+  const ClientIdentity& identity_;  // the channel's; used while opening only
+  const std::string_view path_;
+  Duration timeout_;
+  TimePoint deadline_;
+  Context context_;
+  Metadata request_metadata_;
+  Metadata* const header_out_;
+  Metadata* const trailer_out_;
+  Addr* const peer_out_;
+
+  PendingCalls* pending_ = nullptr;
+  Chain unsent_;  // framed before there was a connection
+  bool unsent_last_ = false;
+  bool begun_ = false;
+  bool running_ = false;  // counted as a call
+  bool ended_ = false;
+  bool held_by_user_ = true;
+  bool opened_ = false;
+  bool single_reply_ = false;  // messages go to unary_: there must be one
+  bool unary_in_use_ = false;
+  bool held_by_finish_ = false;  // a stream's finish() for its one reply is in use
+  bool header_seen_ = false;
+  bool not_grpc_ = false;  // the response's body is text for the error
+  int http_status_ = 0;    // then
+  bool header_in_use_ = false;
+  bool finish_in_use_ = false;
+  bool from_server_ = false;  // the status came in trailers
+  std::uint8_t interim_blocks_ = 0;
+  std::uint32_t replies_ = 0;
+
+  ResponseBlock block_;
+  Metadata block_metadata_;
+  Metadata header_;
+  Metadata trailer_;
+  Addr peer_;
+  std::string body_text_;
+  Status status_;
+  StatusRecord header_record_;
+  StatusRecord finish_record_;
+  Unary unary_;
+  DeadlineTimer timer_;
+  std::optional<CancelWatch> watch_;
+};
+
+}  // namespace sluice::transport

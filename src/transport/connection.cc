@@ -1,0 +1,311 @@
+// Connection: life, reading and writing, drain and close. The session's events are in connection_events.cc.
+#include "transport/connection.h"
+
+#include <algorithm>
+
+#include "transport/call_stream.h"
+#include "transport/error_map.h"
+
+namespace sluice::transport {
+namespace {
+
+// Reads that find data at once, before other work of the loop gets its turn.
+constexpr int kReadsPerTurn = 16;
+
+// In memory bytes are not copied and cost the sender's memory only: windows large enough for whole messages
+// save WINDOW_UPDATE frames. On sockets the window bounds what a slow reader holds; 64 KiB is the protocol's
+// default.
+constexpr std::uint32_t kPipeStreamWindow = 8 << 20;
+constexpr std::uint32_t kPipeConnectionWindow = 64 << 20;
+constexpr std::uint32_t kPipeFrameSize = 4 << 20;
+constexpr std::uint32_t kSocketConnectionWindow = 1 << 20;
+constexpr std::uint32_t kMaxHeaderListSize = 8
+                                             << 10;  // what gRPC suggests; announced, and kept to by streams
+
+http2::SessionOptions session_options(const ConnectionOptions& options, bool in_memory) {
+  http2::SessionOptions session;
+  session.role = options.role;
+  session.local.enable_push = false;
+  session.local.max_concurrent_streams = options.max_concurrent_streams;
+  session.local.max_header_list_size = kMaxHeaderListSize;
+  session.connection_window = in_memory ? kPipeConnectionWindow : kSocketConnectionWindow;
+  if (in_memory) {
+    session.local.initial_window_size = kPipeStreamWindow;
+    session.local.max_frame_size = kPipeFrameSize;
+    session.output_limit = kPipeConnectionWindow;
+  }
+  return session;
+}
+
+}  // namespace
+
+Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options,
+                       ConnectionOwner& owner)
+    : role_(options.role),
+      loop_(conn->loop()),
+      owner_(owner),
+      conn_(std::move(conn)),
+      stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
+      session_(session_options(options, conn_->in_memory())),
+      read_(*this),
+      write_(*this),
+      flush_node_(*this, [](Runnable& r) noexcept { static_cast<Node&>(r).connection.flush(); }),
+      close_node_(*this,
+                  [](Runnable& r) noexcept {
+                    Connection& c = static_cast<Node&>(r).connection;
+                    c.state_ = State::kClosed;
+                    const Status why = c.why_;  // outlives the connection
+                    c.owner_.on_closed(c, why);
+                  }),
+      read_node_(*this,
+                 [](Runnable& r) noexcept {
+                   Connection& c = static_cast<Node&>(r).connection;
+                   c.read_queued_ = false;
+                   c.closing() ? c.finish_if_quiet() : c.read_on();
+                 }),
+      handshake_(*this) {
+  ++loop_.counts().sessions;
+  loop_.add_waiter(*this);
+  loop_.arm(handshake_, options.handshake_deadline);
+}
+
+Connection::~Connection() {
+  loop_.disarm(handshake_);
+  loop_.remove_waiter(*this);
+  --loop_.counts().sessions;
+}
+
+void Connection::start() {
+  flush_soon();
+  read_on();
+}
+
+void Connection::HandshakeTimer::expired(Runnable& self) noexcept {
+  Connection& c = static_cast<HandshakeTimer&>(static_cast<Timer&>(self)).connection;
+  c.close(
+      Status(StatusCode::kUnavailable, "no HTTP/2 SETTINGS from " + c.peer_addr().to_string() + " in time"));
+}
+
+void Connection::read_on() {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    read_.active = true;
+    if (!conn_->start_read(read_)) return;
+    read_.active = false;
+    if (!take_read()) return;
+  }
+  read_queued_ = true;
+  loop_.post(read_node_);
+}
+
+void Connection::Read::done(Runnable& self) noexcept {
+  Connection& c = static_cast<Read&>(self).connection;
+  c.read_.active = false;
+  if (c.closing()) return c.finish_if_quiet();
+  if (c.take_read()) c.read_on();
+}
+
+bool Connection::take_read() {
+  if (!read_.status.ok()) {
+    close(std::move(read_.status));
+    return false;
+  }
+  if (read_.result.eof) {
+    close(Status(StatusCode::kUnavailable, "connection closed by " + peer_addr().to_string()));
+    return false;
+  }
+  Chain data = std::move(read_.result.data);
+  busy_ = true;
+  http2::Error error;
+  while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.now(), *this);
+  if (!error.ok()) {
+    close(Status(StatusCode::kUnavailable, "connection error: " + std::string(error_code_name(error.code)) +
+                                               ": " + std::string(error.what)),
+          error.code);
+  }
+  settle();
+  return !closing();
+}
+
+// What events asked for while the session was busy.
+void Connection::settle() {
+  busy_ = false;
+  if (close_wanted_) {
+    close_wanted_ = false;
+    end_now(close_code_);
+    return;
+  }
+  close_if_drained();
+  if (!closing() && session_.has_output()) flush_soon();
+}
+
+// Runs at the end of a tick and when a write is done: everything that was submitted leaves in one write.
+void Connection::flush() {
+  flush_queued_ = false;
+  for (;;) {
+    if (closing()) return finish_if_quiet();
+    if (write_.active) return;
+    busy_ = true;
+    Chain out = session_.take_output(*this);
+    settle();
+    if (closing()) return finish_if_quiet();
+    if (out.empty()) break;
+    write_.data = std::move(out);
+    write_.active = true;
+    if (!conn_->start_write(write_)) return;
+    write_.active = false;
+    if (!write_.status.ok()) return close(std::move(write_.status));
+  }
+  std::erase_if(reset_when_sent_, [this](CallStream* s) {
+    if (s->queued() > 0) return false;
+    session_.reset(*s, http2::ErrorCode::kNoError);
+    flush_soon();
+    return true;
+  });
+}
+
+void Connection::Write::done(Runnable& self) noexcept {
+  Connection& c = static_cast<Write&>(self).connection;
+  c.write_.active = false;
+  if (c.closing()) return c.finish_if_quiet();
+  if (!c.write_.status.ok()) return c.close(std::move(c.write_.status));
+  if (c.session_.has_output()) c.flush_soon();
+}
+
+void Connection::drain() {
+  if (draining_ || closing()) return;
+  draining_ = true;
+  if (role_ == http2::Role::kServer) {
+    session_.submit_goaway(http2::kMaxStreamId, http2::ErrorCode::kNoError, "draining");
+    drain_ping_ = loop_.random() | 1;
+    session_.submit_ping(drain_ping_);
+    flush_soon();
+  } else if (!busy_) {
+    close_if_drained();
+  }
+}
+
+void Connection::close_if_drained() {
+  if (!draining_ || stream_count_ > 0 || drain_ping_ != 0 || closing()) return;
+  close(Status(StatusCode::kUnavailable, "connection drained"));
+}
+
+void Connection::close(Status why, http2::ErrorCode code) {
+  if (closing() || close_wanted_) return;
+  why_ = std::move(why);
+  close_code_ = code;
+  if (busy_) {
+    close_wanted_ = true;
+    return;
+  }
+  end_now(code);
+}
+
+void Connection::end_now(http2::ErrorCode code) {
+  state_ = State::kClosing;
+  loop_.disarm(handshake_);
+  reset_when_sent_.clear();
+  // A connection error has put its GOAWAY into the output already.
+  if (code == http2::ErrorCode::kNoError) {
+    session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "");
+  }
+  while (CallStream* stream = streams_) {
+    if (stream->attached()) session_.release(*stream);
+    stream->detach_from();
+    stream->on_connection_lost(why_);
+  }
+  if (!write_.active) {
+    write_.data = session_.take_output(*this);
+    if (!write_.data.empty()) write_.active = !conn_->start_write(write_);
+  }
+  conn_->close();
+  finish_if_quiet();
+}
+
+void Connection::finish_if_quiet() {
+  if (read_.active || write_.active || flush_queued_ || read_queued_ || close_queued_) return;
+  close_queued_ = true;
+  loop_.post(close_node_);
+}
+
+void Connection::add_stream(CallStream& stream) {
+  stream.next_ = streams_;
+  stream.prev_ = nullptr;
+  if (streams_) streams_->prev_ = &stream;
+  streams_ = &stream;
+  ++stream_count_;
+}
+
+void Connection::remove_stream(CallStream& stream) {
+  (stream.prev_ ? stream.prev_->next_ : streams_) = stream.next_;
+  if (stream.next_) stream.next_->prev_ = stream.prev_;
+  stream.prev_ = stream.next_ = nullptr;
+  --stream_count_;
+  if (!reset_when_sent_.empty()) std::erase(reset_when_sent_, &stream);
+}
+
+void Connection::reset_when_sent(CallStream& stream) {
+  if (stream.queued() == 0) {
+    session_.reset(stream, http2::ErrorCode::kNoError);
+  } else {
+    reset_when_sent_.push_back(&stream);
+  }
+  flush_soon();
+}
+
+bool Connection::reserve(std::size_t n) {
+  if (reserved_ > 0 && reserved_ + n > kAssemblyBudget) {
+    denied_ = true;
+    return false;
+  }
+  reserved_ += n;
+  return true;
+}
+
+void Connection::unreserve(std::size_t n) {
+  reserved_ -= n;
+  if (!denied_) return;
+  denied_ = false;
+  for (CallStream* s = streams_; s != nullptr; s = s->next_) s->on_room();
+}
+
+http2::BlockCache& Connection::request_cache(std::string_view path) {
+  if (last_path_ && *last_path_ == path) return *last_cache_;
+  auto it = request_caches_.find(std::string(path));
+  if (it == request_caches_.end()) {
+    if (request_caches_.size() >= kMaxCachedPaths) {
+      spare_cache_.table_version = 0;  // it serves another path each time
+      return spare_cache_;
+    }
+    it = request_caches_.emplace(path, http2::BlockCache()).first;
+  }
+  last_path_ = &it->first;
+  last_cache_ = &it->second;
+  return it->second;
+}
+
+http2::Tag Connection::know(KnownField field) {
+  if (known_.size() >= kMaxKnown) return 0;
+  known_.push_back(std::move(field));
+  return kFirstKnown + known_.size() - 1;
+}
+
+http2::Tag Connection::know_head(const RequestHead& head) {
+  if (heads_.size() >= kMaxHeads) return 0;
+  heads_.push_back(head);
+  return heads_.size();
+}
+
+void Connection::describe(std::string& out) const {
+  const std::size_t begin = out.size();
+  for (const CallStream* s = streams_; s != nullptr; s = s->next_) {
+    const std::size_t before = out.size();
+    if (before > begin) out += ", ";
+    const std::size_t at = out.size();
+    s->describe(out);
+    if (out.size() == at) out.resize(before);
+  }
+  if (state_ == State::kHandshake)
+    out += (out.size() > begin ? ", " : "") + std::string("handshake with ") + peer_addr().to_string();
+}
+
+}  // namespace sluice::transport

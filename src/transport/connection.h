@@ -1,0 +1,219 @@
+// Connection: one Conn and its HTTP/2 session: the read and write loops, the streams, drain and close. Client
+// and server share it; what differs is behind ConnectionOwner and the two kinds of CallStream.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "http2/session.h"
+#include "sluice/net/conn.h"
+
+namespace sluice::transport {
+
+class CallStream;
+class Connection;
+struct ServedMethod;
+
+// What a connection tells the channel or server it serves. Loop-only.
+class ConnectionOwner {
+ public:
+  // Server: a stream for the call that begins, or null to refuse it.
+  virtual CallStream* on_incoming(Connection& connection) = 0;
+  virtual void on_ready(Connection& connection) = 0;     // the peer's first SETTINGS have come
+  virtual void on_capacity(Connection& connection) = 0;  // can_open() may have become true
+  virtual void on_draining(Connection& connection) = 0;  // the peer's GOAWAY: no new calls here
+  // The last word; `why` says what ended it. Every stream has ended. The connection may be destroyed.
+  virtual void on_closed(Connection& connection, const Status& why) = 0;
+
+ protected:
+  ~ConnectionOwner() = default;
+};
+
+struct ConnectionOptions {
+  http2::Role role = http2::Role::kClient;
+  std::uint32_t max_concurrent_streams = http2::Settings::kUnlimited;  // of the peer's
+  TimePoint handshake_deadline = kNever;                               // for the peer's first SETTINGS
+};
+
+// A field that this connection's peer has put into its HPACK table and will send again.
+struct KnownField {
+  enum class Kind : std::uint8_t { kPath, kAuthority, kUserAgent };
+  Kind kind = Kind::kPath;
+  std::string name;
+  std::string value;
+  const ServedMethod* method = nullptr;  // of a path
+};
+
+// What a header block of a request says, if it says nothing but known fields: the same bytes say the same
+// again.
+struct RequestHead {
+  const ServedMethod* method = nullptr;
+  http2::Tag path = 0;
+  http2::Tag authority = 0;
+  http2::Tag user_agent = 0;
+};
+
+// Thread: belongs to the Conn's loop; everything is loop-only. Lifetime: destroyed by its owner, in or after
+// on_closed.
+class Connection final : private http2::EventSink, private Waiter {
+ public:
+  Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options, ConnectionOwner& owner);
+  ~Connection();
+
+  void start();
+  Loop& loop() const { return loop_; }
+  http2::Session& session() { return session_; }
+  ConnectionOwner& owner() const { return owner_; }
+  const Addr& local_addr() const { return conn_->local_addr(); }
+  const Addr& peer_addr() const { return conn_->peer_addr(); }
+
+  // Something was submitted to the session: it leaves at the end of this tick, with everything else.
+  void flush_soon() {
+    if (flush_queued_) return;
+    flush_queued_ = true;
+    loop_.post_tick_end(flush_node_);
+  }
+  bool ready() const { return state_ == State::kReady; }
+  bool closing() const { return state_ >= State::kClosing; }
+  bool can_open() const { return state_ == State::kReady && !draining_ && session_.can_open(); }
+  bool draining() const { return draining_; }
+
+  // Server: refuses new streams politely (GOAWAY with the largest id, a PING round trip, GOAWAY with the last
+  // id: gRPC A9) and closes when the last stream has ended. Client: opens none any more; closes likewise.
+  // Idempotent.
+  void drain();
+  // Ends every stream and the connection now; on_closed follows from the loop. Idempotent. A connection error
+  // says GOAWAY with `code` first.
+  void close(Status why, http2::ErrorCode code = http2::ErrorCode::kNoError);
+
+  // Streams of this connection, for close and for reports.
+  void add_stream(CallStream& stream);
+  void remove_stream(CallStream& stream);
+  CallStream* first_stream() const { return streams_; }
+  std::size_t stream_count() const { return stream_count_; }
+
+  // Room for messages that are larger than the window: `n` bytes may come beyond it. Denied when the budget
+  // is taken, but never to the only one who asks; who was denied is told by CallStream::on_room.
+  bool reserve(std::size_t n);
+  void unreserve(std::size_t n);
+
+  // The window that each stream of the peer starts with.
+  std::size_t stream_window() const { return stream_window_; }
+
+  // Cached header blocks of requests, by path.
+  http2::BlockCache& request_cache(std::string_view path);
+  http2::BlockCache common_cache;    // what every request has after :authority, or every response header
+  http2::BlockCache trailers_cache;  // "grpc-status: 0"
+
+  // Tags for fields that will come again; 0 when there are too many.
+  http2::Tag know(KnownField field);
+  const KnownField& known(http2::Tag tag) const { return known_[tag - kFirstKnown]; }
+  static constexpr http2::Tag kFirstKnown = 64;
+
+  // Whole request blocks; 0 when there are too many.
+  http2::Tag know_head(const RequestHead& head);
+  const RequestHead& known_head(http2::Tag tag) const { return heads_[tag - 1]; }
+
+  // A stream whose trailers wait behind data: reset once they have left.
+  void reset_when_sent(CallStream& stream);
+
+ private:
+  enum class State : std::uint8_t { kHandshake, kReady, kClosing, kClosed };
+  static constexpr std::size_t kAssemblyBudget = 16 << 20;  // bytes reserved at once on one connection
+  static constexpr std::size_t kMaxKnown = 256;
+  static constexpr std::size_t kMaxHeads = 64;
+  static constexpr std::size_t kMaxCachedPaths = 1024;
+
+  struct Read : net::ReadOp {
+    explicit Read(Connection& c) : ReadOp(&done), connection(c) {}
+    static void done(Runnable& self) noexcept;
+    Connection& connection;
+    bool active = false;
+  };
+  struct Write : net::WriteOp {
+    explicit Write(Connection& c) : WriteOp(&done), connection(c) {}
+    static void done(Runnable& self) noexcept;
+    Connection& connection;
+    bool active = false;
+  };
+  struct Node : Runnable {
+    Node(Connection& c, Run run) : Runnable(run), connection(c) {}
+    Connection& connection;
+  };
+  struct HandshakeTimer : Timer {
+    explicit HandshakeTimer(Connection& c) : Timer(&expired), connection(c) {}
+    static void expired(Runnable& self) noexcept;
+    Connection& connection;
+  };
+
+  void read_on();
+  bool take_read();  // false: the connection ended
+  void settle();     // after the session was busy
+  void flush();
+  void end_now(http2::ErrorCode code);
+  void close_if_drained();
+  void finish_if_quiet();
+
+  // http2::EventSink
+  http2::Stream* on_open(http2::StreamId id) override;
+  http2::Tag on_header(http2::Stream& stream, const http2::Field& field) override;
+  void on_header_tag(http2::Stream& stream, http2::Tag tag) override;
+  http2::Tag on_headers_end(http2::Stream& stream, http2::EndStream end, bool truncated) override;
+  void on_repeated_block(http2::Stream& stream, http2::Tag tag, http2::EndStream end) override;
+  void on_data(http2::Stream& stream, Bytes data, http2::EndStream end) override;
+  void on_writable(http2::Stream& stream) override;
+  void on_reset(http2::Stream& stream, http2::ErrorCode code) override;
+  void on_stream_error(http2::Stream& stream, const http2::Error& error) override;
+  void on_closed(http2::Stream& stream) override;
+  void on_settings(const http2::Settings& peer) override;
+  void on_settings_ack() override {}
+  void on_ping_ack(std::uint64_t payload) override;
+  void on_goaway(http2::StreamId last, http2::ErrorCode code, std::string_view debug) override;
+
+  void describe(std::string& out) const override;
+
+  // Constant after construction.
+  const http2::Role role_;
+  Loop& loop_;
+  ConnectionOwner& owner_;
+  const std::unique_ptr<net::Conn> conn_;
+  const std::size_t stream_window_;
+
+  http2::Session session_;
+  State state_ = State::kHandshake;
+  bool draining_ = false;
+  bool flush_queued_ = false;
+  bool close_queued_ = false;
+  bool busy_ = false;  // inside the session: closing has to wait
+  bool close_wanted_ = false;
+  bool read_queued_ = false;
+  Status why_;
+  std::uint64_t drain_ping_ = 0;  // payload of the PING between the two GOAWAYs; 0: none
+  http2::ErrorCode close_code_ = http2::ErrorCode::kNoError;
+
+  Read read_;
+  Write write_;
+  Node flush_node_;
+  Node close_node_;
+  Node read_node_;
+  HandshakeTimer handshake_;
+
+  CallStream* streams_ = nullptr;
+  std::size_t stream_count_ = 0;
+  std::vector<CallStream*> reset_when_sent_;
+  std::size_t reserved_ = 0;
+  bool denied_ = false;
+
+  std::unordered_map<std::string, http2::BlockCache> request_caches_;
+  const std::string* last_path_ = nullptr;
+  http2::BlockCache* last_cache_ = nullptr;
+  http2::BlockCache spare_cache_;
+  std::deque<KnownField> known_;
+  std::deque<RequestHead> heads_;
+};
+
+}  // namespace sluice::transport

@@ -1,0 +1,80 @@
+// What the session tells a Connection, handed to the stream or the owner it concerns.
+#include "transport/call_stream.h"
+#include "transport/connection.h"
+#include "transport/error_map.h"
+
+namespace sluice::transport {
+namespace {
+
+CallStream& call(http2::Stream& stream) { return static_cast<CallStream&>(stream); }
+
+}  // namespace
+
+http2::Stream* Connection::on_open(http2::StreamId) {
+  if (draining_ && drain_ping_ == 0) return nullptr;
+  CallStream* stream = owner_.on_incoming(*this);
+  if (stream) stream->attach_to(*this);
+  return stream;
+}
+
+http2::Tag Connection::on_header(http2::Stream& stream, const http2::Field& field) {
+  return call(stream).on_header(field);
+}
+
+void Connection::on_header_tag(http2::Stream& stream, http2::Tag tag) { call(stream).on_header_tag(tag); }
+
+http2::Tag Connection::on_headers_end(http2::Stream& stream, http2::EndStream end, bool truncated) {
+  return call(stream).on_headers_end(end, truncated || session_.received_list_size() > 8192);
+}
+
+void Connection::on_repeated_block(http2::Stream& stream, http2::Tag tag, http2::EndStream end) {
+  call(stream).on_repeated_block(tag, end);
+}
+
+void Connection::on_data(http2::Stream& stream, Bytes data, http2::EndStream end) {
+  call(stream).on_data(std::move(data), end);
+}
+
+void Connection::on_writable(http2::Stream& stream) { call(stream).on_writable(); }
+
+void Connection::on_reset(http2::Stream& stream, http2::ErrorCode code) { call(stream).on_reset(code); }
+
+void Connection::on_stream_error(http2::Stream& stream, const http2::Error& error) {
+  call(stream).on_stream_error(error);
+}
+
+void Connection::on_closed(http2::Stream& stream) {
+  CallStream& ended = call(stream);
+  ended.detach_from();
+  ended.on_detached();
+  if (role_ == http2::Role::kClient) owner_.on_capacity(*this);
+}
+
+void Connection::on_settings(const http2::Settings&) {
+  if (state_ == State::kHandshake) {
+    state_ = State::kReady;
+    loop_.disarm(handshake_);
+    return owner_.on_ready(*this);
+  }
+  owner_.on_capacity(*this);
+}
+
+void Connection::on_ping_ack(std::uint64_t payload) {
+  if (drain_ping_ == 0 || payload != drain_ping_) return;
+  // What the client sent before it knew has arrived by now.
+  drain_ping_ = 0;
+  session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "draining");
+}
+
+void Connection::on_goaway(http2::StreamId, http2::ErrorCode code, std::string_view debug) {
+  if (code != http2::ErrorCode::kNoError && loop_.group().logs()) {
+    loop_.group().log(LogLevel::kWarning, "GOAWAY from " + peer_addr().to_string() + ": " +
+                                              std::string(error_code_name(code)) + " " +
+                                              std::string(debug.substr(0, 256)));
+  }
+  if (role_ == http2::Role::kServer || draining_) return;
+  draining_ = true;
+  owner_.on_draining(*this);
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,48 @@
+// User metadata to header fields and back.
+#include "transport/metadata_fields.h"
+
+#include "transport/base64.h"
+
+namespace sluice::transport {
+
+Status MetadataFields::add(KV pair) {
+  if (std::string why = check_metadata(pair); !why.empty())
+    return Status(StatusCode::kInternal, std::move(why));
+  add_checked(pair);
+  return {};
+}
+
+void MetadataFields::add_checked(KV pair) {
+  // What an application sends once it often sends again; what looks like a secret must not enter a table.
+  const bool secret = pair.key == "authorization" || pair.key == "cookie";
+  const auto indexing = secret ? http2::Indexing::kNever : http2::Indexing::kIndex;
+  if (pair.key.ends_with("-bin")) pair.value = keep(base64_encode(pair.value));
+  fields_.push_back({pair.key, pair.value, indexing});
+}
+
+bool visible_metadata(std::string_view name) {
+  if (name.empty() || name[0] == ':') return false;
+  if (name.starts_with("grpc-"))
+    return name == "grpc-previous-rpc-attempts" || name == "grpc-retry-pushback-ms";
+  return name != "te" && name != "content-type";
+}
+
+bool add_received(Metadata& metadata, std::string_view name, std::string_view value) {
+  if (!name.ends_with("-bin")) {
+    metadata.add(name, value);
+    return true;
+  }
+  std::string decoded;
+  for (;;) {
+    const std::size_t comma = value.find(',');
+    std::string_view one = value.substr(0, comma);
+    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+    if (!base64_decode(one, decoded)) return false;
+    metadata.add(name, decoded);
+    if (comma == std::string_view::npos) return true;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace sluice::transport

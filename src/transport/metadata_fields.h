@@ -1,0 +1,41 @@
+// User metadata as header fields, both ways: names checked, "-bin" values in base64 (gRPC PROTOCOL-HTTP2,
+// "Custom-Metadata").
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http2/field.h"
+#include "sluice/base/metadata.h"
+#include "sluice/base/status.h"
+
+namespace sluice::transport {
+
+// Fields with the memory they need beyond the metadata's own, which must outlive them.
+class MetadataFields {
+ public:
+  // INTERNAL with the reason for a pair that must not be sent.
+  Status add(KV pair);
+  // Without the check, for what is checked already.
+  void add_checked(KV pair);
+  void add_plain(std::string_view name, std::string_view value) {
+    fields_.push_back({name, value, http2::Indexing::kPlain});
+  }
+  const std::vector<http2::Field>& fields() const { return fields_; }
+  bool empty() const { return fields_.empty(); }
+  std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+
+ private:
+  std::vector<http2::Field> fields_;
+  std::deque<std::string> kept_;  // stable addresses
+};
+
+// Whether user code may see the field: no pseudo-header, nothing of gRPC's own or HTTP's.
+bool visible_metadata(std::string_view name);
+
+// Adds a received field; a "-bin" value is split at commas and decoded. False: it is no base64.
+bool add_received(Metadata& metadata, std::string_view name, std::string_view value);
+
+}  // namespace sluice::transport

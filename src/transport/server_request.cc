@@ -1,0 +1,223 @@
+// How a ServerStream reads the head of its request (gRPC PROTOCOL-HTTP2, "Requests"), and what it answers to
+// one that is none.
+#include "transport/error_map.h"
+#include "transport/grpc_status.h"
+#include "transport/grpc_timeout.h"
+#include "transport/server_stream.h"
+
+namespace sluice::transport {
+namespace {
+
+constexpr http2::Tag kTagNothingNew = 1;  // a field that changes nothing: te, grpc-accept-encoding
+constexpr http2::Tag kTagContentType = 2;
+constexpr http2::Tag kTagMethodPost = 3;
+
+// A connection remembers a few hundred fields of up to this many bytes.
+constexpr std::size_t kMaxKnownValue = 256;
+
+bool is_grpc_content(std::string_view type) {
+  constexpr std::string_view kBase = "application/grpc";
+  if (!type.starts_with(kBase)) return false;
+  return type.size() == kBase.size() || type[kBase.size()] == '+' || type[kBase.size()] == ';';
+}
+
+}  // namespace
+
+http2::Tag ServerStream::on_header(const http2::Field& field) {
+  if (head_done_) return 0;  // trailers of a client mean nothing
+  const std::string_view name = field.name;
+  const std::string_view value = field.value;
+  const auto know = [&](KnownField::Kind kind, const ServedMethod* method = nullptr) -> http2::Tag {
+    if (value.size() > kMaxKnownValue) return 0;
+    return conn_->know({kind, std::string(name), std::string(value), method});
+  };
+  if (name == ":method") {
+    method_post_ = value == "POST";
+    return method_post_ ? kTagMethodPost : 0;
+  }
+  if (name == ":path") {
+    method_ = methods_.find(value);
+    const http2::Tag tag = method_ ? know(KnownField::Kind::kPath, method_) : 0;
+    if (tag != 0) return known_field(tag);
+    plain_ = false;
+    path_text_ = value;
+    path_ = path_text_;
+    return 0;
+  }
+  if (name == ":authority" || name == "user-agent") {
+    const auto kind = name[0] == ':' ? KnownField::Kind::kAuthority : KnownField::Kind::kUserAgent;
+    if (const http2::Tag tag = know(kind); tag != 0) return known_field(tag);
+    metadata_.add(name, value);
+    plain_ = false;
+    return 0;
+  }
+  if (name == "content-type") {
+    content_ok_ = is_grpc_content(value);
+    return content_ok_ ? kTagContentType : 0;
+  }
+  if (name == "grpc-timeout") {
+    plain_ = false;
+    const auto timeout = parse_timeout(value);
+    has_timeout_ = timeout.has_value();
+    bad_timeout_ = !has_timeout_;
+    if (timeout) timeout_ = *timeout;
+    return 0;
+  }
+  if (name == "grpc-encoding") {
+    if (value == "identity") return kTagNothingNew;
+    plain_ = false;
+    bad_encoding_ = true;
+    return 0;
+  }
+  if (!visible_metadata(name)) return kTagNothingNew;  // :scheme, te, other grpc- fields
+  plain_ = false;
+  if (!add_received(metadata_, name, value)) bad_metadata_ = true;
+  return 0;
+}
+
+void ServerStream::on_header_tag(http2::Tag tag) {
+  if (head_done_) return;
+  if (tag == kTagContentType) {
+    content_ok_ = true;
+  } else if (tag == kTagMethodPost) {
+    method_post_ = true;
+  } else if (tag >= Connection::kFirstKnown) {
+    known_field(tag);
+  }
+}
+
+http2::Tag ServerStream::known_field(http2::Tag tag) {
+  const KnownField& field = conn_->known(tag);
+  switch (field.kind) {
+    case KnownField::Kind::kPath:
+      head_.path = tag;
+      method_ = field.method;
+      path_ = field.value;
+      break;
+    case KnownField::Kind::kAuthority:
+      head_.authority = tag;
+      break;
+    case KnownField::Kind::kUserAgent:
+      head_.user_agent = tag;
+      break;
+  }
+  return tag;
+}
+
+http2::Tag ServerStream::on_headers_end(http2::EndStream end, bool truncated) {
+  const bool trailers = head_done_;
+  head_done_ = true;
+  if (trailers) {
+    if (end == http2::EndStream::kYes && !ended_ && !cancelled_) on_remote_end();
+    return 0;
+  }
+  http2::Tag memo = 0;
+  if (truncated) {
+    refuse({200, Status(StatusCode::kResourceExhausted,
+                        "the request's header list exceeds the limit of 8192 bytes")});
+  } else if (const Refusal refusal = check_head(); !refusal.status.ok()) {
+    refuse(refusal);
+  } else {
+    if (plain_) {
+      head_.method = method_;
+      memo = conn_->know_head(head_);
+    }
+    accept(end);
+  }
+  return memo;
+}
+
+void ServerStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
+  if (head_done_) {
+    if (end == http2::EndStream::kYes && !ended_ && !cancelled_) on_remote_end();
+    return;
+  }
+  head_done_ = true;
+  head_ = conn_->known_head(tag);
+  method_ = head_.method;
+  path_ = conn_->known(head_.path).value;
+  accept(end);
+}
+
+// In the order in which grpc-go looks at them: what is no gRPC request at all first.
+ServerStream::Refusal ServerStream::check_head() const {
+  const auto internal = [](int http_status, std::string text) {
+    return Refusal{http_status, Status(StatusCode::kInternal, std::move(text))};
+  };
+  if (!content_ok_) return internal(415, "content-type is not application/grpc");
+  if (!method_post_) return internal(405, ":method is not POST");
+  if (bad_timeout_) return internal(400, "malformed grpc-timeout");
+  if (bad_metadata_) return internal(400, "a -bin header is no base64");
+  if (path_.empty() || path_[0] != '/') {
+    return {200, Status(StatusCode::kUnimplemented,
+                        "malformed method name: \"" + std::string(path_.substr(0, 256)) + "\"")};
+  }
+  if (bad_encoding_) return {200, Status(StatusCode::kUnimplemented, "grpc-encoding is not known here")};
+  if (!method_) return {200, methods_.not_found(path_)};
+  return {};
+}
+
+void ServerStream::refuse(const Refusal& refusal) {
+  if (loop_.group().logs()) {
+    loop_.group().log(LogLevel::kInfo, "refused a request from " + conn_->peer_addr().to_string() +
+                                           " for \"" + std::string(path_.substr(0, 256)) +
+                                           "\": " + refusal.status.to_string());
+  }
+  if (refusal.http_status == 200) {
+    // A request that names an unknown encoding is told what is known.
+    if (bad_encoding_) header_fields().add_plain("grpc-accept-encoding", "identity");
+    return end(refusal.status);
+  }
+  ended_ = true;
+  header_sent_ = true;
+  const std::string http_status = std::to_string(refusal.http_status);
+  const std::string text = encode_grpc_message(refusal.status.message());
+  const http2::Field fields[] = {{":status", http_status, http2::Indexing::kPlain},
+                                 {"content-type", "application/grpc"},
+                                 {"grpc-status", status_code_text(refusal.status.code())},
+                                 {"grpc-message", text, http2::Indexing::kPlain}};
+  const http2::HeaderPart part{fields, nullptr};
+  conn_->session().submit_headers(*this, {&part, 1}, http2::EndStream::kYes);
+  if (!remote_closed()) conn_->reset_when_sent(*this);
+  conn_->flush_soon();
+  end_reads(true);
+}
+
+// The request is one: its deadline counts, and a handler that takes a stream starts.
+void ServerStream::accept(http2::EndStream end) {
+  peer_ = conn_->peer_addr();
+  local_ = conn_->local_addr();
+  started_ = loop_.now();
+  if (has_timeout_) {
+    deadline_ = after(started_, timeout_);
+    if (timeout_ <= Duration::zero())
+      return this->end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded before the call started"));
+    loop_.arm(timer_, deadline_);
+  }
+  if (method_->client_streams) {
+    start_queued_ = true;
+    loop_.post(start_node_);
+  }
+  if (end == http2::EndStream::kYes) on_remote_end();
+}
+
+void ServerStream::on_detaching() {
+  if (!running_ && !start_queued_) return;
+  path_text_ = std::string(path_);
+  path_ = path_text_;
+  request_metadata();
+}
+
+const Metadata& ServerStream::request_metadata() const {
+  if (!metadata_complete_) {
+    metadata_complete_ = true;
+    if (conn_) {
+      for (const http2::Tag tag : {head_.authority, head_.user_agent}) {
+        if (tag != 0) metadata_.add(conn_->known(tag).name, conn_->known(tag).value);
+      }
+    }
+  }
+  return metadata_;
+}
+
+}  // namespace sluice::transport

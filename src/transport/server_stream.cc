@@ -1,0 +1,280 @@
+// ServerStream: running the handler and answering. The request's head is read in server_request.cc.
+#include "transport/server_stream.h"
+
+#include <algorithm>
+
+#include "sluice/async/run_on.h"
+#include "transport/error_map.h"
+#include "transport/grpc_status.h"
+
+namespace sluice::transport {
+
+using http2::EndStream;
+using http2::Field;
+using http2::HeaderPart;
+using http2::Indexing;
+
+ServerStream::ServerStream(Loop& loop, const MessageLimits& limits, ServedMethods& methods)
+    : CallStream(loop, limits),
+      methods_(methods),
+      call_context_(*this),
+      start_node_(*this, [](Runnable& r) noexcept { static_cast<Node&>(r).stream.start_handler(); }),
+      done_node_(*this, [](Runnable& r) noexcept { static_cast<Node&>(r).stream.handler_ended(); }),
+      timer_(*this) {
+  count_in();
+}
+
+ServerStream::~ServerStream() = default;
+
+bool ServerStream::on_message(Chain message) {
+  if (ended_ || cancelled_) return false;
+  if (!method_ || method_->client_streams) {
+    queue_message(std::move(message));
+    return true;
+  }
+  if (++requests_ > 1) {
+    end(Status(StatusCode::kUnimplemented, "the client sent more than one request message"));
+    return false;
+  }
+  consume(message.size() + kPrefix);
+  request_ = std::move(message);
+  return true;
+}
+
+void ServerStream::on_remote_end() {
+  if (ended_ || cancelled_) return;
+  if (!method_ || method_->client_streams) return end_reads(false);
+  if (requests_ == 0) return end(Status(StatusCode::kUnimplemented, "the client sent no request message"));
+  start_queued_ = true;
+  loop_.post(start_node_);
+}
+
+void ServerStream::start_handler() {
+  start_queued_ = false;
+  if (ended_ || cancelled_) return try_free();
+  running_ = true;
+  ++loop_.counts().calls;
+  method_->handler(method_->object, *this);
+}
+
+void ServerStream::run(Handler& handler) {
+  handler_ = &handler;
+  if (handler.start(loop_, done_node_)) handler_ended();
+}
+
+void ServerStream::reject(Status status) {
+  end(status);
+  running_ = false;
+  --loop_.counts().calls;
+  try_free();
+}
+
+void ServerStream::handler_ended() {
+  Message reply;
+  Status status = handler_->finish(reply);
+  if (!ended_ && !cancelled_) {
+    if (status.ok() && reply.ops() != nullptr) status = send_message(reply);
+    end(status);
+  }
+  handler_->~Handler();
+  deallocate(std::exchange(handler_, nullptr));
+  running_ = false;
+  --loop_.counts().calls;
+  try_free();
+}
+
+Status ServerStream::send_message(const Message& message) {
+  Scratch scratch;
+  Chain framed;
+  if (Status s = encode(message, scratch, framed); !s.ok()) return s;
+  if (!header_sent_) send_header_block();
+  conn_->session().submit_data(*this, std::move(framed), EndStream::kNo);
+  conn_->flush_soon();
+  return {};
+}
+
+OpRecord* ServerStream::start_send(const Message& message, WriteOptions) {
+  OpRecord* record = claim_send(*this);
+  if (record->failed()) return record;
+  if (ended_ || cancelled_) {
+    complete_send(Status(StatusCode::kCancelled, "the call is over"));
+    return record;
+  }
+  if (Status s = send_message(message); !s.ok()) {
+    complete_send(std::move(s));
+  } else {
+    complete_send_when_queued();
+  }
+  return record;
+}
+
+void ServerStream::release(OpRecord& record) {
+  const bool done = record.done();
+  if (&record == &recv_) release_recv();
+  if (&record == &send_) release_send();
+  if (!done) fail(Status(StatusCode::kCancelled, "an operation of the call was given up"));
+}
+
+// What the handler's own streams found wrong: the peer is told INTERNAL unless it is a status that gRPC's
+// libraries may make up themselves.
+void ServerStream::fail(Status status) {
+  if (!loop_.leads())
+    return run_on(loop_, [this, status = std::move(status)]() mutable { fail(std::move(status)); });
+  if (ended_ || cancelled_) return;
+  if (status.code() == StatusCode::kFailedPrecondition)
+    status = Status(StatusCode::kInternal, std::string(status.message()));
+  end(status);
+  cancel_handler(std::string(status.message()));
+}
+
+Status ServerStream::send_header() {
+  if (ended_ || cancelled_) return Status(StatusCode::kCancelled, "the call is over");
+  if (!header_sent_) {
+    send_header_block();
+    conn_->flush_soon();
+  }
+  return {};
+}
+
+void ServerStream::send_header_block() {
+  header_sent_ = true;
+  const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
+  HeaderPart parts[2] = {{fixed, &conn_->common_cache}, {}};
+  std::size_t n = 1;
+  if (header_fields_) parts[n++] = {header_fields_->fields(), nullptr};
+  conn_->session().submit_headers(*this, {parts, n}, EndStream::kNo);
+}
+
+// Trailers, or Trailers-Only if nothing was sent before. A message that would not fit into what the peer
+// takes is cut: the code must arrive.
+void ServerStream::send_trailers(const Status& status) {
+  const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
+  const Field code[] = {{"grpc-status", status_code_text(status.code())}};
+  HeaderPart parts[4];
+  std::size_t n = 0;
+  if (!header_sent_) {
+    parts[n++] = {fixed, &conn_->common_cache};
+    if (header_fields_) parts[n++] = {header_fields_->fields(), nullptr};
+  }
+  parts[n++] = {code, status.ok() ? &conn_->trailers_cache : nullptr};
+  if (!status.ok()) {
+    MetadataFields& fields = trailer_fields();
+    const std::size_t room =
+        std::min<std::size_t>(conn_->session().peer_settings().max_header_list_size, 1 << 20);
+    std::string text = encode_grpc_message(status.message().substr(0, room / 2));
+    if (text.size() > room / 2) {
+      text.resize(room / 2);
+      // Not in the middle of an escape.
+      for (int i = 1; i <= 2; ++i) {
+        if (text.size() >= static_cast<std::size_t>(i) && text[text.size() - i] == '%')
+          text.resize(text.size() - i);
+      }
+    }
+    if (!text.empty()) fields.add_plain("grpc-message", fields.keep(std::move(text)));
+    if (!status.details().empty()) fields.add_checked({"grpc-status-details-bin", status.details()});
+  }
+  if (trailer_fields_) parts[n++] = {trailer_fields_->fields(), nullptr};
+  header_sent_ = true;
+  conn_->session().submit_headers(*this, {parts, n}, EndStream::kYes);
+}
+
+void ServerStream::end(const Status& status) {
+  if (ended_) return;
+  ended_ = true;
+  if (timer_.armed()) loop_.disarm(timer_);
+  if (conn_ && attached()) {
+    send_trailers(status);
+    // What the client still sends is of no use to anybody: tell it so.
+    if (!remote_closed()) conn_->reset_when_sent(*this);
+    conn_->flush_soon();
+  }
+  end_reads(true);
+  if (send_waiting()) complete_send(Status(StatusCode::kCancelled, "the call is over"));
+}
+
+void ServerStream::cancel_handler(std::string why) {
+  if (cancelled_) return;
+  cancelled_ = true;
+  if (timer_.armed()) loop_.disarm(timer_);
+  end_reads(true);
+  if (send_waiting()) complete_send(Status(StatusCode::kCancelled, why));
+  context_.cancel(std::move(why));
+}
+
+void ServerStream::on_reset(http2::ErrorCode code) {
+  cancel_handler("the client reset the stream: " + std::string(error_code_name(code)));
+}
+
+void ServerStream::on_stream_error(const http2::Error& error) {
+  if (loop_.group().logs()) {
+    loop_.group().log(LogLevel::kWarning,
+                      "stream error from " + peer_.to_string() + " in " + std::string(path_) + ": " +
+                          std::string(error_code_name(error.code)) + ": " + std::string(error.what));
+  }
+  cancel_handler("stream error");
+}
+
+void ServerStream::on_connection_lost(const Status& why) {
+  if (!ended_) cancel_handler(std::string(why.message()));
+  try_free();
+}
+
+void ServerStream::DeadlineTimer::expired(Runnable& self) noexcept {
+  ServerStream& stream = static_cast<DeadlineTimer&>(static_cast<Timer&>(self)).stream;
+  stream.cancel_handler("deadline exceeded");
+  stream.reset(http2::ErrorCode::kCancel);
+}
+
+const Context& ServerStream::shared_context() {
+  if (!context_) {
+    context_ = Context().with_deadline(deadline_);
+    if (cancelled_) context_.cancel("the call is over");
+  }
+  return context_;
+}
+
+Status ServerStream::CallContext::add_header(std::string_view key, std::string_view value) {
+  if (stream.header_sent_) return Status(StatusCode::kFailedPrecondition, "the header has been sent");
+  MetadataFields& fields = stream.header_fields();
+  return fields.add({fields.keep(std::string(key)), fields.keep(std::string(value))});
+}
+
+Status ServerStream::CallContext::add_trailer(std::string_view key, std::string_view value) {
+  MetadataFields& fields = stream.trailer_fields();
+  return fields.add({fields.keep(std::string(key)), fields.keep(std::string(value))});
+}
+
+MetadataFields& ServerStream::header_fields() {
+  if (!header_fields_) header_fields_ = std::make_unique<MetadataFields>();
+  return *header_fields_;
+}
+
+MetadataFields& ServerStream::trailer_fields() {
+  if (!trailer_fields_) trailer_fields_ = std::make_unique<MetadataFields>();
+  return *trailer_fields_;
+}
+
+// From the slab while it lasts; it is used from the front and never given back piecemeal.
+void* ServerStream::allocate(std::size_t size, std::size_t align) {
+  const std::size_t at = (slab_used_ + align - 1) & ~(align - 1);
+  if (at + size > kSlab) return ::operator new(size);
+  slab_used_ = at + size;
+  return slab_ + at;
+}
+
+void ServerStream::deallocate(void* memory) {
+  const auto* byte = static_cast<std::byte*>(memory);
+  if (std::less<>()(byte, slab_) || !std::less<>()(byte, slab_ + kSlab)) ::operator delete(memory);
+}
+
+void ServerStream::describe(std::string& out) const {
+  if (handler_) out += "handler of " + std::string(path_);
+}
+
+void ServerStream::try_free() {
+  if (attached() || conn_ || running_ || start_queued_) return;
+  methods_.on_stream_gone(*this);
+  delete this;
+}
+
+}  // namespace sluice::transport

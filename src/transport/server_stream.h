@@ -1,0 +1,186 @@
+// ServerStream: one call as its server sees it: the request's head checked and understood, the handler run,
+// its reply, header and trailer sent.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sluice/rpc/service.h"
+#include "transport/call_stream.h"
+#include "transport/metadata_fields.h"
+
+namespace sluice::transport {
+
+// A method as the server serves it.
+struct ServedMethod {
+  std::string path;
+  bool client_streams = true;  // false: exactly one request message, complete before the handler runs
+  void (*handler)(void* object, ServerCall& call) = nullptr;
+  void* object = nullptr;
+};
+
+class ServerStream;
+
+// What a server tells the calls of a connection. Constant while it serves.
+class ServedMethods {
+ public:
+  virtual const ServedMethod* find(std::string_view path) const = 0;
+  virtual Status not_found(std::string_view path) const = 0;
+  // The stream is about to be freed: its handler has ended and its connection has let go of it. Loop-only.
+  virtual void on_stream_gone(ServerStream& stream) = 0;
+
+ protected:
+  ~ServedMethods() = default;
+};
+
+// Thread: loop-only. Lifetime: frees itself when its handler has ended and the session has let go of it.
+class ServerStream final : public sluice::ServerStream, public CallStream, private ServerCall {
+ public:
+  ServerStream(Loop& loop, const MessageLimits& limits, ServedMethods& methods);
+
+  bool running() const { return handler_ != nullptr; }
+  bool is_cancelled() const { return cancelled_; }
+  std::string_view path() const { return path_; }
+  TimePoint started() const { return started_; }
+  const Addr& peer_address() const { return peer_; }
+
+  // In the server's list of its streams.
+  ServerStream* prev_served = nullptr;
+  ServerStream* next_served = nullptr;
+
+  // sluice::ServerStream
+  Loop& loop() const override { return loop_; }
+  OpRecord* start_recv() override { return CallStream::start_recv(*this); }
+  OpRecord* start_send(const Message& message, WriteOptions options) override;
+  void release(OpRecord& record) override;
+  void fail(Status status) override;
+  ServerContext& context() override { return call_context_; }
+  Status send_header() override;
+
+ private:
+  static constexpr std::size_t kSlab =
+      1024;  // bytes for the handler and its coroutine frame; more goes to the heap
+
+  struct Node : Runnable {
+    Node(ServerStream& s, Run run) : Runnable(run), stream(s) {}
+    ServerStream& stream;
+  };
+  struct DeadlineTimer : Timer {
+    explicit DeadlineTimer(ServerStream& s) : Timer(&expired), stream(s) {}
+    static void expired(Runnable& self) noexcept;
+    ServerStream& stream;
+  };
+  // What the handler sees; frames of its coroutine come from the call's slab.
+  struct CallContext final : ServerContext {
+    explicit CallContext(ServerStream& s) : stream(s) {}
+    std::string_view method() const override { return stream.path_; }
+    const Metadata& metadata() const override { return stream.request_metadata(); }
+    TimePoint deadline() const override { return stream.deadline_; }
+    bool cancelled() const override { return stream.cancelled_; }
+    const Addr& peer() const override { return stream.peer_; }
+    const Addr& local() const override { return stream.local_; }
+    const Context& context() override { return stream.shared_context(); }
+    Loop& loop() const override { return stream.loop_; }
+    Status add_header(std::string_view key, std::string_view value) override;
+    Status add_trailer(std::string_view key, std::string_view value) override;
+    void* allocate_frame(std::size_t size) override {
+      return stream.allocate(size, alignof(std::max_align_t));
+    }
+    void free_frame(void* frame, std::size_t) override { stream.deallocate(frame); }
+    ServerStream& stream;
+  };
+  ~ServerStream();
+
+  // CallStream
+  http2::Tag on_header(const http2::Field& field) override;
+  void on_header_tag(http2::Tag tag) override;
+  http2::Tag on_headers_end(http2::EndStream end, bool truncated) override;
+  void on_repeated_block(http2::Tag tag, http2::EndStream end) override;
+  void on_reset(http2::ErrorCode code) override;
+  void on_stream_error(const http2::Error& error) override;
+  void on_detached() override { try_free(); }
+  void on_detaching() override;
+  void on_connection_lost(const Status& why) override;
+  void describe(std::string& out) const override;
+  bool on_message(Chain message) override;
+  void on_remote_end() override;
+  void on_bad_message(Status status) override { end(status); }
+  bool wants_message() const override {
+    return (method_ && !method_->client_streams) || CallStream::wants_message();
+  }
+
+  // For CallContext.
+  const Metadata& request_metadata() const;
+  const Context& shared_context();
+  void deallocate(void* memory);
+  MetadataFields& header_fields();
+  MetadataFields& trailer_fields();
+
+  // ServerCall
+  sluice::ServerStream& stream() override { return *this; }
+  const Chain& request() const override { return request_; }
+  void run(Handler& handler) override;
+  void reject(Status status) override;
+  void* allocate(std::size_t size, std::size_t align) override;
+
+  struct Refusal {
+    int http_status = 200;
+    Status status;
+  };
+  http2::Tag known_field(http2::Tag tag);
+  Refusal check_head() const;
+  void accept(http2::EndStream end);
+  void refuse(const Refusal& refusal);
+  void start_handler();
+  void handler_ended();
+  void send_header_block();
+  Status send_message(const Message& message);
+  void end(const Status& status);  // sends trailers, unless the call is over
+  void send_trailers(const Status& status);
+  void cancel_handler(std::string why);  // the call is over; the handler is told
+  void try_free();
+
+  ServedMethods& methods_;
+  const ServedMethod* method_ = nullptr;
+  std::string_view path_;  // in path_text_ or the connection's known fields; own text once detached
+  std::string path_text_;
+  TimePoint started_{};
+  TimePoint deadline_ = kNever;
+  Addr peer_;
+  Addr local_;
+
+  // The head while it is read.
+  RequestHead head_;
+  bool head_done_ = false;
+  bool plain_ = true;  // nothing but known fields
+  bool method_post_ = false;
+  bool content_ok_ = false;
+  bool bad_timeout_ = false;
+  bool bad_metadata_ = false;
+  bool bad_encoding_ = false;
+  bool has_timeout_ = false;
+  Duration timeout_{};
+  mutable Metadata metadata_;
+  mutable bool metadata_complete_ = false;
+
+  Chain request_;
+  std::uint32_t requests_ = 0;
+  bool start_queued_ = false;
+  bool running_ = false;  // counted as a call
+  bool header_sent_ = false;
+  bool ended_ = false;  // trailers sent, or reset
+  bool cancelled_ = false;
+  std::unique_ptr<MetadataFields> header_fields_;
+  std::unique_ptr<MetadataFields> trailer_fields_;
+  Context context_;  // made when the handler asks for it
+  CallContext call_context_;
+  Handler* handler_ = nullptr;
+  Node start_node_;
+  Node done_node_;
+  DeadlineTimer timer_;
+  std::size_t slab_used_ = 0;
+  alignas(std::max_align_t) std::byte slab_[kSlab];
+};
+
+}  // namespace sluice::transport
