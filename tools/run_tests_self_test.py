@@ -49,7 +49,8 @@ def run(folder, entries, excluded):
             output = root / "build" / "results" / f"{name}.json"
             lines.append(f'add_test({name} "{fake}" "--gtest_output=json:{output}")')
         else:
-            lines.append(f'add_test({name} "{tests}")')
+            lines.append(f'add_test({name} {tests})')
+            lines.append(f'set_tests_properties({name} PROPERTIES SKIP_RETURN_CODE 77)')
     (root / "build" / "CTestTestfile.cmake").write_text("\n".join(lines) + "\n")
     done = subprocess.run([sys.executable, str(root / "tools" / "run_tests.py"), "--build", str(root / "build")],
                           capture_output=True, text=True)
@@ -63,6 +64,8 @@ CASES = [
     ("a crash is a failure", {"a_test": "One=crash", "b": "true"}, "", "1 passed, 1 failed, 0 skipped", 1),
     ("no report is a failure", {"a_test": "One=silent", "b": "true"}, "", "1 passed, 1 failed, 0 skipped", 1),
     ("a plain entry fails", {"a_test": "One=pass", "b": "false"}, "", "1 passed, 1 failed, 0 skipped", 1),
+    ("an entry says that it skips", {"a": "sh -c \"exit 77\"", "b": "true"}, "", "1 passed, 0 failed, 1 skipped", 0),
+    ("a missing program is a failure", {"a": "/not/there", "b": "true"}, "", "1 passed, 1 failed, 0 skipped", 1),
     ("what is excluded is skipped", {"a_test": "One=pass,Two=fail", "b": "false"},
      "# why\ndev gtest:Suite.Two it fails here\ndev ctest:^b$ it fails too\n", "1 passed, 0 failed, 2 skipped", 0),
     ("a whole binary is excluded", {"a_test": "One=pass,Two=fail", "b": "true"},
