@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""sluice_generate in a project of somebody else's: it builds, builds nothing twice, sees when an imported .proto
+changes, and says what is wrong with its arguments."""
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+WRONG_USES = {  # what is added to the project → what cmake must say
+    "sluice_generate(TARGET nothing PROTOS alone.proto)": "TARGET is no target: 'nothing'",
+    "sluice_generate(PROTOS alone.proto)": "TARGET is no target: ''",
+    "sluice_generate(TARGET shop)": "no PROTOS for shop",
+    "sluice_generate(TARGET shop SOURCES alone.proto)": "unknown arguments: SOURCES;alone.proto",
+}
+
+
+class Project:
+    """A copy of project/ with a build folder beside it."""
+
+    def __init__(self, args, folder):
+        self.args = args
+        self.source, self.build = folder / "project", folder / "build"
+        shutil.copytree(HERE / "project", self.source)
+
+    def configure(self):
+        return subprocess.run(
+            [self.args.cmake, "-G", self.args.generator, "-S", self.source, "-B", self.build, "-DCMAKE_BUILD_TYPE=Debug",
+             f"-DSLUICE_SOURCE={self.args.sluice}", "-DSLUICE_WERROR=ON", f"-DCMAKE_CXX_COMPILER={self.args.cxx}",
+             f"-DCMAKE_CXX_FLAGS_DEBUG={self.args.flags}"], capture_output=True, text=True)
+
+    def make(self):
+        return subprocess.run([self.args.cmake, "--build", self.build, "--target", "shop", "--parallel", "2"],
+                              capture_output=True, text=True)
+
+    def generated(self):
+        """{file below the folder of generated files: time of its last change}"""
+        out = self.build / "shop.generated"
+        return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in out.rglob("*.sluice.*")}
+
+
+def problems_of(project):
+    done = project.configure()
+    if done.returncode:
+        return [f"does not configure:\n{done.stderr}"]
+    done = project.make()
+    if done.returncode:
+        return [f"does not build:\n{done.stdout}{done.stderr}"]
+    problems = []
+    first = project.generated()
+    wanted = {f"{base}.sluice.{end}" for base in ("alone", "shop/money", "shop/till") for end in ("h", "cc")}
+    if first.keys() != wanted:
+        problems.append(f"generated {sorted(first)}, not {sorted(wanted)}")
+
+    project.make()
+    if project.generated() != first:
+        problems.append("generated again though nothing had changed")
+
+    money = project.source / "protos/shop/money.proto"
+    money.write_text(money.read_text().replace("cents = 1;", "cents = 1;\n  string currency = 2;"))
+    project.make()
+    again = {name for name, time in project.generated().items() if time != first.get(name)}
+    if again != {name for name in wanted if name.startswith("shop/")}:
+        problems.append(f"a change of shop/money.proto generated {sorted(again)} again")
+
+    text = (project.source / "CMakeLists.txt").read_text()
+    for use, message in WRONG_USES.items():
+        (project.source / "CMakeLists.txt").write_text(f"{text}{use}\n")
+        done = project.configure()
+        if done.returncode == 0 or message not in " ".join(done.stderr.split()):
+            problems.append(f"{use}: wanted an error with “{message}”, got {done.returncode}: {done.stderr}")
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("cmake", "generator", "sluice", "cxx", "flags"):
+        parser.add_argument(f"--{name}", required=True)
+    folder = pathlib.Path(tempfile.mkdtemp())
+    try:
+        problems = problems_of(Project(parser.parse_args(), folder))
+    finally:
+        shutil.rmtree(folder)
+    print(*problems, f"{len(problems)} problems", sep="\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
