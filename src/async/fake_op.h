@@ -30,7 +30,7 @@ struct FakeService {
 class FakeRecord final : public OpRecord, Waiter {
  public:
   FakeRecord(FakeService& s, std::string t, How how)
-      : service_(s), text_(std::move(t)), timer_(*this), later_(*this) {
+      : service_(s), loop_(s.loop), text_(std::move(t)), timer_(*this), later_(*this) {
     ++service_.started;
     ++service_.loop.counts().calls;
     if (how == How::kInline) return;
@@ -92,11 +92,12 @@ class FakeRecord final : public OpRecord, Waiter {
     complete(service_.loop);
   }
   void free() {
-    --service_.loop.counts().calls;
+    --loop_.counts().calls;  // the service may be gone
     delete this;
   }
 
   FakeService& service_;
+  Loop& loop_;
   std::string text_;
   Status status_;
   Alarm timer_;

@@ -242,7 +242,7 @@ TEST(Task, TakesItsFrameFromTheContextOfItsCall) {
   EXPECT_EQ(loop.run(handler.without(text)), 103);
   EXPECT_EQ(context.given, 4);
   { Task<int> unstarted = handler.handle(context, text); }
-  EXPECT_EQ(context.taken, 5);
+  EXPECT_EQ(context.taken, context.given);  // clang may do without the frame
 }
 
 TEST(Task, YieldLetsWhatIsReadyGoFirst) {
