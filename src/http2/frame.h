@@ -2,8 +2,10 @@
 // numbers. Shared by the session's reading and writing halves; knows no state.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -53,21 +55,32 @@ inline constexpr std::uint32_t kMaxMaxFrameSize = (1u << 24) - 1;
 inline constexpr std::int64_t kMaxWindow = 0x7fffffff;
 inline constexpr std::uint32_t kInitialWindow = 65535;
 
+// Big-endian numbers at any address; one load or store and a byte swap each.
+inline std::uint64_t swap_if_little(std::uint64_t v) {
+  return std::endian::native == std::endian::little ? __builtin_bswap64(v) : v;
+}
+inline std::uint32_t swap_if_little(std::uint32_t v) {
+  return std::endian::native == std::endian::little ? __builtin_bswap32(v) : v;
+}
+template <class T>
+T load(const std::byte* p) {
+  T v;
+  std::memcpy(&v, p, sizeof v);
+  return swap_if_little(v);
+}
+template <class T>
+void store(std::byte* p, T v) {
+  v = swap_if_little(v);
+  std::memcpy(p, &v, sizeof v);
+}
 inline std::uint32_t load_u8(const std::byte* p) { return std::to_integer<std::uint32_t>(*p); }
 inline std::uint32_t load_u16(const std::byte* p) { return load_u8(p) << 8 | load_u8(p + 1); }
-inline std::uint32_t load_u24(const std::byte* p) { return load_u16(p) << 8 | load_u8(p + 2); }
-inline std::uint32_t load_u32(const std::byte* p) { return load_u16(p) << 16 | load_u16(p + 2); }
-inline std::uint64_t load_u64(const std::byte* p) {
-  return std::uint64_t{load_u32(p)} << 32 | load_u32(p + 4);
-}
-
+inline std::uint32_t load_u32(const std::byte* p) { return load<std::uint32_t>(p); }
+inline std::uint64_t load_u64(const std::byte* p) { return load<std::uint64_t>(p); }
 inline void store_u8(std::byte* p, std::uint32_t v) { *p = static_cast<std::byte>(v); }
 inline void store_u16(std::byte* p, std::uint32_t v) { store_u8(p, v >> 8), store_u8(p + 1, v); }
-inline void store_u24(std::byte* p, std::uint32_t v) { store_u8(p, v >> 16), store_u16(p + 1, v); }
-inline void store_u32(std::byte* p, std::uint32_t v) { store_u16(p, v >> 16), store_u16(p + 2, v); }
-inline void store_u64(std::byte* p, std::uint64_t v) {
-  store_u32(p, static_cast<std::uint32_t>(v >> 32)), store_u32(p + 4, static_cast<std::uint32_t>(v));
-}
+inline void store_u32(std::byte* p, std::uint32_t v) { store(p, v); }
+inline void store_u64(std::byte* p, std::uint64_t v) { store(p, v); }
 
 struct FrameHeader {
   std::uint32_t length = 0;  // of the payload; 24 bits
@@ -79,12 +92,15 @@ struct FrameHeader {
 
   // REQUIRES: kFrameHeaderSize bytes at `p`.
   static FrameHeader parse(const std::byte* p) {
-    return {load_u24(p), static_cast<FrameType>(load_u8(p + 3)), static_cast<std::uint8_t>(load_u8(p + 4)),
-            load_u32(p + 5) & kMaxStreamId};
+    const std::uint64_t first = load_u64(p);
+    const auto high = static_cast<std::uint32_t>(first);
+    return {static_cast<std::uint32_t>(first >> 40), static_cast<FrameType>(first >> 32 & 0xff),
+            static_cast<std::uint8_t>(high >> 24), (high << 8 | load_u8(p + 8)) & kMaxStreamId};
   }
   void write(std::byte* p) const {
-    store_u24(p, length), store_u8(p + 3, static_cast<std::uint32_t>(type)), store_u8(p + 4, flags);
-    store_u32(p + 5, stream);
+    store_u64(p, std::uint64_t{length} << 40 | std::uint64_t{static_cast<std::uint8_t>(type)} << 32 |
+                     std::uint64_t{flags} << 24 | stream >> 8);
+    store_u8(p + 8, stream);
   }
 };
 

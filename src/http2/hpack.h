@@ -31,6 +31,10 @@ class HpackEncoder {
   // changed nothing in the table, put into its cache.
   void encode(std::span<const HeaderPart> parts, std::vector<std::byte>& out);
 
+  // True when encode() would only copy `part`'s cache.
+  bool cached(const HeaderPart& part) const {
+    return part.cache != nullptr && part.cache->table_version == table_.version() && !update_due_;
+  }
   const DynamicTable& table() const { return table_; }
 
  private:

@@ -19,6 +19,8 @@ std::size_t max_block(const SessionOptions& options) {
 Session::Session(const SessionOptions& options)
     : options_(options),
       max_block_(max_block(options)),
+      unquestioned_length_(
+          static_cast<std::uint32_t>(std::min<std::size_t>(options.local.max_frame_size, max_block_))),
       next_id_(options.role == Role::kClient ? 1 : 2),
       preface_left_(options.role == Role::kServer ? kClientPreface.size() : 0),
       conn_recv_window_(std::clamp<std::int64_t>(options.connection_window, kInitialWindow, kMaxWindow)),
@@ -63,11 +65,17 @@ std::size_t Session::list_size(std::span<const HeaderPart> parts) {
   return size;
 }
 
+// Notes an error of the connection; feed ends there.
+bool Session::broken(ErrorCode code, std::string_view what) {
+  error_ = Error::connection(code, what);
+  return false;
+}
+
 // The end of the connection: GOAWAY says why, and nothing else is done from now on.
-Error Session::fail(const Error& error) {
-  error_ = error;
+Error Session::fail() {
+  if (error_.ok()) (void)broken(ErrorCode::kEnhanceYourCalm, "too many frames that ask for a reply");
   partial_ = {}, block_ = {};
-  write_goaway(out_, last_peer_stream(), error.code, error.what);
+  write_goaway(out_, last_peer_stream(), error_.code, error_.what);
   return error_;
 }
 

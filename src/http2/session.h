@@ -173,43 +173,62 @@ class Session {
     std::vector<std::byte> bytes;
   };
 
+  // session.cc.
+  bool broken(ErrorCode code, std::string_view what);
+  Error fail();
+
+  // What returns bool has, when false, told broken() of an error of the connection.
+  //
   // session_feed.cc: bytes to frames, and DATA.
-  Error feed_some(Bytes& bytes, EventSink& sink);
-  Error feed_preface(Bytes& bytes);
-  Error feed_partial(Bytes& bytes, EventSink& sink);
-  void feed_body(Bytes& bytes, EventSink& sink);
-  Error check_header(const FrameHeader& header) const;
-  Error handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink);
+  bool feed_some(Bytes& bytes, EventSink& sink);
+  bool feed_preface(Bytes& bytes);
+  bool feed_partial(Bytes& bytes, EventSink& sink);
+  bool feed_body(Bytes& bytes, EventSink& sink);
+  bool unquestioned(const FrameHeader& header) const {
+    return header.length <= unquestioned_length_ && block_.stream == 0 && settings_received_;
+  }
+  bool check_header(const FrameHeader& header);
+  bool handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink);
   void deliver_data(Bytes data, EventSink& sink);
   void end_body();
-  Error fail(const Error& error);
 
   // session_frames.cc: the frames that control a connection or a stream.
-  Error handle_settings(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error handle_settings_ack(EventSink& sink);
-  Error handle_ping(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error handle_goaway(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error handle_window_update(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error handle_priority(const FrameHeader& header, EventSink& sink);
-  Error adjust_send_windows(std::int64_t delta);
-  static Error too_many_replies();
+  bool handle_settings(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool handle_settings_ack(EventSink& sink);
+  bool handle_ping(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool handle_goaway(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool handle_window_update(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool handle_priority(const FrameHeader& header, EventSink& sink);
+  bool adjust_send_windows(std::int64_t delta);
 
   // session_headers.cc: received header blocks.
-  Error handle_headers(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error handle_continuation(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  Error handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink);
-  Error accept_stream(StreamId id, Stream*& stream, EventSink& sink);
-  Error decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink);
+  bool handle_headers(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool handle_continuation(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  bool handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink);
+  bool accept_stream(StreamId id, Stream*& stream, EventSink& sink);
+  bool decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink);
   bool deliver_repeated(Stream& stream, std::span<const std::byte> block, bool end, EventSink& sink);
 
   // session_streams.cc: streams come and go.
   bool idle(StreamId id) const;
-  Stream* find(StreamId id);
+  Stream* find(StreamId id) {
+    if (memo_ != nullptr && memo_->id_ == id) [[likely]]
+      return memo_;
+    return find_in_table(id);
+  }
+  Stream* find_in_table(StreamId id);
   void attach(Stream& stream, StreamId id);
   void detach(Stream& stream);
-  void advance(Stream& stream, Event event);
+  // REQUIRES: a legal event.
+  void advance(Stream& stream, Event event) {
+    const Transition& to = transition(stream.state_, event);
+    assert(to.ok());
+    if (to.next == State::kClosed && stream.state_ != State::kClosed) close(stream);
+    stream.state_ = to.next;
+  }
+  void close(Stream& stream);
   void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
   void on_closed_stream(StreamId id);
   void mark_reset(StreamId id) { reset_ids_.set((id >> 1) % reset_ids_.size()); }
@@ -226,7 +245,8 @@ class Session {
 
   // Constant after construction.
   const SessionOptions options_;
-  const std::size_t max_block_;  // bytes of one header block, and of any frame that is kept whole
+  const std::size_t max_block_;              // bytes of one header block, and of any frame that is kept whole
+  const std::uint32_t unquestioned_length_;  // a frame up to this is within that and the frame size
 
   // Both ways.
   Error error_;

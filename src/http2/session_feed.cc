@@ -13,117 +13,103 @@ namespace {
 // Kept between frames; more is given back.
 constexpr std::size_t kKeptPartial = 1024;
 
-// The bytes of the payload that must be there before a frame is handled.
+// The bytes of the payload that must be there before a frame is handled: all of most types, the length of
+// the padding of DATA, nothing of what is passed over.
 std::size_t needed(const FrameHeader& header) {
-  switch (header.type) {
-    case FrameType::kData:
-      return header.has(flag::kPadded) && header.length > 0 ? 1 : 0;
-    case FrameType::kHeaders:
-    case FrameType::kRstStream:
-    case FrameType::kSettings:
-    case FrameType::kPing:
-    case FrameType::kGoaway:
-    case FrameType::kWindowUpdate:
-    case FrameType::kContinuation:
-      return header.length;
-    default:
-      return 0;
-  }
+  constexpr std::uint32_t kWhole = 0b11'1101'1010;  // by type: all but DATA, PRIORITY and PUSH_PROMISE
+  const auto type = static_cast<std::uint32_t>(header.type);
+  if (header.type == FrameType::kData) return header.has(flag::kPadded) && header.length > 0 ? 1 : 0;
+  return type < 10 && (kWhole >> type & 1) != 0 ? header.length : 0;
 }
 
 }  // namespace
 
 Error Session::feed(Bytes bytes, TimePoint /*now*/, EventSink& sink) {
   if (!error_.ok()) return error_;
-  deliver_closed(sink);
+  if (!closing_.empty()) deliver_closed(sink);
   while (!bytes.empty()) {
-    Error error;
-    if (body_.active) {
-      feed_body(bytes, sink);
-    } else {
-      error = feed_some(bytes, sink);
-    }
-    if (error.ok() && replies_ > kMaxReplies) error = too_many_replies();
-    if (!error.ok()) [[unlikely]]
-      return fail(error);
+    const bool good = body_.active ? feed_body(bytes, sink) : feed_some(bytes, sink);
+    if (!good || replies_ > kMaxReplies) [[unlikely]]
+      return fail();
     if (!closing_.empty()) deliver_closed(sink);
   }
   return {};
 }
 
 // Takes one frame, or what there is of it, off the front of `bytes`.
-Error Session::feed_some(Bytes& bytes, EventSink& sink) {
-  if (preface_left_ > 0) [[unlikely]]
-    return feed_preface(bytes);
-  if (!partial_.empty()) return feed_partial(bytes, sink);
+bool Session::feed_some(Bytes& bytes, EventSink& sink) {
+  if (preface_left_ > 0 || !partial_.empty()) [[unlikely]] {
+    return preface_left_ > 0 ? feed_preface(bytes) : feed_partial(bytes, sink);
+  }
   partial_want_ = kFrameHeaderSize;
-  if (bytes.size() >= kFrameHeaderSize) {
+  if (bytes.size() >= kFrameHeaderSize) [[likely]] {
     const FrameHeader header = FrameHeader::parse(bytes.data());
-    if (Error error = check_header(header); !error.ok()) return error;
+    if (!unquestioned(header) && !check_header(header)) return false;
     const std::size_t payload = needed(header);
     partial_want_ = kFrameHeaderSize + payload;
-    if (bytes.size() >= partial_want_) {
-      Error error = handle_frame(header, bytes.span().subspan(kFrameHeaderSize, payload), sink);
+    if (bytes.size() >= partial_want_) [[likely]] {
+      const bool good = handle_frame(header, bytes.span().subspan(kFrameHeaderSize, payload), sink);
       bytes.remove_prefix(kFrameHeaderSize + payload);
-      return error;
+      return good && (!body_.active || bytes.empty() || feed_body(bytes, sink));
     }
   }
-  partial_.assign(bytes.span().begin(), bytes.span().end());
+  partial_.assign(bytes.data(), bytes.data() + bytes.size());
   bytes = {};
-  return {};
+  return true;
 }
 
 // RFC 9113 section 3.4.
-Error Session::feed_preface(Bytes& bytes) {
+bool Session::feed_preface(Bytes& bytes) {
   const std::size_t n = std::min(bytes.size(), preface_left_);
   const std::string_view expected = kClientPreface.substr(kClientPreface.size() - preface_left_, n);
   if (std::memcmp(bytes.data(), expected.data(), n) != 0) {
-    return Error::connection(ErrorCode::kProtocolError, "invalid client preface");
+    return broken(ErrorCode::kProtocolError, "invalid client preface");
   }
   preface_left_ -= n;
   bytes.remove_prefix(n);
-  return {};
+  return true;
 }
 
-Error Session::feed_partial(Bytes& bytes, EventSink& sink) {
+bool Session::feed_partial(Bytes& bytes, EventSink& sink) {
   const std::size_t n = std::min(bytes.size(), partial_want_ - partial_.size());
   partial_.insert(partial_.end(), bytes.data(), bytes.data() + n);
   bytes.remove_prefix(n);
-  if (partial_.size() < partial_want_) return {};
+  if (partial_.size() < partial_want_) return true;
   const FrameHeader header = FrameHeader::parse(partial_.data());
   if (partial_want_ == kFrameHeaderSize) {
-    if (Error error = check_header(header); !error.ok()) return error;
+    if (!check_header(header)) return false;
     partial_want_ += needed(header);
-    if (partial_.size() < partial_want_) return {};
+    if (partial_.size() < partial_want_) return true;
   }
-  Error error = handle_frame(header, std::span<const std::byte>(partial_).subspan(kFrameHeaderSize), sink);
+  const bool good =
+      handle_frame(header, std::span<const std::byte>(partial_).subspan(kFrameHeaderSize), sink);
   if (partial_.capacity() > kKeptPartial) {
     partial_ = {};
   } else {
     partial_.clear();
   }
-  return error;
+  return good;
 }
 
 // What can be said of a frame before its payload is there.
-Error Session::check_header(const FrameHeader& header) const {
+bool Session::check_header(const FrameHeader& header) {
   if (header.length > options_.local.max_frame_size) {
-    return Error::connection(ErrorCode::kFrameSizeError, "frame longer than SETTINGS_MAX_FRAME_SIZE");
+    return broken(ErrorCode::kFrameSizeError, "frame longer than SETTINGS_MAX_FRAME_SIZE");
   }
   const bool continuation = header.type == FrameType::kContinuation;
   if (block_.stream != 0 && !(continuation && header.stream == block_.stream)) {
-    return Error::connection(ErrorCode::kProtocolError, "header block interrupted");
+    return broken(ErrorCode::kProtocolError, "header block interrupted");
   }
   if (!settings_received_ && (header.type != FrameType::kSettings || header.has(flag::kAck))) {
-    return Error::connection(ErrorCode::kProtocolError, "first frame is not SETTINGS");
+    return broken(ErrorCode::kProtocolError, "first frame is not SETTINGS");
   }
-  if (header.type != FrameType::kData && block_.bytes.size() + needed(header) > max_block_) {
-    return Error::connection(ErrorCode::kEnhanceYourCalm, "frame too large to be kept");
+  if (block_.bytes.size() + needed(header) > max_block_) {
+    return broken(ErrorCode::kEnhanceYourCalm, "frame too large to be kept");
   }
-  return {};
+  return true;
 }
 
-Error Session::handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
+bool Session::handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
   ++counts_.frames[std::min<std::size_t>(static_cast<std::size_t>(header.type), counts_.frames.size() - 1)];
   switch (header.type) {
     case FrameType::kData:
@@ -143,29 +129,28 @@ Error Session::handle_frame(const FrameHeader& header, std::span<const std::byte
     case FrameType::kWindowUpdate:
       return handle_window_update(header, payload, sink);
     case FrameType::kPushPromise:
-      return Error::connection(ErrorCode::kProtocolError, "PUSH_PROMISE although push is off");
+      return broken(ErrorCode::kProtocolError, "PUSH_PROMISE although push is off");
     case FrameType::kPriority:
-      if (Error error = handle_priority(header, sink); !error.ok()) return error;
+      if (!handle_priority(header, sink)) return false;
       break;
   }
   // PRIORITY and unknown types: what they say is passed over (RFC 9113 sections 5.3.2 and 5.5).
   body_ = {.padding = header.length, .active = header.length > 0};
-  return {};
+  return true;
 }
 
 // The head of a DATA frame. Windows are charged for the whole frame at once.
-Error Session::begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink) {
+bool Session::begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink) {
   if (header.stream == 0 || idle(header.stream)) {
-    return Error::connection(ErrorCode::kProtocolError, "DATA on an idle stream");
+    return broken(ErrorCode::kProtocolError, "DATA on an idle stream");
   }
   std::uint32_t padded = 0;
   if (header.has(flag::kPadded)) {
     padded = pad_length.empty() ? 1 : load_u8(pad_length.data()) + 1;
-    if (padded > header.length)
-      return Error::connection(ErrorCode::kProtocolError, "padding exceeds its frame");
+    if (padded > header.length) return broken(ErrorCode::kProtocolError, "padding exceeds its frame");
   }
   if (header.length > conn_recv_window_) {
-    return Error::connection(ErrorCode::kFlowControlError, "DATA exceeds the connection's window");
+    return broken(ErrorCode::kFlowControlError, "DATA exceeds the connection's window");
   }
   conn_recv_window_ -= header.length;
   const std::uint32_t left = header.length - (padded > 0 ? 1 : 0);
@@ -189,10 +174,10 @@ Error Session::begin_data(const FrameHeader& header, std::span<const std::byte> 
     if (body_.data == 0 && !body_.end) ++counts_.empty;
   }
   if (!body_.active) end_body();
-  return {};
+  return true;
 }
 
-void Session::feed_body(Bytes& bytes, EventSink& sink) {
+bool Session::feed_body(Bytes& bytes, EventSink& sink) {
   if (body_.data > 0) {
     const std::size_t n = std::min<std::size_t>(bytes.size(), body_.data);
     body_.data -= static_cast<std::uint32_t>(n);
@@ -204,6 +189,7 @@ void Session::feed_body(Bytes& bytes, EventSink& sink) {
     bytes.remove_prefix(n);
   }
   if (body_.data == 0 && body_.padding == 0) end_body();
+  return true;
 }
 
 void Session::deliver_data(Bytes data, EventSink& sink) {

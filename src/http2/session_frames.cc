@@ -6,47 +6,39 @@
 
 namespace sluice::http2 {
 
-namespace {
-
-Error frame_size_error(std::string_view what) { return Error::connection(ErrorCode::kFrameSizeError, what); }
-Error protocol_error(std::string_view what) { return Error::connection(ErrorCode::kProtocolError, what); }
-
-}  // namespace
-
-Error Session::too_many_replies() {
-  return Error::connection(ErrorCode::kEnhanceYourCalm, "too many frames that ask for a reply");
-}
-
-Error Session::handle_settings(const FrameHeader& header, std::span<const std::byte> payload,
-                               EventSink& sink) {
-  if (header.stream != 0) return protocol_error("SETTINGS on a stream");
+bool Session::handle_settings(const FrameHeader& header, std::span<const std::byte> payload,
+                              EventSink& sink) {
+  if (header.stream != 0) return broken(ErrorCode::kProtocolError, "SETTINGS on a stream");
   if (header.has(flag::kAck)) {
-    if (!payload.empty()) return frame_size_error("SETTINGS acknowledgement with payload");
+    if (!payload.empty()) return broken(ErrorCode::kFrameSizeError, "SETTINGS acknowledgement with payload");
     return handle_settings_ack(sink);
   }
-  if (payload.size() % kSettingSize != 0) return frame_size_error("SETTINGS not a multiple of six bytes");
+  if (payload.size() % kSettingSize != 0)
+    return broken(ErrorCode::kFrameSizeError, "SETTINGS not a multiple of six bytes");
   Settings next = peer_;
   for (const std::byte* p = payload.data(); p != payload.data() + payload.size(); p += kSettingSize) {
     const auto id = static_cast<std::uint16_t>(load_u16(p));
     const std::uint32_t value = load_u32(p + 2);
-    if (Error error = apply_setting(next, options_.role, id, value); !error.ok()) return error;
+    if (const Error error = apply_setting(next, options_.role, id, value); !error.ok()) {
+      return broken(error.code, error.what);
+    }
     // At each occurrence: a size that was lower in between has emptied the peer's table (RFC 7541
     // section 4.2).
     if (static_cast<SettingId>(id) == SettingId::kHeaderTableSize) encoder_.set_peer_limit(value);
   }
   const std::int64_t delta = std::int64_t{next.initial_window_size} - peer_.initial_window_size;
-  if (Error error = adjust_send_windows(delta); !error.ok()) return error;
+  if (!adjust_send_windows(delta)) return false;
   peer_ = next;
   settings_received_ = true;
   write_settings_ack(out_);
   ++replies_;
   sink.on_settings(peer_);
-  return {};
+  return true;
 }
 
 // RFC 9113 section 6.9.2.
-Error Session::adjust_send_windows(std::int64_t delta) {
-  if (delta == 0) return {};
+bool Session::adjust_send_windows(std::int64_t delta) {
+  if (delta == 0) return true;
   bool overflow = false;
   table_.for_each([&](Stream& stream) {
     stream.send_window_ += delta;
@@ -55,25 +47,25 @@ Error Session::adjust_send_windows(std::int64_t delta) {
     wake_if_ready(stream);
   });
   if (overflow) {
-    return Error::connection(ErrorCode::kFlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE overflows a window");
+    return broken(ErrorCode::kFlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE overflows a window");
   }
-  return {};
+  return true;
 }
 
 // What we announced is now in force for the peer.
-Error Session::handle_settings_ack(EventSink& sink) {
-  if (settings_acked_) return protocol_error("SETTINGS acknowledged twice");
+bool Session::handle_settings_ack(EventSink& sink) {
+  if (settings_acked_) return broken(ErrorCode::kProtocolError, "SETTINGS acknowledged twice");
   settings_acked_ = true;
   decoder_.set_max_table_size(options_.local.header_table_size);
   const std::int64_t lowered = std::int64_t{kInitialWindow} - options_.local.initial_window_size;
   if (lowered > 0) table_.for_each([lowered](Stream& stream) { stream.recv_window_ -= lowered; });
   sink.on_settings_ack();
-  return {};
+  return true;
 }
 
-Error Session::handle_ping(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
-  if (header.stream != 0) return protocol_error("PING on a stream");
-  if (payload.size() != 8) return frame_size_error("PING not of eight bytes");
+bool Session::handle_ping(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
+  if (header.stream != 0) return broken(ErrorCode::kProtocolError, "PING on a stream");
+  if (payload.size() != 8) return broken(ErrorCode::kFrameSizeError, "PING not of eight bytes");
   const std::uint64_t value = load_u64(payload.data());
   if (header.has(flag::kAck)) {
     sink.on_ping_ack(value);
@@ -81,22 +73,23 @@ Error Session::handle_ping(const FrameHeader& header, std::span<const std::byte>
     write_ping(out_, flag::kAck, value);
     ++replies_;
   }
-  return {};
+  return true;
 }
 
-Error Session::handle_goaway(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
-  if (header.stream != 0) return protocol_error("GOAWAY on a stream");
-  if (payload.size() < 8) return frame_size_error("GOAWAY shorter than eight bytes");
+bool Session::handle_goaway(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
+  if (header.stream != 0) return broken(ErrorCode::kProtocolError, "GOAWAY on a stream");
+  if (payload.size() < 8) return broken(ErrorCode::kFrameSizeError, "GOAWAY shorter than eight bytes");
   const StreamId last = load_u32(payload.data()) & kMaxStreamId;
   const auto code = static_cast<ErrorCode>(load_u32(payload.data() + 4));
   const bool client = options_.role == Role::kClient;
-  if (client && last != 0 && last % 2 == 0) return protocol_error("GOAWAY with a stream id that is not ours");
+  if (client && last != 0 && last % 2 == 0)
+    return broken(ErrorCode::kProtocolError, "GOAWAY with a stream id that is not ours");
   if (any_goaway_received_ && last > goaway_received_)
-    return protocol_error("GOAWAY with an increasing stream id");
+    return broken(ErrorCode::kProtocolError, "GOAWAY with an increasing stream id");
   goaway_received_ = last;
   any_goaway_received_ = true;
   sink.on_goaway(last, code, as_text(payload.subspan(8)));
-  if (!client) return {};
+  if (!client) return true;
 
   std::vector<StreamId> unprocessed;
   table_.for_each([&](const Stream& stream) {
@@ -111,34 +104,35 @@ Error Session::handle_goaway(const FrameHeader& header, std::span<const std::byt
     advance(*stream, Event::kRecvReset);
     sink.on_reset(*stream, ErrorCode::kRefusedStream);
   }
-  return {};
+  return true;
 }
 
-Error Session::handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload,
-                                 EventSink& sink) {
-  if (payload.size() != 4) return frame_size_error("RST_STREAM not of four bytes");
-  if (header.stream == 0 || idle(header.stream)) return protocol_error("RST_STREAM on an idle stream");
+bool Session::handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload,
+                                EventSink& sink) {
+  if (payload.size() != 4) return broken(ErrorCode::kFrameSizeError, "RST_STREAM not of four bytes");
+  if (header.stream == 0 || idle(header.stream))
+    return broken(ErrorCode::kProtocolError, "RST_STREAM on an idle stream");
   Stream* stream = find(header.stream);
-  if (stream == nullptr || stream->state_ == State::kClosed) return {};
+  if (stream == nullptr || stream->state_ == State::kClosed) return true;
   stream->remote_closed_ = true;
   advance(*stream, Event::kRecvReset);
   sink.on_reset(*stream, static_cast<ErrorCode>(load_u32(payload.data())));
-  return {};
+  return true;
 }
 
-Error Session::handle_window_update(const FrameHeader& header, std::span<const std::byte> payload,
-                                    EventSink& sink) {
-  if (payload.size() != 4) return frame_size_error("WINDOW_UPDATE not of four bytes");
+bool Session::handle_window_update(const FrameHeader& header, std::span<const std::byte> payload,
+                                   EventSink& sink) {
+  if (payload.size() != 4) return broken(ErrorCode::kFrameSizeError, "WINDOW_UPDATE not of four bytes");
   const std::int64_t increment = load_u32(payload.data()) & kMaxStreamId;
   if (header.stream == 0) {
-    if (increment == 0) return protocol_error("WINDOW_UPDATE of zero");
+    if (increment == 0) return broken(ErrorCode::kProtocolError, "WINDOW_UPDATE of zero");
     conn_send_window_ += increment;
-    if (conn_send_window_ <= kMaxWindow) return {};
-    return Error::connection(ErrorCode::kFlowControlError, "connection's window above 2^31-1");
+    if (conn_send_window_ <= kMaxWindow) return true;
+    return broken(ErrorCode::kFlowControlError, "connection's window above 2^31-1");
   }
-  if (idle(header.stream)) return protocol_error("WINDOW_UPDATE on an idle stream");
+  if (idle(header.stream)) return broken(ErrorCode::kProtocolError, "WINDOW_UPDATE on an idle stream");
   Stream* stream = find(header.stream);
-  if (stream == nullptr || stream->state_ == State::kClosed) return {};
+  if (stream == nullptr || stream->state_ == State::kClosed) return true;
   if (increment == 0) {
     stream_error(*stream, ErrorCode::kProtocolError, "WINDOW_UPDATE of zero", sink);
   } else if (stream->send_window_ + increment > kMaxWindow) {
@@ -147,16 +141,16 @@ Error Session::handle_window_update(const FrameHeader& header, std::span<const s
     stream->send_window_ += increment;
     wake_if_ready(*stream);
   }
-  return {};
+  return true;
 }
 
-Error Session::handle_priority(const FrameHeader& header, EventSink& sink) {
-  if (header.stream == 0) return protocol_error("PRIORITY on stream 0");
-  if (header.length == kPriorityFieldsSize) return {};
+bool Session::handle_priority(const FrameHeader& header, EventSink& sink) {
+  if (header.stream == 0) return broken(ErrorCode::kProtocolError, "PRIORITY on stream 0");
+  if (header.length == kPriorityFieldsSize) return true;
   if (Stream* stream = find(header.stream); stream != nullptr) {
     stream_error(*stream, ErrorCode::kFrameSizeError, "PRIORITY not of five bytes", sink);
   }
-  return {};
+  return true;
 }
 
 }  // namespace sluice::http2

@@ -12,8 +12,6 @@ namespace {
 // CONTINUATION frames of one block. No honest peer needs more; floods of them are CVE-2024-27316.
 constexpr std::uint32_t kMaxContinuations = 8;
 
-Error protocol_error(std::string_view what) { return Error::connection(ErrorCode::kProtocolError, what); }
-
 // The upper bits of a table entry's tag: what the session knows of the field. The size is that of name and
 // value and saturates, which the limit on the number of fields makes harmless.
 constexpr int kSizeShift = kTagBits;
@@ -89,15 +87,15 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
   std::string_view malformed_;
 };
 
-Error Session::handle_headers(const FrameHeader& header, std::span<const std::byte> payload,
-                              EventSink& sink) {
-  if (header.stream == 0) return protocol_error("HEADERS on stream 0");
+bool Session::handle_headers(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
+  if (header.stream == 0) return broken(ErrorCode::kProtocolError, "HEADERS on stream 0");
   if (header.has(flag::kPadded | flag::kPriority)) {
     const std::size_t fixed =
         (header.has(flag::kPadded) ? 1 : 0) + (header.has(flag::kPriority) ? kPriorityFieldsSize : 0);
-    if (payload.size() < fixed) return Error::connection(ErrorCode::kFrameSizeError, "HEADERS too short");
+    if (payload.size() < fixed) return broken(ErrorCode::kFrameSizeError, "HEADERS too short");
     const std::size_t padding = header.has(flag::kPadded) ? load_u8(payload.data()) : 0;
-    if (fixed + padding > payload.size()) return protocol_error("padding exceeds its frame");
+    if (fixed + padding > payload.size())
+      return broken(ErrorCode::kProtocolError, "padding exceeds its frame");
     payload = payload.subspan(fixed, payload.size() - fixed - padding);
   }
   const bool end = header.has(flag::kEndStream);
@@ -106,70 +104,70 @@ Error Session::handle_headers(const FrameHeader& header, std::span<const std::by
     return handle_block(header.stream, payload, end, sink);
   block_.stream = header.stream, block_.end = end, block_.continuations = 0;
   block_.bytes.assign(payload.begin(), payload.end());
-  return {};
+  return true;
 }
 
-Error Session::handle_continuation(const FrameHeader& header, std::span<const std::byte> payload,
-                                   EventSink& sink) {
-  if (block_.stream == 0) return protocol_error("CONTINUATION without HEADERS");
+bool Session::handle_continuation(const FrameHeader& header, std::span<const std::byte> payload,
+                                  EventSink& sink) {
+  if (block_.stream == 0) return broken(ErrorCode::kProtocolError, "CONTINUATION without HEADERS");
   if (++block_.continuations > kMaxContinuations) {
-    return Error::connection(ErrorCode::kEnhanceYourCalm, "more than 8 CONTINUATION frames");
+    return broken(ErrorCode::kEnhanceYourCalm, "more than 8 CONTINUATION frames");
   }
   if (payload.empty()) ++counts_.empty;
   block_.bytes.insert(block_.bytes.end(), payload.begin(), payload.end());
-  if (!header.has(flag::kEndHeaders)) return {};
+  if (!header.has(flag::kEndHeaders)) return true;
   const Block block = std::exchange(block_, {});
   return handle_block(block.stream, block.bytes, block.end, sink);
 }
 
-Error Session::handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink) {
+bool Session::handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink) {
   Stream* stream = find(id);
   if (stream == nullptr) {
     if (!idle(id)) {
       on_closed_stream(id);
-    } else if (Error error = accept_stream(id, stream, sink); !error.ok()) {
-      return error;
+    } else if (!accept_stream(id, stream, sink)) {
+      return false;
     }
   } else if (const Transition& to = transition(stream->state_, Event::kRecvHeaders); !to.ok()) {
     stream_error(*stream, to.code, "HEADERS on a stream that has ended", sink);
   }
-  if (stream != nullptr && deliver_repeated(*stream, block, end, sink)) return {};
+  if (stream != nullptr && deliver_repeated(*stream, block, end, sink)) return true;
   return decode_block(stream, block, end, sink);
 }
 
 // A stream that the peer opens. It stays null when the block is to be decoded and passed over.
-Error Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
+bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
   if (id % 2 == 0 || options_.role == Role::kClient) {
-    return protocol_error("HEADERS on a stream that the peer may not open");
+    return broken(ErrorCode::kProtocolError, "HEADERS on a stream that the peer may not open");
   }
   highest_peer_id_ = id;
   if (id > goaway_sent_) {
     mark_reset(id);  // it knows that we do not process it; its frames are passed over
-    return {};
+    return true;
   }
   if (table_.size() < options_.local.max_concurrent_streams) stream = sink.on_open(id);
   if (stream != nullptr) {
     attach(*stream, id);
     advance(*stream, Event::kRecvHeaders);
-    return {};
+    return true;
   }
   write_rst_stream(out_, id, ErrorCode::kRefusedStream);
   ++replies_;
   mark_reset(id);
-  return {};
+  return true;
 }
 
 // REQUIRES: HEADERS are legal on the stream, or it is closed.
-Error Session::decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink) {
+bool Session::decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink) {
   const bool trailers = stream != nullptr && stream->final_headers_;
   BlockReader reader(*this, stream, trailers, sink);
   if (trailers && !end) reader.reject("HEADERS after the headers without END_STREAM");
-  if (Error error = decoder_.decode(block, reader); !error.ok()) return error;
-  if (stream == nullptr || stream->state_ == State::kClosed) return {};
+  if (const Error error = decoder_.decode(block, reader); !error.ok()) return broken(error.code, error.what);
+  if (stream == nullptr || stream->state_ == State::kClosed) return true;
   if (end && reader.informational()) reader.reject("1xx headers with END_STREAM");
   if (!reader.malformed().empty()) {
     stream_error(*stream, ErrorCode::kProtocolError, reader.malformed(), sink);
-    return {};
+    return true;
   }
   stream->final_headers_ = !reader.informational();
   if (end) {
@@ -182,7 +180,7 @@ Error Session::decode_block(Stream* stream, std::span<const std::byte> block, bo
   if (tag != 0 && !reader.truncated() && !reader.informational()) {
     decoder_.remember(block, (tag & kMaxTag) | (trailers ? kTrailersMark : 0));
   }
-  return {};
+  return true;
 }
 
 // True when the block was known and has been delivered.

@@ -1,5 +1,6 @@
 // What leaves: submitted headers and data, frames of waiting data made fairly among streams, and credit.
 #include <algorithm>
+#include <cstring>
 
 #include "http2/session.h"
 
@@ -58,10 +59,18 @@ bool Session::can_frame(const Stream& stream, std::size_t n) const {
 }
 
 void Session::write_headers(Stream& stream, std::span<const HeaderPart> parts, bool end) {
-  encoded_.clear();
-  encoder_.encode(parts, encoded_);
-  write_block(out_, stream.id_, encoded_, end, peer_.max_frame_size);
-  advance(stream, Event::kSendHeaders);
+  if (parts.size() == 1 && encoder_.cached(parts[0])) [[likely]] {
+    const BlockCache& cache = *parts[0].cache;
+    const auto flags = static_cast<std::uint8_t>(flag::kEndHeaders | (end ? flag::kEndStream : 0));
+    std::byte* p = out_.append(kFrameHeaderSize + cache.size);
+    FrameHeader{cache.size, FrameType::kHeaders, flags, stream.id_}.write(p);
+    std::memcpy(p + kFrameHeaderSize, cache.bytes.data(), cache.size);
+  } else {
+    encoded_.clear();
+    encoder_.encode(parts, encoded_);
+    write_block(out_, stream.id_, encoded_, end, peer_.max_frame_size);
+  }
+  if (stream.state_ == State::kIdle) stream.state_ = State::kOpen;
   if (end) advance(stream, Event::kSendEnd);
 }
 
@@ -71,14 +80,15 @@ void Session::write_data(Stream& stream, Chain&& payload, bool end) {
   const bool copied = n < kCopyBelow;
   std::byte* p = out_.append(kFrameHeaderSize + (copied ? n : 0));
   FrameHeader{static_cast<std::uint32_t>(n), FrameType::kData, flags, stream.id_}.write(p);
-  if (copied) {
+  if (payload.count() == 1 && copied) [[likely]] {
+    std::memcpy(p + kFrameHeaderSize, payload.front().data(), n);
+  } else if (copied) {
     payload.copy_to(p + kFrameHeaderSize);
   } else {
     out_.append(std::move(payload));
   }
   stream.send_window_ -= static_cast<std::int64_t>(n);
   conn_send_window_ -= static_cast<std::int64_t>(n);
-  advance(stream, Event::kSendData);
   if (end) advance(stream, Event::kSendEnd);
 }
 
@@ -96,8 +106,8 @@ void Session::wake_if_ready(Stream& stream) {
 }
 
 Chain Session::take_output(EventSink& sink) {
-  if (error_.ok()) {
-    deliver_closed(sink);
+  if (error_.ok()) [[likely]] {
+    if (!closing_.empty()) deliver_closed(sink);
     if (!ready_.empty()) frame_ready(sink);
   }
   replies_ = 0;

@@ -11,8 +11,7 @@ bool Session::idle(StreamId id) const {
   return options_.role == Role::kClient ? id >= next_id_ : id > highest_peer_id_;
 }
 
-Stream* Session::find(StreamId id) {
-  if (memo_ != nullptr && memo_->id_ == id) return memo_;
+Stream* Session::find_in_table(StreamId id) {
   Stream* stream = table_.find(id);
   if (stream != nullptr) memo_ = stream;
   return stream;
@@ -39,13 +38,8 @@ void Session::detach(Stream& stream) {
   stream.attached_ = false;
 }
 
-// REQUIRES: a legal event. A stream that it closes leaves with the next deliver_closed.
-void Session::advance(Stream& stream, Event event) {
-  const Transition& to = transition(stream.state_, event);
-  assert(to.ok());
-  if (to.next == stream.state_) return;
-  stream.state_ = to.next;
-  if (to.next != State::kClosed) return;
+// The stream's last transition. It leaves with the next deliver_closed.
+void Session::close(Stream& stream) {
   if (!stream.queue_.empty()) stream.queue_.clear();
   if (stream.trailers_) stream.trailers_.reset();
   if (stream.list_ == Stream::List::kReady) ready_.remove(stream);
