@@ -113,7 +113,7 @@ void CrossEnd::receive(Parcel* parcel) {
   if (closed) on_closed();
 }
 
-void CrossEnd::send_data(Chain data) {
+void CrossEnd::send_data(Chain&& data) {
   Parcel* parcel = blank();
   parcel->data = std::move(data);
   theirs_.push(parcel);

@@ -80,7 +80,7 @@ class CrossEnd final : public PipeEnd {
   void receive(Parcel* parcel);
 
  private:
-  void send_data(Chain data) override;
+  void send_data(Chain&& data) override;
   void send_room(std::size_t n) override;
   void send_eof() override;
   void send_closed() override;

@@ -9,6 +9,16 @@
 #include "sluice/net/memory_network.h"
 
 namespace sluice::net {
+namespace {
+
+// keep(), for chains of which nearly all own their bytes already.
+void own(Chain& data) {
+  for (const Bytes& slice : data) {
+    if (!slice.owned()) return data.keep();
+  }
+}
+
+}  // namespace
 
 PipeEnd::PipeEnd(Loop& loop, Addr local, Addr peer, std::size_t capacity)
     : loop_(loop), room_(capacity), local_addr_(std::move(local)), peer_addr_(std::move(peer)) {}
@@ -107,7 +117,7 @@ bool PipeEnd::start_write(WriteOp& op) {
   if (op.data.size() <= room_) {
     if (op.data.empty()) return finish(op);
     room_ -= op.data.size();
-    op.data.keep();
+    own(op.data);
     send_data(std::move(op.data));
     return finish(op);
   }
@@ -124,7 +134,7 @@ void PipeEnd::write_on() {
   const std::size_t n = std::min(room_, rest.size());
   room_ -= n;
   Chain part = n == rest.size() ? std::move(rest) : rest.take_front(n);
-  part.keep();
+  own(part);
   if (rest.empty()) end_write(Status());
   send_data(std::move(part));
 }
@@ -144,8 +154,8 @@ void PipeEnd::close() {
   send_closed();
 }
 
-void PipeEnd::on_data(Chain data) {
-  if (closed_) return;
+void PipeEnd::on_data(Chain&& data) {
+  if (closed_) return data.clear();
   if (!read_op_) return inbox_.append(std::move(data));
   const std::size_t n = data.size();
   read_op_->result.data = std::move(data);
@@ -198,8 +208,9 @@ class LocalEnd final : public PipeEnd {
   static void join(LocalEnd& a, LocalEnd& b) { a.mate_ = &b, b.mate_ = &a; }
 
  private:
-  void send_data(Chain data) override {
-    if (mate_) mate_->on_data(std::move(data));
+  void send_data(Chain&& data) override {
+    if (mate_) return mate_->on_data(std::move(data));
+    data.clear();
   }
   void send_room(std::size_t n) override {
     if (mate_) mate_->on_room(n);
