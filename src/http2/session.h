@@ -183,6 +183,7 @@ class Session {
   bool feed_some(Bytes& bytes, EventSink& sink);
   bool feed_preface(Bytes& bytes);
   bool feed_partial(Bytes& bytes, EventSink& sink);
+  bool feed_whole_data(const FrameHeader& header, Bytes& bytes, EventSink& sink);
   bool feed_body(Bytes& bytes, EventSink& sink);
   bool unquestioned(const FrameHeader& header) const {
     return header.length <= unquestioned_length_ && block_.stream == 0 && settings_received_;
@@ -192,6 +193,7 @@ class Session {
   bool begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink);
   void deliver_data(Bytes data, EventSink& sink);
   void end_body();
+  void give_back(std::uint32_t n);
 
   // session_frames.cc: the frames that control a connection or a stream.
   bool handle_settings(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
@@ -247,6 +249,7 @@ class Session {
   const SessionOptions options_;
   const std::size_t max_block_;              // bytes of one header block, and of any frame that is kept whole
   const std::uint32_t unquestioned_length_;  // a frame up to this is within that and the frame size
+  const std::uint32_t conn_credit_at_;       // half of the connection's window
 
   // Both ways.
   Error error_;

@@ -45,6 +45,7 @@ bool Session::feed_some(Bytes& bytes, EventSink& sink) {
   if (bytes.size() >= kFrameHeaderSize) [[likely]] {
     const FrameHeader header = FrameHeader::parse(bytes.data());
     if (!unquestioned(header) && !check_header(header)) return false;
+    if (header.type == FrameType::kData && feed_whole_data(header, bytes, sink)) return true;
     const std::size_t payload = needed(header);
     partial_want_ = kFrameHeaderSize + payload;
     if (bytes.size() >= partial_want_) [[likely]] {
@@ -177,6 +178,28 @@ bool Session::begin_data(const FrameHeader& header, std::span<const std::byte> p
   return true;
 }
 
+// The usual DATA frame, all here, without padding and within every limit, in one go. False: it is not one.
+bool Session::feed_whole_data(const FrameHeader& header, Bytes& bytes, EventSink& sink) {
+  Stream* stream = find(header.stream);
+  const std::uint32_t n = header.length;
+  if (stream == nullptr || n == 0 || bytes.size() < kFrameHeaderSize + n || header.has(flag::kPadded) ||
+      n > stream->recv_window_ || n > conn_recv_window_ || !stream->final_headers_ ||
+      !transition(stream->state_, Event::kRecvData).ok()) {
+    return false;
+  }
+  ++counts_.frames[static_cast<std::size_t>(FrameType::kData)];
+  conn_recv_window_ -= n, stream->recv_window_ -= n;
+  const bool end = header.has(flag::kEndStream);
+  if (end) {
+    stream->remote_closed_ = true;
+    advance(*stream, Event::kRecvEnd);
+  }
+  bytes.remove_prefix(kFrameHeaderSize);
+  sink.on_data(*stream, bytes.take_front(n), end ? EndStream::kYes : EndStream::kNo);
+  give_back(n);
+  return true;
+}
+
 bool Session::feed_body(Bytes& bytes, EventSink& sink) {
   if (body_.data > 0) {
     const std::size_t n = std::min<std::size_t>(bytes.size(), body_.data);
@@ -206,15 +229,19 @@ void Session::deliver_data(Bytes data, EventSink& sink) {
 // The frame is received whole: its share of the connection's window goes back, and padding to its stream.
 void Session::end_body() {
   const Body body = std::exchange(body_, {});
-  conn_gathered_ += body.charged;
-  const std::int64_t window = std::max<std::int64_t>(options_.connection_window, kInitialWindow);
-  if (conn_gathered_ >= window / 2) {
-    write_window_update(out_, 0, conn_gathered_);
-    conn_recv_window_ += conn_gathered_;
-    conn_gathered_ = 0;
-  }
+  give_back(body.charged);
   if (body.padded == 0 || body.stream == 0) return;
   if (Stream* stream = find(body.stream); stream != nullptr) credit(*stream, body.padded);
+}
+
+// Credit of the connection, announced when half the window has gathered.
+void Session::give_back(std::uint32_t n) {
+  conn_gathered_ += n;
+  if (conn_gathered_ < conn_credit_at_) [[likely]]
+    return;
+  write_window_update(out_, 0, conn_gathered_);
+  conn_recv_window_ += conn_gathered_;
+  conn_gathered_ = 0;
 }
 
 }  // namespace sluice::http2
