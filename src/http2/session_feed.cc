@@ -217,7 +217,7 @@ bool Session::feed_body(Bytes& bytes, EventSink& sink) {
 
 void Session::deliver_data(Bytes data, EventSink& sink) {
   Stream* stream = find(body_.stream);
-  if (stream == nullptr || stream->state_ == State::kClosed) return;  // reset meanwhile
+  if (stream == nullptr) return;  // reset meanwhile
   const bool end = body_.end && body_.data == 0;
   if (end) {
     stream->remote_closed_ = true;

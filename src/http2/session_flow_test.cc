@@ -56,6 +56,10 @@ TEST(SessionFlow, DataBeyondTheConnectionsWindowEndsIt) {
   server.shake();
   ASSERT_TRUE(server.feed(Wire().headers(1, kRequest)).ok());
   EXPECT_EQ(fatal(server, Wire().header(65536, FrameType::kData, 0, 1), ErrorCode::kFlowControlError, 1), "");
+  Bench whole(options);
+  whole.shake();
+  ASSERT_TRUE(whole.feed(Wire().headers(1, kRequest)).ok());
+  EXPECT_EQ(fatal(whole, Wire().data(1, xs(65536)), ErrorCode::kFlowControlError, 1), "");
 }
 
 TEST(SessionFlow, DataBeyondTheStreamsWindowResetsIt) {
@@ -464,6 +468,18 @@ TEST(SessionFlow, LargePayloadIsChainedAndBorrowedPayloadCopied) {
   EXPECT_TRUE(shared);
   EXPECT_EQ(describe(out.to_string()),
             describe(Wire().headers(1, kRequest).data(1, xs(5000)).data(1, xs(5000)).data(1, "xxx", kEnd)));
+}
+
+TEST(SessionFlow, BorrowedPayloadThatMustWaitIsCopied) {
+  Bench client(client_options());
+  client.shake({{SettingId::kInitialWindowSize, 0}});
+  TestStream& stream = client.open();
+  std::string borrowed = "abc";
+  client.session.submit_data(stream, Chain(Bytes::borrow(as_bytes(borrowed))), EndStream::kYes);
+  borrowed = "---";
+  (void)client.take();
+  ASSERT_TRUE(client.feed(Wire().window_update(1, 3)).ok());
+  EXPECT_EQ(client.out(), describe(Wire().data(1, "abc", kEnd)));
 }
 
 TEST(SessionFlow, SmallFramesLeaveInOneSlice) {

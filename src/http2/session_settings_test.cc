@@ -138,6 +138,10 @@ TEST(SessionGoaway, ResetsTheClientsStreamsAboveItsLast) {
   ASSERT_TRUE(client.feed(Wire().goaway(1, ErrorCode::kNoError, "bye")).ok());
   EXPECT_EQ(client.sink.take(), (Events{"goaway 1 0 bye", "reset 3 7", "reset 5 7", "closed 3", "closed 5"}));
   EXPECT_FALSE(client.session.can_open());
+  (void)client.take();
+  ASSERT_TRUE(client.feed(Wire().data(3, "crossed").headers(5, kResponse)).ok());
+  EXPECT_FALSE(client.session.has_output());
+  EXPECT_TRUE(client.sink.events.empty());
   ASSERT_TRUE(client.feed(Wire().headers(1, kTrailers, kEnd)).ok());
   EXPECT_EQ(client.sink.events.back(), "end 1 last");
 }

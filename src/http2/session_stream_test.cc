@@ -180,6 +180,18 @@ TEST(SessionStream, ALongForgottenStreamIsPassedOver) {
   EXPECT_EQ(server.out(), describe(Wire().rst(2097, ErrorCode::kStreamClosed)));
 }
 
+TEST(SessionStream, AResetIsNotTakenForThatOfALaterStream) {
+  Bench server(server_options());
+  server.shake();
+  ASSERT_TRUE(server.feed(Wire().headers(1, kRequest).rst(1, ErrorCode::kCancel).data(1, "x")).ok());
+  // 1024 streams later the same place is used again.
+  ASSERT_TRUE(server.feed(Wire().headers(2049, kRequest, kEnd)).ok());
+  server.headers(server.sink[2049], kTrailers, EndStream::kYes);
+  (void)server.take();
+  ASSERT_TRUE(server.feed(Wire().data(2049, "late")).ok());
+  EXPECT_EQ(server.out(), describe(Wire().rst(2049, ErrorCode::kStreamClosed)));
+}
+
 TEST(SessionStream, ReleaseIsSilentAndCancels) {
   Bench client(client_options());
   client.shake({{SettingId::kInitialWindowSize, 2}});

@@ -41,7 +41,6 @@ void Session::detach(Stream& stream) {
 // The stream's last transition. It leaves with the next deliver_closed.
 void Session::close(Stream& stream) {
   if (!stream.queue_.empty()) stream.queue_.clear();
-  if (stream.trailers_) stream.trailers_.reset();
   if (stream.list_ == Stream::List::kReady) ready_.remove(stream);
   closing_.push_back(stream);
 }
