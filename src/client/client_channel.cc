@@ -43,15 +43,19 @@ ClientChannel::~ClientChannel() = default;
 
 OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& request,
                                      const CallOptions& options) {
-  auto* stream = new CallStream(loop_, limits_, identity_, method, options);
-  OpRecord* record = stream->begin_unary(request);
-  submit(*stream);
+  auto* stream =
+      new (loop_.blocks().take(sizeof(CallStream))) CallStream(loop_, limits_, identity_, method, options);
+  Connection* connection = connection_ && connection_->can_open() ? connection_.get() : nullptr;
+  OpRecord* record = stream->begin_unary(request, connection);
+  if (!connection) submit(*stream);
   return record;
 }
 
 ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Message* first,
                                           const CallOptions& options) {
-  auto* stream = new CallStream(loop_, limits_, identity_, method, options);
+  void* memory =
+      loop_.leads() ? loop_.blocks().take(sizeof(CallStream)) : BlockPool::take_fresh(sizeof(CallStream));
+  auto* stream = new (memory) CallStream(loop_, limits_, identity_, method, options);
   // Encoded here: on a busy loop the start comes later, and the request is only borrowed.
   if (first) stream->send_only(*first);
   run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), stream] {

@@ -95,7 +95,7 @@ transport::CallStream* ServerShard::on_incoming(Connection&) {
   if (closed_) return nullptr;
   const transport::MessageLimits limits{core_.options().max_receive_message_size,
                                         core_.options().max_send_message_size};
-  auto* stream = new CallStream(loop_, limits, *this);
+  auto* stream = new (loop_.blocks().take(sizeof(CallStream))) CallStream(loop_, limits, *this);
   stream->next_served = streams_;
   if (streams_) streams_->prev_served = stream;
   streams_ = stream;

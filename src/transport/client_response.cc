@@ -39,16 +39,16 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
     block_.has_code = true;
     block_.code_ok = field.value == "0";
     if (block_.code_ok) return kTagStatusOk;
-    block_.code = field.value;
+    block_.texts().code = field.value;
   } else if (name == "grpc-message") {
     block_.has_message = true;
-    block_.message = field.value;
+    block_.texts().message = field.value;
   } else if (name == "grpc-status-details-bin") {
     block_.has_details = true;
-    block_.details = field.value;
+    block_.texts().details = field.value;
   } else if (name == "grpc-encoding") {
     block_.bad_encoding = field.value != "identity";
-    if (block_.bad_encoding) block_.message = field.value;
+    if (block_.bad_encoding) block_.texts().message = field.value;
   } else if (visible_metadata(name)) {
     if (!add_received(block_metadata_, name, field.value)) block_.bad_metadata = true;
   }
@@ -87,7 +87,7 @@ void ClientStream::header_block() {
   }
   if (block_.bad_encoding) {
     return end(Status(StatusCode::kInternal,
-                      "the response's grpc-encoding \"" + block_.message + "\" is not known here"));
+                      "the response's grpc-encoding \"" + block_.texts().message + "\" is not known here"));
   }
   header_seen_ = true;
   header_ = std::move(block_metadata_);
@@ -107,8 +107,9 @@ void ClientStream::trailer_block() {
   if (block_.has_code) {
     from_server_ = true;
     if (block_.code_ok && !block_.has_details) return end(Status());
-    return end(parse_grpc_status(block_.code_ok ? "0" : block_.code, block_.message, block_.details,
-                                 block_.has_details));
+    const StatusText& text = block_.texts();
+    return end(
+        parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details, block_.has_details));
   }
   if (not_grpc_) return end(status_of_http(http_status_, body_text_));
   if (!trailers_only)

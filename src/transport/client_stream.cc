@@ -63,11 +63,21 @@ void ClientStream::begin() {
   }
 }
 
-OpRecord* ClientStream::begin_unary(const Message& request) {
+OpRecord* ClientStream::begin_unary(const Message& request, Connection* connection) {
   unary_.begin();
   single_reply_ = unary_in_use_ = true;
   begin();
-  if (!ended_) send_only(request);
+  if (ended_) return &unary_;
+  Scratch scratch;
+  Status status = encode(request, scratch, unsent_);
+  unsent_last_ = true;
+  if (!status.ok()) {
+    end(std::move(status));
+  } else if (connection) {
+    open(*connection);  // small messages go from the scratch into the frame
+  } else {
+    unsent_.keep();
+  }
   return &unary_;
 }
 
@@ -97,9 +107,12 @@ void ClientStream::open(Connection& connection) {
     parts[n++] = {{&timeout_field, 1}, nullptr};
   }
   parts[n++] = {common, &connection.common_cache};
-  MetadataFields custom;
-  for (const KV kv : request_metadata_) custom.add_checked(kv);
-  if (!custom.empty()) parts[n++] = {custom.fields(), nullptr};
+  std::optional<MetadataFields> custom;
+  if (!request_metadata_.empty()) {
+    custom.emplace();
+    for (const KV kv : request_metadata_) custom->add_checked(kv);
+    parts[n++] = {custom->fields(), nullptr};
+  }
 
   const std::span<const HeaderPart> all(parts, n);
   const std::size_t limit = connection.session().peer_settings().max_header_list_size;
@@ -312,7 +325,9 @@ void ClientStream::describe(std::string& out) const {
 void ClientStream::try_free() {
   const bool watched = watch_ && watch_->armed();
   if (held_by_user_ || held_by_finish_ || attached() || conn_ || pending_ || watched || !begun_) return;
-  delete this;
+  Loop& loop = loop_;
+  this->~ClientStream();
+  loop.blocks().give(this, sizeof *this);
 }
 
 }  // namespace sluice::transport

@@ -39,8 +39,9 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
 
   // Loop-only: the deadline and the context begin to count. May end the call.
   void begin();
-  // A unary call: `request` will be sent with the header; the record is done when the call has ended.
-  OpRecord* begin_unary(const Message& request);
+  // A unary call: `request` is sent on `connection`, or kept until open() if that is null. The record is done when
+  // the call has ended.
+  OpRecord* begin_unary(const Message& request, Connection* connection);
   // The first and only message of a server stream.
   void send_only(const Message& request);
 
@@ -89,6 +90,10 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
     static void cancelled(Runnable& self) noexcept;
     ClientStream& stream;
   };
+  // What a failed response says besides its code.
+  struct StatusText {
+    std::string code, message, details;
+  };
   // A block of the response while it is read.
   struct ResponseBlock {
     int http_status = 0;  // 0: none was given
@@ -99,7 +104,11 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
     bool bad_metadata = false;
     bool bad_encoding = false;
     bool code_ok = false;  // "0", without a text to parse
-    std::string code, message, details;
+    std::unique_ptr<StatusText> text;
+    StatusText& texts() {
+      if (!text) text = std::make_unique<StatusText>();
+      return *text;
+    }
   };
   ~ClientStream();
 

@@ -274,7 +274,9 @@ void ServerStream::describe(std::string& out) const {
 void ServerStream::try_free() {
   if (attached() || conn_ || running_ || start_queued_) return;
   methods_.on_stream_gone(*this);
-  delete this;
+  Loop& loop = loop_;
+  this->~ServerStream();
+  loop.blocks().give(this, sizeof *this);
 }
 
 }  // namespace sluice::transport

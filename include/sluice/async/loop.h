@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "sluice/async/block_pool.h"
 #include "sluice/async/queues.h"
 #include "sluice/async/timer.h"
 #include "sluice/base/log.h"
@@ -100,6 +101,7 @@ class Loop {
 
   // Loop-only: bookkeeping.
   LiveCounts& counts() { return counts_; }
+  BlockPool& blocks() { return blocks_; }
   LiveCounts live() const;
   void add_waiter(Waiter& waiter);
   void remove_waiter(Waiter& waiter);
@@ -199,6 +201,7 @@ class Loop {
   std::size_t watches_ = 0;
   std::mt19937_64 random_;
   LiveCounts counts_;
+  BlockPool blocks_;
   Waiter* waiters_ = nullptr;
   std::unique_ptr<Poller> poller_;  // created at the first descriptor or park
 

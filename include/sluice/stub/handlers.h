@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,16 +26,16 @@ template <class Req, class Rep>
 struct UnaryHandler final : HandlerBase<Result<Rep>> {
   Status finish(Message& out) override {
     try {
-      result = this->task.take();
+      result.emplace(this->task.take());
     } catch (...) {
       return status_of_exception();
     }
-    if (!result.ok()) return std::move(result).status();
-    out = Message(&*result, MessageTraits<Rep>::ops());
+    if (!result->ok()) return std::move(*result).status();
+    out = Message(&**result, MessageTraits<Rep>::ops());
     return {};
   }
   Req request;
-  Result<Rep> result{StatusCode::kInternal, "handler has not run"};
+  std::optional<Result<Rep>> result;
 };
 
 struct NoRequest {};
@@ -58,16 +59,16 @@ struct ClientStreamHandler final : HandlerBase<Result<Rep>> {
   explicit ClientStreamHandler(ServerStream& s) : stream(s) {}
   Status finish(Message& out) override {
     try {
-      result = this->task.take();
+      result.emplace(this->task.take());
     } catch (...) {
       return status_of_exception();
     }
-    if (!result.ok()) return std::move(result).status();
-    out = Message(&*result, MessageTraits<Rep>::ops());
+    if (!result->ok()) return std::move(*result).status();
+    out = Message(&**result, MessageTraits<Rep>::ops());
     return {};
   }
   ServerReader<Req> stream;
-  Result<Rep> result{StatusCode::kInternal, "handler has not run"};
+  std::optional<Result<Rep>> result;
 };
 
 // Decodes the request into `handler`, or rejects the call and ends the handler's life.
