@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 WRONG_USES = {  # what is added to the project → what cmake must say
@@ -78,11 +77,12 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ("cmake", "generator", "sluice", "cxx", "flags"):
         parser.add_argument(f"--{name}", required=True)
-    folder = pathlib.Path(tempfile.mkdtemp())
-    try:
-        problems = problems_of(Project(parser.parse_args(), folder))
-    finally:
-        shutil.rmtree(folder)
+    # The same in every run, so that ccache knows the files.
+    parser.add_argument("--folder", type=pathlib.Path, required=True)
+    args = parser.parse_args()
+    shutil.rmtree(args.folder, ignore_errors=True)
+    args.folder.mkdir(parents=True)
+    problems = problems_of(Project(args, args.folder))
     print(*problems, f"{len(problems)} problems", sep="\n")
     return 1 if problems else 0
 
