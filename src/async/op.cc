@@ -163,7 +163,10 @@ Driven::Driven(const OpKind& kind, Loop& loop, OpRecord* record) : kind_(kind), 
 }
 
 void Driven::drive(const OpArgs* args) {
-  if (Status status = loop_.check_may_block(); !status.ok()) return fail(std::move(status));
+  if (Status status = loop_.check_may_block(); !status.ok()) {
+    if (args && kind_.refused) kind_.refused(*args, status);
+    return fail(std::move(status));
+  }
   bool progress;
   if (loop_.try_enter()) {
     leading_ = true;

@@ -39,8 +39,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
 
   // Loop-only: the deadline and the context begin to count. May end the call.
   void begin();
-  // A unary call: `request` is sent on `connection`, or kept until open() if that is null. The record is done when
-  // the call has ended.
+  // A unary call: `request` is sent on `connection`, or kept until open() if that is null. The record is done
+  // when the call has ended.
   OpRecord* begin_unary(const Message& request, Connection* connection);
   // The first and only message of a server stream.
   void send_only(const Message& request);

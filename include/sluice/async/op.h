@@ -77,35 +77,40 @@ struct OpArgs {
 
 // How one kind of operation runs: constant, one a kind (each unary method of a stub is one).
 struct OpKind {
-  Loop& (*loop)(const OpArgs&);
+  Loop& (*loop)(const OpArgs&) = nullptr;
   // On the loop. The record is done already or becomes so; what could not start is a FailedRecord. Whatever
   // it needs of `argument` and `options` after it has returned it copies, but for outputs.
-  OpRecord* (*start)(const OpArgs&);
+  OpRecord* (*start)(const OpArgs&) = nullptr;
   // On the loop, while it is not done. The operation ends soon, as cancelled if it can.
-  void (*cancel)(OpRecord*);
+  void (*cancel)(OpRecord*) = nullptr;
   // On the loop. Gives the record back; an operation that is not done is cancelled and forgotten.
-  void (*release)(OpRecord*);
+  void (*release)(OpRecord*) = nullptr;
   // Any thread. Copies everything borrowed into something of its own; null: start() needs no copy.
-  void (*capture)(OpArgs&);
-  void (*drop_captured)(OpArgs&);
+  void (*capture)(OpArgs&) = nullptr;
+  void (*drop_captured)(OpArgs&) = nullptr;
+  // Any thread; null: nothing to tell. get() was refused and the operation did not start: for outcomes that
+  // cannot carry the status themselves (a read's "ended").
+  void (*refused)(const OpArgs&, const Status& why) = nullptr;
   // Any thread, once done. Details for Call; null where the kind has none.
-  const Metadata& (*header)(OpRecord*);
-  const Metadata& (*trailer)(OpRecord*);
-  const Addr& (*peer)(OpRecord*);
+  const Metadata& (*header)(OpRecord*) = nullptr;
+  const Metadata& (*trailer)(OpRecord*) = nullptr;
+  const Addr& (*peer)(OpRecord*) = nullptr;
 };
 template <class T>
 struct OpKindOf : OpKind {
   // Any thread, once done and once only: moves the outcome out of the record.
-  OpResult<T> (*take)(OpRecord*);
+  OpResult<T> (*take)(OpRecord*) = nullptr;
 };
 
 namespace detail {
 
-// The record of an operation that was refused, misused or got stuck; known by its kind only through
-// failure().
+// The record of an operation that was refused, misused or got stuck. No kind's own functions are called with
+// it.
 struct FailedRecord final : OpRecord {
   explicit FailedRecord(Status s) : status(std::move(s)) { mark_failed(); }
   Status status;
+  const Metadata no_metadata = {};
+  const Addr nowhere = {};
 };
 
 template <class T>
@@ -222,12 +227,19 @@ class [[nodiscard]] Call {
   void cancel() { detail::cancel_started(*kind_, *loop_, op_); }
 
   // REQUIRE a completed get() or await, of an operation that has them (a unary call).
-  const Metadata& header() const { return kind_->header(done_record()); }
-  const Metadata& trailer() const { return kind_->trailer(done_record()); }
-  const Addr& peer() const { return kind_->peer(done_record()); }
+  const Metadata& header() const { return metadata(kind_->header); }
+  const Metadata& trailer() const { return metadata(kind_->trailer); }
+  const Addr& peer() const {
+    OpRecord* record = done_record();
+    return record->failed() ? static_cast<detail::FailedRecord*>(record)->nowhere : kind_->peer(record);
+  }
 
  private:
   OpRecord* waitable() const { return op_.remote ? op_.remote : op_.record; }
+  const Metadata& metadata(const Metadata& (*of)(OpRecord*)) const {
+    OpRecord* record = done_record();
+    return record->failed() ? static_cast<detail::FailedRecord*>(record)->no_metadata : of(record);
+  }
   OpRecord* done_record() const { return op_.remote ? op_.remote->inner() : op_.record; }
   OpResult<T> outcome(OpRecord* waited) {
     if (waited->failed()) return detail::take_outcome<T>(*kind_, waited);

@@ -94,11 +94,20 @@ constexpr OpKindOf<Status> write_kind() {
   return kind;
 }
 
+// A reader can be told no more than "ended": what was refused it ends the call, and finish() has the reason.
+inline void refuse_read(const OpArgs& args, const Status& why) { stream_of(args).fail(why); }
+template <class T>
+constexpr OpKindOf<T> read_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {
+  OpKindOf<T> kind = stream_kind<T>(start, take);
+  kind.refused = &refuse_read;
+  return kind;
+}
+
 template <class M>
-inline constexpr OpKindOf<std::optional<M>> kRead = stream_kind<std::optional<M>>(&start_read,
-                                                                                  &take_optional<M>);
+inline constexpr OpKindOf<std::optional<M>> kRead = read_kind<std::optional<M>>(&start_read,
+                                                                                &take_optional<M>);
 template <class M>
-inline constexpr OpKindOf<bool> kReadInto = stream_kind<bool>(&start_read_into, &take_into<M>);
+inline constexpr OpKindOf<bool> kReadInto = read_kind<bool>(&start_read_into, &take_into<M>);
 template <class M>
 inline constexpr OpKindOf<Status> kWrite = write_kind<M>();
 
