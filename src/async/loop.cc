@@ -72,6 +72,8 @@ TimePoint Loop::read_clock() {
   return now_ = TimePoint(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+TimePoint Loop::recently() const { return simulation_ ? simulation_->now() : now_; }
+
 void Loop::arm(Timer& timer, TimePoint deadline) {
   if (deadline == kNever) return timers_.disarm(timer);
   // Timers of one instant fire in the order of arming, or as the simulation chooses.
@@ -110,6 +112,7 @@ std::size_t Loop::poll_descriptors() {
 // One tick: what is ready, then what wanted to come at its end, and now and then timers and descriptors.
 std::size_t Loop::turn() {
   now_valid_ = false;
+  if (ticks_ % kTicksPerTimerCheck == 0 && !simulation_) read_clock();
   allow_inline();
   remote_.drain_into(ready_);
   std::size_t ran = 0;

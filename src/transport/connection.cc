@@ -116,7 +116,7 @@ bool Connection::take_read() {
   Chain data = std::move(read_.result.data);
   busy_ = true;
   http2::Error error;
-  while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.now(), *this);
+  while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
   if (!error.ok()) {
     close(Status(StatusCode::kUnavailable, "connection error: " + std::string(error_code_name(error.code)) +
                                                ": " + std::string(error.what)),
@@ -154,7 +154,9 @@ void Connection::flush() {
     if (!conn_->start_write(write_)) return;
     write_.active = false;
     if (!write_.status.ok()) return close(std::move(write_.status));
+    if (!session_.has_output()) break;
   }
+  if (reset_when_sent_.empty()) return;
   std::erase_if(reset_when_sent_, [this](CallStream* s) {
     if (s->queued() > 0) return false;
     session_.reset(*s, http2::ErrorCode::kNoError);
@@ -168,7 +170,7 @@ void Connection::Write::done(Runnable& self) noexcept {
   c.write_.active = false;
   if (c.closing()) return c.finish_if_quiet();
   if (!c.write_.status.ok()) return c.close(std::move(c.write_.status));
-  if (c.session_.has_output()) c.flush_soon();
+  if (c.session_.has_output() || !c.reset_when_sent_.empty()) c.flush_soon();
 }
 
 void Connection::drain() {

@@ -187,9 +187,9 @@ void ServerStream::refuse(const Refusal& refusal) {
 void ServerStream::accept(http2::EndStream end) {
   peer_ = conn_->peer_addr();
   local_ = conn_->local_addr();
-  started_ = loop_.now();
+  started_ = loop_.recently();
   if (has_timeout_) {
-    deadline_ = after(started_, timeout_);
+    deadline_ = after(loop_.now(), timeout_);
     if (timeout_ <= Duration::zero())
       return this->end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded before the call started"));
     loop_.arm(timer_, deadline_);

@@ -88,6 +88,8 @@ class Loop {
 
   // Loop-only: time. now() is read at most once a tick.
   TimePoint now() { return now_valid_ ? now_ : read_clock(); }
+  // The time of one of the last ticks, without reading the clock: for guards that count in seconds, and reports.
+  TimePoint recently() const;
   void arm(Timer& timer, TimePoint deadline);
   void disarm(Timer& timer) { timers_.disarm(timer); }
 
