@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "transport/client_stream.h"
+#include "transport/content_type.h"
 #include "transport/error_map.h"
 #include "transport/grpc_status.h"
 #include "transport/http_status.h"
@@ -18,12 +19,6 @@ constexpr http2::Tag kTagStatusOk = 2;
 constexpr std::uint8_t kMaxInterimBlocks = 10;
 // Of a body that is no gRPC, for the error's text.
 constexpr std::size_t kMaxBodyText = 1024;
-
-bool is_grpc_content(std::string_view type) {
-  constexpr std::string_view kBase = "application/grpc";
-  if (!type.starts_with(kBase)) return false;
-  return type.size() == kBase.size() || type[kBase.size()] == '+' || type[kBase.size()] == ';';
-}
 
 }  // namespace
 

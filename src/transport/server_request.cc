@@ -1,5 +1,6 @@
 // How a ServerStream reads the head of its request (gRPC PROTOCOL-HTTP2, "Requests"), and what it answers to
 // one that is none.
+#include "transport/content_type.h"
 #include "transport/error_map.h"
 #include "transport/grpc_status.h"
 #include "transport/grpc_timeout.h"
@@ -14,12 +15,6 @@ constexpr http2::Tag kTagMethodPost = 3;
 
 // A connection remembers a few hundred fields of up to this many bytes.
 constexpr std::size_t kMaxKnownValue = 256;
-
-bool is_grpc_content(std::string_view type) {
-  constexpr std::string_view kBase = "application/grpc";
-  if (!type.starts_with(kBase)) return false;
-  return type.size() == kBase.size() || type[kBase.size()] == '+' || type[kBase.size()] == ';';
-}
 
 }  // namespace
 

@@ -22,20 +22,28 @@ class HandlerBase : public ServerCall::Handler {
   Task<T> task;
 };
 
-template <class Req, class Rep>
-struct UnaryHandler final : HandlerBase<Result<Rep>> {
+// A handler that returns one reply: unary and client streaming.
+template <class Rep>
+class ReplyHandler : public HandlerBase<Result<Rep>> {
+ public:
   Status finish(Message& out) override {
     try {
-      result.emplace(this->task.take());
+      result_.emplace(this->task.take());
     } catch (...) {
       return status_of_exception();
     }
-    if (!result->ok()) return std::move(*result).status();
-    out = Message(&**result, MessageTraits<Rep>::ops());
+    if (!result_->ok()) return std::move(*result_).status();
+    out = Message(&**result_, MessageTraits<Rep>::ops());
     return {};
   }
+
+ private:
+  std::optional<Result<Rep>> result_;  // the reply lives until it is encoded
+};
+
+template <class Req, class Rep>
+struct UnaryHandler final : ReplyHandler<Rep> {
   Req request;
-  std::optional<Result<Rep>> result;
 };
 
 struct NoRequest {};
@@ -55,20 +63,9 @@ struct StreamHandler final : HandlerBase<Status> {
 };
 
 template <class Req, class Rep>
-struct ClientStreamHandler final : HandlerBase<Result<Rep>> {
+struct ClientStreamHandler final : ReplyHandler<Rep> {
   explicit ClientStreamHandler(ServerStream& s) : stream(s) {}
-  Status finish(Message& out) override {
-    try {
-      result.emplace(this->task.take());
-    } catch (...) {
-      return status_of_exception();
-    }
-    if (!result->ok()) return std::move(*result).status();
-    out = Message(&**result, MessageTraits<Rep>::ops());
-    return {};
-  }
   ServerReader<Req> stream;
-  std::optional<Result<Rep>> result;
 };
 
 // Decodes the request into `handler`, or rejects the call and ends the handler's life.
