@@ -61,6 +61,7 @@ ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Messag
   run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), stream] {
     stream->begin();
     self->submit(*stream);
+    stream->free_if_dropped();
   });
   return ClientStreamPtr(stream);
 }

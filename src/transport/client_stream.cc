@@ -232,6 +232,7 @@ void ClientStream::release(OpRecord& record) {
   if (&record == &header_record_) header_in_use_ = false;
   if (&record == &finish_record_) finish_in_use_ = false;
   if (!done) end(Status(StatusCode::kCancelled, "an operation of the call was given up"));
+  try_free();
 }
 
 // The record of a unary call is the call; that of a client stream's finish() leaves the stream to its handle.
@@ -248,7 +249,13 @@ void ClientStream::Unary::release() {
 
 void ClientStream::fail(Status status) {
   if (loop_.leads()) return end(std::move(status));
-  run_on(loop_, [this, status = std::move(status)]() mutable { end(std::move(status)); });
+  // It may have to be posted, and then be overtaken by the drop.
+  failing_.fetch_add(1, std::memory_order_relaxed);
+  run_on(loop_, [this, status = std::move(status)]() mutable {
+    end(std::move(status));
+    failing_.fetch_sub(1, std::memory_order_relaxed);
+    try_free();
+  });
 }
 
 void ClientStream::cancel() { fail(Status(StatusCode::kCancelled, "call cancelled")); }
@@ -325,6 +332,9 @@ void ClientStream::describe(std::string& out) const {
 void ClientStream::try_free() {
   const bool watched = watch_ && watch_->armed();
   if (held_by_user_ || held_by_finish_ || attached() || conn_ || pending_ || watched || !begun_) return;
+  // Given back from a thread that did not lead: still on its way here.
+  if (recv_in_use_ || send_in_use_ || header_in_use_ || finish_in_use_) return;
+  if (failing_.load(std::memory_order_relaxed) > 0) return;
   Loop& loop = loop_;
   this->~ClientStream();
   loop.blocks().give(this, sizeof *this);

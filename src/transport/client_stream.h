@@ -2,6 +2,7 @@
 // and the response turned into messages and one final status.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
 
   // Loop-only: the deadline and the context begin to count. May end the call.
   void begin();
+  // Loop-only, after begin() of a stream: frees it if it was dropped before it began.
+  void free_if_dropped() { try_free(); }
   // A unary call: `request` is sent on `connection`, or kept until open() if that is null. The record is done
   // when the call has ended.
   OpRecord* begin_unary(const Message& request, Connection* connection);
@@ -145,6 +148,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   Metadata* const trailer_out_;
   Addr* const peer_out_;
 
+  std::atomic<int> failing_{0};  // fail() on its way to the loop; any thread
   PendingCalls* pending_ = nullptr;
   Chain unsent_;  // framed before there was a connection
   bool unsent_last_ = false;

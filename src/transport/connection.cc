@@ -210,14 +210,17 @@ void Connection::end_now(http2::ErrorCode code) {
   if (code == http2::ErrorCode::kNoError) {
     session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "");
   }
+  // Before the streams are let go of: what ends them is the end of the connection, and no RST_STREAM(CANCEL),
+  // which would tell a client that its call was cancelled where the server has become unavailable.
+  Chain last = write_.active ? Chain() : session_.take_output(*this);
   while (CallStream* stream = streams_) {
     if (stream->attached()) session_.release(*stream);
     stream->detach_from();
     stream->on_connection_lost(why_);
   }
-  if (!write_.active) {
-    write_.data = session_.take_output(*this);
-    if (!write_.data.empty()) write_.active = !conn_->start_write(write_);
+  if (!last.empty()) {
+    write_.data = std::move(last);
+    write_.active = !conn_->start_write(write_);
   }
   conn_->close();
   finish_if_quiet();

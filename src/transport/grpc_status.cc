@@ -90,20 +90,29 @@ std::string unknown_text(std::string_view what, std::string_view code, std::stri
   return text;
 }
 
+// A text that was cut may end in spaces, which are plain only where something follows.
+std::string without_end_spaces(std::string text) {
+  text.resize(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
 }  // namespace
 
-std::string encode_grpc_message(std::string_view message) {
+std::string encode_grpc_message(std::string_view message, std::size_t max) {
   std::string out;
-  out.reserve(message.size());
+  out.reserve(std::min(message.size(), max));
   const std::size_t size = message.size();
   for (std::size_t i = 0; i < size;) {
     const char c = message[i];
     if (plain(c) && (c != ' ' || (i != 0 && i + 1 != size))) {
+      if (out.size() == max) return without_end_spaces(std::move(out));
       out.push_back(c), ++i;
       continue;
     }
     const std::size_t n = sequence_size(message.substr(i));
-    append_escaped(out, n == 0 ? kReplacement : message.substr(i, n));
+    const std::string_view character = n == 0 ? kReplacement : message.substr(i, n);
+    if (out.size() + 3 * character.size() > max) return without_end_spaces(std::move(out));
+    append_escaped(out, character);
     i += n == 0 ? 1 : n;
   }
   return out;

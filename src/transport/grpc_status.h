@@ -10,8 +10,9 @@
 namespace sluice::transport {
 
 // Percent-encodes all but 0x20-0x24 and 0x26-0x7E. Each byte that is no UTF-8 counts as U+FFFD. Spaces at
-// either end are encoded too, since HTTP/2 refuses them there (RFC 9113 section 8.2.1).
-std::string encode_grpc_message(std::string_view message);
+// either end are encoded too, since HTTP/2 refuses them there (RFC 9113 section 8.2.1). What would be longer
+// than `max` bytes is cut after a whole character.
+std::string encode_grpc_message(std::string_view message, std::size_t max = std::string::npos);
 
 // Never fails: what is not an escape stays as it is, and so does a run of escapes that gives no UTF-8.
 std::string decode_grpc_message(std::string_view value);

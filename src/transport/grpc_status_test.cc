@@ -138,6 +138,20 @@ TEST(EncodeGrpcMessage, EveryCodePointSurvives) {
   }
 }
 
+TEST(WireRules, R53_ALongMessageIsCutAfterAWholeCharacter) {
+  const std::string text = "ab \xe2\x82\xac  \xc3\xbc";  // a b space, three bytes, two spaces, two bytes
+  const std::string whole = encode_grpc_message(text);
+  EXPECT_EQ(whole, "ab %E2%82%AC  %C3%BC");
+  for (std::size_t max = 0; max <= whole.size(); ++max) {
+    const std::string cut = encode_grpc_message(text, max);
+    EXPECT_LE(cut.size(), max);
+    EXPECT_TRUE(text.starts_with(decode_grpc_message(cut))) << cut;
+    EXPECT_FALSE(cut.ends_with(' ')) << max;
+    const std::size_t expected = max < 2 ? max : max < 12 ? 2 : max < 20 ? 12 : 20;
+    EXPECT_EQ(cut.size(), expected) << cut;
+  }
+}
+
 TEST(EncodeGrpcMessage, RandomTextSurvives) {
   std::mt19937_64 random(51);
   constexpr char32_t kSteps[] = {0x80, 0x80, 0x800, 0xd800, 0x110000};

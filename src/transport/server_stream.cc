@@ -146,7 +146,7 @@ void ServerStream::send_header_block() {
 }
 
 // Trailers, or Trailers-Only if nothing was sent before. A message that would not fit into what the peer
-// takes is cut: the code must arrive.
+// takes is cut, and details are left out: the code must arrive.
 void ServerStream::send_trailers(const Status& status) {
   const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
   const Field code[] = {{"grpc-status", status_code_text(status.code())}};
@@ -161,17 +161,12 @@ void ServerStream::send_trailers(const Status& status) {
     MetadataFields& fields = trailer_fields();
     const std::size_t room =
         std::min<std::size_t>(conn_->session().peer_settings().max_header_list_size, 1 << 20);
-    std::string text = encode_grpc_message(status.message().substr(0, room / 2));
-    if (text.size() > room / 2) {
-      text.resize(room / 2);
-      // Not in the middle of an escape.
-      for (int i = 1; i <= 2; ++i) {
-        if (text.size() >= static_cast<std::size_t>(i) && text[text.size() - i] == '%')
-          text.resize(text.size() - i);
-      }
-    }
+    std::string text = encode_grpc_message(status.message(), room / 2);
+    // In base64, beside a text and a few fields.
+    const bool details_fit = status.details().size() / 3 * 4 + text.size() + 512 <= room;
     if (!text.empty()) fields.add_plain("grpc-message", fields.keep(std::move(text)));
-    if (!status.details().empty()) fields.add_checked({"grpc-status-details-bin", status.details()});
+    if (!status.details().empty() && details_fit)
+      fields.add_checked({"grpc-status-details-bin", status.details()});
   }
   if (trailer_fields_) parts[n++] = {trailer_fields_->fields(), nullptr};
   header_sent_ = true;
