@@ -179,7 +179,11 @@ void Driven::drive(const OpArgs* args) {
     progress = waiter.wait();
     leading_ = waiter.leading();
   }
-  if (!progress) fail(loop_.stuck());
+  if (progress) return;
+  Status why = loop_.stuck();
+  if (record_) record_->forget_waiter();
+  if (args && kind_.refused) kind_.refused(*args, why);
+  fail(std::move(why));
 }
 
 Driven::~Driven() {

@@ -88,8 +88,8 @@ struct OpKind {
   // Any thread. Copies everything borrowed into something of its own; null: start() needs no copy.
   void (*capture)(OpArgs&) = nullptr;
   void (*drop_captured)(OpArgs&) = nullptr;
-  // Any thread; null: nothing to tell. get() was refused and the operation did not start: for outcomes that
-  // cannot carry the status themselves (a read's "ended").
+  // Any thread; null: nothing to tell. get() was refused, or nothing can make progress any more: for outcomes
+  // that cannot carry the status themselves (a read's "ended").
   void (*refused)(const OpArgs&, const Status& why) = nullptr;
   // Any thread, once done. Details for Call; null where the kind has none.
   const Metadata& (*header)(OpRecord*) = nullptr;
