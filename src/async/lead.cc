@@ -63,6 +63,13 @@ bool Loop::try_enter() {
   return true;
 }
 
+bool Loop::try_enter_in_order() {
+  if (!try_enter()) return false;
+  if (remote_.empty() && !overfull_) return true;
+  leave();
+  return false;
+}
+
 void Loop::leave() {
   // The own thread finds by itself, within a millisecond, what a caller that ran the loop leaves undone: a
   // wake-up for each call would cost more than the calls.

@@ -122,6 +122,7 @@ std::size_t Loop::turn() {
     r->run();
     ++ran;
   }
+  overfull_ = ran == kRunsPerTick && !simulation_ && !ready_.empty();
   // What is posted to the end of a tick while it ends belongs to the next one.
   if (!tick_end_.empty()) {
     ReadyQueue now_ending(simulation_);

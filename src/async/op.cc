@@ -91,7 +91,8 @@ struct PostedRelease final : Runnable {
   const StartedOp op;
 };
 
-// Runs what `Posted` does on the loop: now if this thread leads it or can, else posted.
+// Runs what `Posted` does on the loop: now if this thread leads it or can, else posted. It may overtake what
+// was posted before: the start of its own operation, which knows that, and nothing else that matters to it.
 template <class Posted>
 Posted* run_on(Loop& loop, const OpKind& kind, const StartedOp& op) {
   if (loop.leads()) {
@@ -168,7 +169,7 @@ void Driven::drive(const OpArgs* args) {
     return fail(std::move(status));
   }
   bool progress;
-  if (loop_.try_enter()) {
+  if (loop_.try_enter_in_order()) {
     leading_ = true;
     if (args) record_ = args->kind->start(*args);
     progress = loop_.run_until(record_->done_flag());
@@ -250,7 +251,7 @@ void RemoteOp::let_go() {
 StartedOp start_op(const OpArgs& args) {
   Loop& loop = args.kind->loop(args);
   if (loop.leads()) return {.record = args.kind->start(args), .remote = nullptr, .cancel = nullptr};
-  if (loop.try_enter()) {
+  if (loop.try_enter_in_order()) {
     OpRecord* record = args.kind->start(args);
     loop.leave();
     return {.record = record, .remote = nullptr, .cancel = nullptr};

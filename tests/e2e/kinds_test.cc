@@ -1,6 +1,7 @@
 // The four kinds of call, typed and raw, blocking, awaited and started.
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -317,6 +318,30 @@ TEST_P(RealKinds, ManyThreadsShareOneChannel) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(right, 800);
+}
+
+// What one thread does one after the other happens in that order, also while another thread leads the loop
+// now and then: no operation overtakes the end of the one before.
+TEST_P(RealKinds, OperationsOfOneStreamKeepTheirOrderOnABusyLoop) {
+  RawService service;
+  ServedRaw served(runtime(), service);
+  const auto stream_messages = [&](int streams) {
+    int wrong = 0;
+    const Chain message = bytes("m");
+    for (int i = 0; i < streams; ++i) {
+      auto stream = served.bidi();
+      for (int k = 0; k < 20; ++k) {
+        wrong += !stream.write(message).get().ok();
+        wrong += !stream.write(message).start().get().ok();
+        wrong += !stream.read().get() + !stream.read().start().get();
+      }
+      wrong += !stream.finish().get().ok();
+    }
+    return wrong;
+  };
+  std::vector<std::future<int>> threads;
+  for (int t = 0; t < 3; ++t) threads.push_back(std::async(std::launch::async, stream_messages, 30));
+  for (std::future<int>& thread : threads) EXPECT_EQ(thread.get(), 0);
 }
 
 // Channels whose loops differ, where there are two.

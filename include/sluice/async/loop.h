@@ -113,6 +113,9 @@ class Loop {
   Status check_may_block() const;
   // Takes the lead if it is free.
   bool try_enter();
+  // The same, but false also while something that threads have posted waits: what the caller does at once would
+  // overtake what it posted before.
+  bool try_enter_in_order();
   void leave();
   // Loop-only (leading). Runs until `done`; false if nothing can make progress any more (simulation only).
   bool run_until(const bool& done);
@@ -195,6 +198,7 @@ class Loop {
   TimePoint now_{};
   bool now_valid_ = false;
   int inline_left_ = 0;
+  bool overfull_ = false;             // the last tick left ready what may have been posted
   bool drove_ = false;                // the leader ran the loop, rather than looking in to start or cancel
   bool timers_put_off_ = false;       // due timers let what had arrived go first, once
   TimePoint told_deadline_ = kNever;  // what next_deadline() was after the last poll()

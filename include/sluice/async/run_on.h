@@ -8,11 +8,11 @@
 namespace sluice {
 
 // Runs fn() now if this thread leads `loop` or can, else posts it (the only case that allocates). Never
-// blocks.
+// blocks. What one thread asks for happens in that order.
 template <class Fn>
 void run_on(Loop& loop, Fn fn) {
   if (loop.leads()) return fn();
-  if (loop.try_enter()) {
+  if (loop.try_enter_in_order()) {
     fn();
     return loop.leave();
   }
