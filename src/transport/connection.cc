@@ -145,18 +145,20 @@ void Connection::flush() {
     if (closing()) return finish_if_quiet();
     if (write_.active) return;
     busy_ = true;
-    Chain out = session_.take_output(*this);
-    settle();
+    write_.data = session_.take_output(*this);
+    const bool any = !write_.data.empty();
+    if (any) {
+      write_.active = true;
+      write_.active = !conn_->start_write(write_);
+    }
+    settle();  // after the write: what ends the connection may be the end of a stream that was in it
     if (closing()) return finish_if_quiet();
-    if (out.empty()) break;
-    write_.data = std::move(out);
-    write_.active = true;
-    if (!conn_->start_write(write_)) return;
-    write_.active = false;
+    if (!any) break;
+    if (write_.active) return;
     if (!write_.status.ok()) return close(std::move(write_.status));
     if (!session_.has_output()) break;
   }
-  if (reset_when_sent_.empty()) return;
+  if (reset_when_sent_.empty()) return close_if_drained();
   std::erase_if(reset_when_sent_, [this](CallStream* s) {
     if (s->queued() > 0) return false;
     session_.reset(*s, http2::ErrorCode::kNoError);
@@ -170,7 +172,8 @@ void Connection::Write::done(Runnable& self) noexcept {
   c.write_.active = false;
   if (c.closing()) return c.finish_if_quiet();
   if (!c.write_.status.ok()) return c.close(std::move(c.write_.status));
-  if (c.session_.has_output() || !c.reset_when_sent_.empty()) c.flush_soon();
+  if (c.session_.has_output() || !c.reset_when_sent_.empty()) return c.flush_soon();
+  c.close_if_drained();
 }
 
 void Connection::drain() {
@@ -188,6 +191,7 @@ void Connection::drain() {
 
 void Connection::close_if_drained() {
   if (!draining_ || stream_count_ > 0 || drain_ping_ != 0 || closing()) return;
+  if (write_.active || session_.has_output()) return;  // the last trailers leave first
   close(Status(StatusCode::kUnavailable, "connection drained"));
 }
 
