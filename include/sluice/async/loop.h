@@ -88,7 +88,8 @@ class Loop {
 
   // Loop-only: time. now() is read at most once a tick.
   TimePoint now() { return now_valid_ ? now_ : read_clock(); }
-  // The time of one of the last ticks, without reading the clock: for guards that count in seconds, and reports.
+  // The time of one of the last ticks, without reading the clock: for guards that count in seconds, and
+  // reports.
   TimePoint recently() const;
   void arm(Timer& timer, TimePoint deadline);
   void disarm(Timer& timer) { timers_.disarm(timer); }
@@ -113,8 +114,8 @@ class Loop {
   Status check_may_block() const;
   // Takes the lead if it is free.
   bool try_enter();
-  // The same, but false also while something that threads have posted waits: what the caller does at once would
-  // overtake what it posted before.
+  // The same, but false also while something that threads have posted waits: what the caller does at once
+  // would overtake what it posted before.
   bool try_enter_in_order();
   void leave();
   // Loop-only (leading). Runs until `done`; false if nothing can make progress any more (simulation only).
