@@ -28,6 +28,11 @@ endif()
 if(SLUICE_SANITIZE)
   add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${SLUICE_SANITIZE})
+  if(SLUICE_SANITIZE MATCHES thread)
+    # With this macro protobuf's headers add members to map fields, which Debian's libprotobuf was built without.
+    # The second half keeps the standard library's headers as the sanitizer wants them.
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-U__SANITIZE_THREAD__> $<$<CXX_COMPILER_ID:GNU>:-D_GLIBCXX_TSAN=1>)
+  endif()
 endif()
 
 find_package(Threads REQUIRED)
