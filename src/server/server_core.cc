@@ -51,16 +51,18 @@ void ServerCore::on_shards(Fn fn) {
 
 Status ServerCore::serve(std::unique_ptr<net::Listener> listener) {
   if (!listener) return Status(StatusCode::kInvalidArgument, "serve() needs a listener");
-  if (ending_) {
-    (void)listener->close();
+  const SharedListener shared = std::move(listener);
+  bool refused;
+  {
+    const std::lock_guard lock(listeners_mutex_);
+    refused = ending_;
+    if (!refused) listeners_.push_back(shared);
+  }
+  if (refused) {
+    (void)shared->close();
     return Status(StatusCode::kFailedPrecondition, "serve() after drain(), stop() or close()");
   }
   serving_ = true;
-  const SharedListener shared = std::move(listener);
-  {
-    const std::lock_guard lock(listeners_mutex_);
-    listeners_.push_back(shared);
-  }
   on_shards([shared](ServerShard& shard) { shard.serve(shared); });
   return {};
 }
@@ -136,6 +138,7 @@ void ServerCore::forget(QuietRecord& record) { std::erase(waiting_, &record); }
 // run on.
 void ServerCore::collect(QuietRecord& record) {
   record.collecting = true;
+  forget(record);  // only the last shard's report completes it
   close_listeners();
   collect_from(record, 0);
 }

@@ -9,7 +9,10 @@ using transport::Connection;
 using CallStream = transport::ServerStream;
 
 void ServerShard::serve(SharedListener listener) {
-  if (draining_ || closed_) return;
+  if (draining_ || closed_) {
+    (void)listener->close();
+    return;
+  }
   self_ = core_.shared_from_this();
   ++accepting_;
   accept_on(*new Accept(*this, std::move(listener)));

@@ -88,6 +88,7 @@ class FakeCall final : public ServerCall {
     handler.~Handler();
     frames_left = context_.frames;
   }
+  void drop(Handler& handler) override { handler.~Handler(); }
   void reject(Status why) override { rejected = true, status = std::move(why); }
 
   bool ended_at_once = false, rejected = false;

@@ -13,9 +13,10 @@ void CallStream::attach_to(Connection& connection) {
 void CallStream::detach_from() {
   if (!conn_) return;
   on_detaching();
-  drop_reservation();
-  conn_->remove_stream(*this);
-  conn_ = nullptr;
+  // Out of the connection first: room that becomes free must not be offered to a stream that ends.
+  Connection& connection = *std::exchange(conn_, nullptr);
+  connection.remove_stream(*this);
+  if (const std::size_t n = std::exchange(reserved_, 0); n > 0) connection.unreserve(n);
 }
 
 void CallStream::reset(http2::ErrorCode code) {
@@ -66,7 +67,9 @@ bool CallStream::take_messages(Bytes data) {
 // A message that does not fit into the window is let in by reserving the rest of it, if somebody waits for
 // it: its credit would else come only when it is read, that is never. Half a window may wait unannounced.
 void CallStream::want_more() {
-  if (reserved_ > 0 || reader_.missing() == 0 || !conn_ || remote_closed() || !wants_message()) return;
+  if (reserved_ > 0 || discarding_ || reader_.missing() == 0 || !conn_ || !attached() || remote_closed())
+    return;
+  if (!wants_message()) return;
   if (reader_.message_size() + kPrefix <= conn_->stream_window() / 2) return;
   const std::size_t n = reader_.missing();
   if (!conn_->reserve(n)) return;
@@ -107,7 +110,13 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   recv_.into = nullptr;
   if (inbox_begin_ < inbox_.size()) {
     recv_.message = std::move(inbox_[inbox_begin_++]);
-    if (inbox_begin_ == inbox_.size()) inbox_.clear(), inbox_begin_ = 0;
+    if (inbox_begin_ == inbox_.size()) {
+      inbox_.clear(), inbox_begin_ = 0;
+    } else if (inbox_begin_ >= 64 && inbox_begin_ * 2 >= inbox_.size()) {
+      // A reader that never quite catches up must not keep a slot for each message there ever was.
+      inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(inbox_begin_));
+      inbox_begin_ = 0;
+    }
     recv_.has_message = true;
     consume(recv_.message.size() + kPrefix);
     recv_.complete(loop_);

@@ -62,6 +62,11 @@ void ServerStream::run(Handler& handler) {
   if (handler.start(loop_, done_node_)) handler_ended();
 }
 
+void ServerStream::drop(Handler& handler) {
+  handler.~Handler();
+  deallocate(&handler);
+}
+
 void ServerStream::reject(Status status) {
   end(status);
   running_ = false;
@@ -76,8 +81,7 @@ void ServerStream::handler_ended() {
     if (status.ok() && reply.ops() != nullptr) status = send_message(reply);
     end(status);
   }
-  handler_->~Handler();
-  deallocate(std::exchange(handler_, nullptr));
+  drop(*std::exchange(handler_, nullptr));
   running_ = false;
   --loop_.counts().calls;
   try_free();

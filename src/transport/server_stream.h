@@ -121,6 +121,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   sluice::ServerStream& stream() override { return *this; }
   const Chain& request() const override { return request_; }
   void run(Handler& handler) override;
+  void drop(Handler& handler) override;
   void reject(Status status) override;
   void* allocate(std::size_t size, std::size_t align) override;
 

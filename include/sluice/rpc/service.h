@@ -39,6 +39,8 @@ class ServerCall {
   }
   // Starts `handler`, sends what comes of it and ends its life. Made by make().
   virtual void run(Handler& handler) = 0;
+  // Ends the life of a handler that is not going to run.
+  virtual void drop(Handler& handler) = 0;
   // Ends the call without running: the request does not decode.
   virtual void reject(Status status) = 0;
 

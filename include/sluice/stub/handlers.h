@@ -68,14 +68,24 @@ struct ClientStreamHandler final : ReplyHandler<Rep> {
   ServerReader<Req> stream;
 };
 
-// Decodes the request into `handler`, or rejects the call and ends the handler's life.
+// Makes the handler's task by `make_task`, and runs it. What throws before there is a coroutine ends the call
+// as what a coroutine throws would.
+template <class H, class MakeTask>
+void run_handler(ServerCall& call, H& handler, MakeTask make_task) {
+  Status failed;
+  try {
+    failed = make_task();
+  } catch (...) {
+    failed = status_of_exception();
+  }
+  if (failed.ok()) return call.run(handler);
+  call.drop(handler);
+  call.reject(std::move(failed));
+}
+
 template <class Req, class H>
-bool decode_request(ServerCall& call, H& handler) {
-  Status status = MessageTraits<Req>::ops().decode(call.request(), &handler.request);
-  if (status.ok()) return true;
-  handler.~H();
-  call.reject(std::move(status));
-  return false;
+Status decode_request(ServerCall& call, H& handler) {
+  return MessageTraits<Req>::ops().decode(call.request(), &handler.request);
 }
 
 }  // namespace sluice::detail
@@ -87,33 +97,41 @@ namespace sluice {
 template <class S, class Req, class Rep, Task<Result<Rep>> (S::*method)(ServerContext&, const Req&)>
 void unary_method(void* service, ServerCall& call) {
   auto& h = call.make<detail::UnaryHandler<Req, Rep>>();
-  if (!detail::decode_request<Req>(call, h)) return;
-  h.task = (static_cast<S*>(service)->*method)(call.context(), h.request);
-  call.run(h);
+  detail::run_handler(call, h, [&]() -> Status {
+    if (Status s = detail::decode_request<Req>(call, h); !s.ok()) return s;
+    h.task = (static_cast<S*>(service)->*method)(call.context(), h.request);
+    return {};
+  });
 }
 
 template <class S, class Req, class Rep,
           Task<Status> (S::*method)(ServerContext&, const Req&, ServerWriter<Rep>&)>
 void server_stream_method(void* service, ServerCall& call) {
   auto& h = call.make<detail::StreamHandler<ServerWriter<Rep>, Req>>(call.stream());
-  if (!detail::decode_request<Req>(call, h)) return;
-  h.task = (static_cast<S*>(service)->*method)(call.context(), h.request, h.stream);
-  call.run(h);
+  detail::run_handler(call, h, [&]() -> Status {
+    if (Status s = detail::decode_request<Req>(call, h); !s.ok()) return s;
+    h.task = (static_cast<S*>(service)->*method)(call.context(), h.request, h.stream);
+    return {};
+  });
 }
 
 template <class S, class Req, class Rep, Task<Result<Rep>> (S::*method)(ServerContext&, ServerReader<Req>&)>
 void client_stream_method(void* service, ServerCall& call) {
   auto& h = call.make<detail::ClientStreamHandler<Req, Rep>>(call.stream());
-  h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
-  call.run(h);
+  detail::run_handler(call, h, [&]() -> Status {
+    h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
+    return {};
+  });
 }
 
 template <class S, class Req, class Rep,
           Task<Status> (S::*method)(ServerContext&, ServerReaderWriter<Rep, Req>&)>
 void bidi_stream_method(void* service, ServerCall& call) {
   auto& h = call.make<detail::StreamHandler<ServerReaderWriter<Rep, Req>, detail::NoRequest>>(call.stream());
-  h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
-  call.run(h);
+  detail::run_handler(call, h, [&]() -> Status {
+    h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
+    return {};
+  });
 }
 
 // What a method that is not overridden answers.
