@@ -77,20 +77,20 @@ void ClientChannel::submit(CallStream& stream) {
     default:
       break;
   }
-  stream.wait_in(*this);
-  pending_.push_back(&stream);
+  pending_.push(stream);
   if (state() == ConnectivityState::kIdle) connect();
 }
 
 void ClientChannel::open_pending() {
-  while (!pending_.empty() && connection_ && connection_->can_open()) {
-    CallStream& stream = *pending_.front();
-    pending_.pop_front();
-    stream.open(*connection_);
-  }
+  while (!pending_.empty() && connection_ && connection_->can_open()) pending_.pop()->open(*connection_);
 }
 
-void ClientChannel::forget(CallStream& stream) { std::erase(pending_, &stream); }
+// Those that wait now: what ends may call again, and then waits anew.
+void ClientChannel::fail_pending(const Status& why) {
+  transport::PendingCalls failed;
+  while (CallStream* stream = pending_.pop()) failed.push(*stream);
+  while (CallStream* stream = failed.pop()) stream->end(why);
+}
 
 void ClientChannel::connect() {
   if (!self_) self_ = std::static_pointer_cast<ClientChannel>(shared_from_this());
@@ -131,12 +131,7 @@ void ClientChannel::attempt_failed(const Status& why) {
   ++failures_;
   set_state(ConnectivityState::kTransientFailure);
   loop_.arm(backoff_timer_, after(loop_.now(), next_backoff()));
-  std::deque<CallStream*> failed;
-  failed.swap(pending_);
-  for (CallStream* stream : failed) {
-    stream->wait_in_nothing();
-    stream->end(last_failure_);
-  }
+  fail_pending(last_failure_);
 }
 
 void ClientChannel::BackoffTimer::expired(Runnable& self) noexcept {
@@ -200,12 +195,7 @@ void ClientChannel::close_now() {
   set_state(ConnectivityState::kShutdown);
   const Status closed(StatusCode::kCancelled, "channel is closed");
   loop_.disarm(backoff_timer_);
-  std::deque<CallStream*> failed;
-  failed.swap(pending_);
-  for (CallStream* stream : failed) {
-    stream->wait_in_nothing();
-    stream->end(closed);
-  }
+  fail_pending(closed);
   if (dial_.active) network_.cancel_dial(dial_);
   if (connection_) connection_->close(closed);
   for (const ConnectionPtr& c : retiring_) c->close(closed);
@@ -220,8 +210,9 @@ void ClientChannel::release_if_quiet() {
 }
 
 void ClientChannel::describe(std::string& out) const {
-  for (std::size_t i = 0; i < pending_.size(); ++i) {
-    out += (i ? ", call " : "call ") + std::string(pending_[i]->path()) + " (waits for a connection)";
+  for (const CallStream* s = pending_.first(); s; s = s->next_pending()) {
+    out +=
+        (s != pending_.first() ? ", call " : "call ") + std::string(s->path()) + " (waits for a connection)";
   }
   if (dial_.active) out += (pending_.empty() ? "" : ", ") + std::string("dial ") + addr_.to_string();
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,10 +15,7 @@ namespace sluice {
 
 // Thread: any for ChannelBase's members where it says so; the rest is loop-only. Lifetime: shared; keeps
 // itself while a connection or a dial is alive.
-class ClientChannel final : public ChannelBase,
-                            private transport::ConnectionOwner,
-                            private transport::PendingCalls,
-                            private Waiter {
+class ClientChannel final : public ChannelBase, private transport::ConnectionOwner, private Waiter {
  public:
   ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options);
   ~ClientChannel() override;
@@ -52,6 +48,7 @@ class ClientChannel final : public ChannelBase,
   void connect();
   void dialled();
   void attempt_failed(const Status& why);
+  void fail_pending(const Status& why);
   Duration next_backoff();
   void close_now();
   void release_if_quiet();
@@ -63,8 +60,6 @@ class ClientChannel final : public ChannelBase,
   void on_capacity(transport::Connection& connection) override;
   void on_draining(transport::Connection& connection) override;
   void on_closed(transport::Connection& connection, const Status& why) override;
-  // transport::PendingCalls
-  void forget(transport::ClientStream& stream) override;
   void describe(std::string& out) const override;
 
   // Constant after construction.
@@ -80,7 +75,7 @@ class ClientChannel final : public ChannelBase,
   // Loop-only.
   ConnectionPtr connection_;             // the one for new calls; null, in handshake or ready
   std::vector<ConnectionPtr> retiring_;  // calls of theirs may still run
-  std::deque<transport::ClientStream*> pending_;
+  transport::PendingCalls pending_;
   Dial dial_;
   BackoffTimer backoff_timer_;
   unsigned failures_ = 0;  // in a row

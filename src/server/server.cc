@@ -39,7 +39,7 @@ void release_quiet(OpRecord* r) {
   delete record;
 }
 
-void cancel_quiet(OpRecord*) {}
+void cancel_quiet(OpRecord* r) { static_cast<QuietRecord*>(r)->cancel(); }
 
 template <class T>
 constexpr OpKindOf<T> quiet_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {
@@ -52,11 +52,16 @@ constexpr OpKindOf<T> quiet_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> 
   return kind;
 }
 
-constexpr OpKindOf<Status> kQuiet = quiet_kind<Status>(&start_quiet, [](OpRecord*) { return Status(); });
-constexpr OpKindOf<Status> kDrain = quiet_kind<Status>(&start_drain, [](OpRecord*) { return Status(); });
-constexpr OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, [](OpRecord* r) {
-  return Result<StopReport>(std::move(static_cast<QuietRecord*>(r)->report));
-});
+Status take_quiet(OpRecord* r) { return static_cast<QuietRecord*>(r)->status; }
+Result<StopReport> take_report(OpRecord* r) {
+  auto& record = static_cast<QuietRecord&>(*r);
+  if (!record.status.ok()) return record.status;
+  return std::move(record.report);
+}
+
+constexpr OpKindOf<Status> kQuiet = quiet_kind<Status>(&start_quiet, &take_quiet);
+constexpr OpKindOf<Status> kDrain = quiet_kind<Status>(&start_drain, &take_quiet);
+constexpr OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, &take_report);
 
 }  // namespace
 
@@ -87,6 +92,10 @@ Status Server::register_service(const ServiceDesc& desc, void* object) {
 }
 
 Status Server::serve(std::unique_ptr<net::Listener> listener) { return core_->serve(std::move(listener)); }
+
+std::vector<Addr> Server::addrs() const { return core_->addrs(); }
+
+Status Server::stop_listening(const Addr& addr) { return core_->stop_listening(addr); }
 
 Op<Status> Server::drain() { return {kDrain, core_.get(), nullptr, nullptr}; }
 

@@ -67,6 +67,33 @@ Status ServerCore::serve(std::unique_ptr<net::Listener> listener) {
   return {};
 }
 
+std::vector<Addr> ServerCore::addrs() const {
+  const std::lock_guard lock(listeners_mutex_);
+  std::vector<Addr> addrs;
+  for (const SharedListener& l : listeners_) addrs.push_back(l->addr());
+  return addrs;
+}
+
+Status ServerCore::stop_listening(const Addr& addr) {
+  SharedListener found;
+  {
+    const std::lock_guard lock(listeners_mutex_);
+    const auto it = std::find_if(listeners_.begin(), listeners_.end(),
+                                 [&](const SharedListener& l) { return l->addr() == addr; });
+    if (it != listeners_.end()) {
+      found = *it;
+      listeners_.erase(it);
+    }
+  }
+  if (!found) return Status(StatusCode::kNotFound, "the server does not listen on " + addr.to_string());
+  return found->close();
+}
+
+bool ServerCore::listener_ended(const SharedListener& listener) {
+  const std::lock_guard lock(listeners_mutex_);
+  return std::erase(listeners_, listener) > 0;
+}
+
 void ServerCore::close_listeners() {
   std::vector<SharedListener> listeners;
   {
@@ -182,6 +209,14 @@ QuietRecord::QuietRecord(std::shared_ptr<ServerCore> c) : core(std::move(c)), ti
 QuietRecord::~QuietRecord() {
   if (timer.armed()) core->home().disarm(timer);
   core->forget(*this);
+}
+
+void QuietRecord::cancel() {
+  if (done() || collecting) return;
+  core->forget(*this);
+  if (timer.armed()) core->home().disarm(timer);
+  status = Status(StatusCode::kCancelled, "gave up waiting for the server to end");
+  complete(core->home());
 }
 
 void QuietRecord::DeadlineTimer::expired(Runnable& self) noexcept {

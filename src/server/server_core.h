@@ -22,7 +22,9 @@ using SharedListener = std::shared_ptr<net::Listener>;  // shared: by the shards
 
 // The server on one loop. Loop-only. Lifetime: the core's; it keeps the core while anything on the loop
 // refers to it.
-class ServerShard final : private transport::ConnectionOwner, private transport::ServedMethods {
+class ServerShard final : private transport::ConnectionOwner,
+                          private transport::ServedMethods,
+                          private Waiter {
  public:
   ServerShard(ServerCore& core, Loop& loop) : core_(core), loop_(loop) {}
 
@@ -56,6 +58,7 @@ class ServerShard final : private transport::ConnectionOwner, private transport:
   const transport::ServedMethod* find(std::string_view path) const override;
   Status not_found(std::string_view path) const override;
   void on_stream_gone(transport::ServerStream& stream) override;
+  void describe(std::string& out) const override;
 
   ServerCore& core_;
   Loop& loop_;
@@ -73,12 +76,15 @@ struct QuietRecord : OpRecord {
   using OpRecord::complete;
   explicit QuietRecord(std::shared_ptr<ServerCore> core);
   ~QuietRecord();
+  // The server goes on as it was told; only the waiting ends. Nothing once the deadline has come.
+  void cancel();
   struct DeadlineTimer : Timer {
     explicit DeadlineTimer(QuietRecord& r) : Timer(&expired), record(r) {}
     static void expired(Runnable& self) noexcept;
     QuietRecord& record;
   };
   std::shared_ptr<ServerCore> core;  // shared: with the operation's caller, who may outlive the Server
+  Status status;                     // CANCELLED: gave up waiting
   StopReport report;
   DeadlineTimer timer;
   bool collecting = false;  // in use by loops: it goes later
@@ -94,6 +100,10 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   Status add(const ServiceDesc& desc, void* object, std::shared_ptr<void> keep);
   // Any thread.
   Status serve(std::unique_ptr<net::Listener> listener);
+  std::vector<Addr> addrs() const;
+  Status stop_listening(const Addr& addr);
+  // Forgets a listener that accepts no more; false if it was closed from here.
+  bool listener_ended(const SharedListener& listener);
   void drain();
   void close();
 
@@ -130,7 +140,7 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
 
   std::atomic<bool> serving_{false};
   std::atomic<bool> ending_{false};
-  std::mutex listeners_mutex_;  // serve() and close() come from any thread
+  mutable std::mutex listeners_mutex_;  // serve() and close() come from any thread
   std::vector<SharedListener> listeners_;
 
   // Home loop.

@@ -13,7 +13,10 @@ void ServerShard::serve(SharedListener listener) {
     (void)listener->close();
     return;
   }
-  self_ = core_.shared_from_this();
+  if (!self_) {
+    self_ = core_.shared_from_this();
+    loop_.add_waiter(*this);
+  }
   ++accepting_;
   accept_on(*new Accept(*this, std::move(listener)));
 }
@@ -47,7 +50,8 @@ bool ServerShard::accepted(Accept& accept) {
   }
   if (conn) conn->close();
   conn.reset();
-  if (!accept.status.ok() && !refuse && loop_.group().logs()) {
+  const bool ended = !accept.status.ok() && !accept.again && core_.listener_ended(accept.listener);
+  if (!accept.status.ok() && !refuse && (accept.again || ended) && loop_.group().logs()) {
     loop_.group().log(LogLevel::kWarning,
                       "accept on " + accept.listener->addr().to_string() + ": " + accept.status.to_string());
   }
@@ -79,6 +83,15 @@ std::size_t ServerShard::open_calls() const {
   return n;
 }
 
+// Handlers that run on after their connection has gone; others are told of by it.
+void ServerShard::describe(std::string& out) const {
+  const std::size_t begin = out.size();
+  for (const CallStream* s = streams_; s; s = s->next_served) {
+    if (!s->running() || s->connection()) continue;
+    out += (out.size() > begin ? ", handler of " : "handler of ") + std::string(s->path()) + " (cancelled)";
+  }
+}
+
 void ServerShard::report(std::vector<StopReport::Call>& out) const {
   for (const CallStream* s = streams_; s; s = s->next_served) {
     if (!s->running()) continue;
@@ -89,6 +102,7 @@ void ServerShard::report(std::vector<StopReport::Call>& out) const {
 
 void ServerShard::release_if_quiet() {
   if (!quiet()) return;
+  if (self_) loop_.remove_waiter(*this);
   const std::shared_ptr<ServerCore> core = std::move(self_);
   self_.reset();
   if (core) core->shard_quiet();
@@ -115,6 +129,9 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
   if (loop_.group().logs()) {
     loop_.group().log(LogLevel::kInfo,
                       "connection from " + connection.peer_addr().to_string() + " ended: " + why.to_string());
+  }
+  if (connection.lingering()) {
+    for (CallStream* s = streams_; s; s = s->next_served) s->forget_lingering(connection);
   }
   std::erase_if(connections_, [&](const auto& c) { return c.get() == &connection; });
   release_if_quiet();

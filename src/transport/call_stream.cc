@@ -35,7 +35,11 @@ void CallStream::on_data(Bytes data, http2::EndStream end) {
     return;
   }
   if (end == http2::EndStream::kNo) return;
-  if (!discarding_ && !text_ && reader_.in_message()) {
+  end_of_data();
+}
+
+void CallStream::end_of_data() {
+  if (!discarding_ && !text_ && inside_message()) {
     return on_bad_message(Status(StatusCode::kInternal, "the stream ended inside a message"));
   }
   on_remote_end();

@@ -32,6 +32,7 @@ class CallStream : public http2::Stream {
   virtual void on_detached() = 0;  // by on_closed; the stream may free itself
   // The connection is gone; the stream is detached already.
   virtual void on_connection_lost(const Status& why) = 0;
+  virtual void on_place() {}  // try_place() may succeed now
   virtual void describe(std::string& out) const = 0;
   void on_data(Bytes data, http2::EndStream end);
   void on_writable();
@@ -66,6 +67,11 @@ class CallStream : public http2::Stream {
 
   void attach_to(Connection& connection);
   void detach_from();
+
+  // The peer has half-closed, with its last DATA or otherwise.
+  void end_of_data();
+  // Some but not all of a message has come.
+  bool inside_message() const { return reader_.in_message(); }
 
   // Reads.
   OpRecord* start_recv(RpcStream& self);

@@ -43,7 +43,7 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
     block_.texts().details = field.value;
   } else if (name == "grpc-encoding") {
     block_.bad_encoding = field.value != "identity";
-    if (block_.bad_encoding) block_.texts().message = field.value;
+    if (block_.bad_encoding) block_.texts().encoding = field.value;
   } else if (visible_metadata(name)) {
     if (!add_received(block_metadata_, name, field.value)) block_.bad_metadata = true;
   }
@@ -82,7 +82,7 @@ void ClientStream::header_block() {
   }
   if (block_.bad_encoding) {
     return end(Status(StatusCode::kInternal,
-                      "the response's grpc-encoding \"" + block_.texts().message + "\" is not known here"));
+                      "the response's grpc-encoding \"" + block_.texts().encoding + "\" is not known here"));
   }
   header_seen_ = true;
   header_ = std::move(block_metadata_);
@@ -101,6 +101,9 @@ void ClientStream::trailer_block() {
   block_metadata_.clear();
   if (block_.has_code) {
     from_server_ = true;
+    if (block_.code_ok && inside_message()) {
+      return end(Status(StatusCode::kInternal, "the stream ended inside a message"));
+    }
     if (block_.code_ok && !block_.has_details) return end(Status());
     const StatusText& text = block_.texts();
     return end(

@@ -22,12 +22,12 @@ ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const Client
       timeout_(options.timeout),
       deadline_(options.deadline),
       context_(options.context ? *options.context : Context()),
-      header_out_(options.header),
-      trailer_out_(options.trailer),
-      peer_out_(options.peer),
       single_reply_(method.client_streams && !method.server_streams),
       unary_(*this),
       timer_(*this) {
+  unary_.header_out = options.header;
+  unary_.trailer_out = options.trailer;
+  unary_.peer_out = options.peer;
   for (std::size_t i = 0; i < options.metadata.size(); ++i) {
     request_metadata_.add(options.metadata[i].key, options.metadata[i].value);
   }
@@ -90,8 +90,27 @@ void ClientStream::send_only(const Message& request) {
   unsent_last_ = true;
 }
 
+void PendingCalls::push(ClientStream& stream) {
+  stream.pending_ = this;
+  stream.prev_pending_ = last_;
+  stream.next_pending_ = nullptr;
+  (last_ ? last_->next_pending_ : first_) = &stream;
+  last_ = &stream;
+}
+
+ClientStream* PendingCalls::pop() {
+  ClientStream* stream = first_;
+  if (stream) remove(*stream);
+  return stream;
+}
+
+void PendingCalls::remove(ClientStream& stream) {
+  (stream.prev_pending_ ? stream.prev_pending_->next_pending_ : first_) = stream.next_pending_;
+  (stream.next_pending_ ? stream.next_pending_->prev_pending_ : last_) = stream.prev_pending_;
+  stream.pending_ = nullptr;
+}
+
 void ClientStream::open(Connection& connection) {
-  pending_ = nullptr;
   const Field pseudo[] = {
       {":method", "POST"}, {":scheme", "http"}, {":path", path_}, {":authority", identity_.authority}};
   const Field common[] = {
@@ -286,7 +305,7 @@ void ClientStream::end(Status status) {
   status_ = std::move(status);
   if (timer_.armed()) loop_.disarm(timer_);
   if (watch_ && watch_->disarm()) watch_.reset();
-  if (pending_) std::exchange(pending_, nullptr)->forget(*this);
+  if (pending_) pending_->remove(*this);
   unsent_.clear();
   if (single_reply_ && status_.ok() && replies_ != 1) {
     status_ = Status(StatusCode::kUnimplemented, "the server sent no reply message");
@@ -309,9 +328,6 @@ void ClientStream::end(Status status) {
 
 void ClientStream::complete_unary() {
   unary_.status = status_;
-  if (header_out_) *header_out_ = header_;
-  if (trailer_out_) *trailer_out_ = trailer_;
-  if (peer_out_) *peer_out_ = peer_;
   unary_.complete(loop_);
 }
 

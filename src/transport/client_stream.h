@@ -15,13 +15,18 @@ namespace sluice::transport {
 
 class ClientStream;
 
-// Where a call waits until there is a connection for it.
+// Calls that wait for a connection, first come first served. Loop-only.
 class PendingCalls {
  public:
-  virtual void forget(ClientStream& stream) = 0;
+  void push(ClientStream& stream);
+  ClientStream* pop();  // null: none waits
+  void remove(ClientStream& stream);
+  ClientStream* first() const { return first_; }
+  bool empty() const { return first_ == nullptr; }
 
- protected:
-  ~PendingCalls() = default;
+ private:
+  ClientStream* first_ = nullptr;
+  ClientStream* last_ = nullptr;
 };
 
 // What every request of a channel says.
@@ -52,9 +57,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   std::string_view path() const { return path_; }
   // Sends what has gathered. REQUIRES: connection.can_open(), !ended().
   void open(Connection& connection);
-  // Waits in `pending`, which calls open() or fail_now(), or is told to forget it.
-  void wait_in(PendingCalls& pending) { pending_ = &pending; }
-  void wait_in_nothing() { pending_ = nullptr; }
+  // The next one in the list that it waits in.
+  ClientStream* next_pending() const { return next_pending_; }
   void end(Status status);  // the final status, unless there is one
 
   // sluice::ClientStream
@@ -95,7 +99,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   };
   // What a failed response says besides its code.
   struct StatusText {
-    std::string code, message, details;
+    std::string code, message, details, encoding;
   };
   // A block of the response while it is read.
   struct ResponseBlock {
@@ -144,12 +148,12 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   TimePoint deadline_;
   Context context_;
   Metadata request_metadata_;
-  Metadata* const header_out_;
-  Metadata* const trailer_out_;
-  Addr* const peer_out_;
 
   std::atomic<int> failing_{0};  // fail() on its way to the loop; any thread
-  PendingCalls* pending_ = nullptr;
+  friend class PendingCalls;
+  PendingCalls* pending_ = nullptr;  // the list that it waits in
+  ClientStream* prev_pending_ = nullptr;
+  ClientStream* next_pending_ = nullptr;
   Chain unsent_;  // framed before there was a connection
   bool unsent_last_ = false;
   bool begun_ = false;

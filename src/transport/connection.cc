@@ -19,6 +19,8 @@ constexpr std::uint32_t kPipeStreamWindow = 8 << 20;
 constexpr std::uint32_t kPipeConnectionWindow = 64 << 20;
 constexpr std::uint32_t kPipeFrameSize = 4 << 20;
 constexpr std::uint32_t kSocketConnectionWindow = 1 << 20;
+// A client that does not answer the PING of a drain: as long as grpc-go waits.
+constexpr std::chrono::seconds kDrainPingTimeout{5};
 constexpr std::uint32_t kMaxHeaderListSize = 8
                                              << 10;  // what gRPC suggests; announced, and kept to by streams
 
@@ -46,6 +48,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       owner_(owner),
       conn_(std::move(conn)),
       stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
+      max_streams_(options.max_concurrent_streams),
       session_(session_options(options, conn_->in_memory())),
       read_(*this),
       write_(*this),
@@ -63,14 +66,14 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
                    c.read_queued_ = false;
                    c.closing() ? c.finish_if_quiet() : c.read_on();
                  }),
-      handshake_(*this) {
+      patience_(*this) {
   ++loop_.counts().sessions;
   loop_.add_waiter(*this);
-  loop_.arm(handshake_, options.handshake_deadline);
+  loop_.arm(patience_, options.handshake_deadline);
 }
 
 Connection::~Connection() {
-  loop_.disarm(handshake_);
+  loop_.disarm(patience_);
   loop_.remove_waiter(*this);
   --loop_.counts().sessions;
 }
@@ -80,8 +83,9 @@ void Connection::start() {
   read_on();
 }
 
-void Connection::HandshakeTimer::expired(Runnable& self) noexcept {
-  Connection& c = static_cast<HandshakeTimer&>(static_cast<Timer&>(self)).connection;
+void Connection::PatienceTimer::expired(Runnable& self) noexcept {
+  Connection& c = static_cast<PatienceTimer&>(static_cast<Timer&>(self)).connection;
+  if (c.drain_ping_ != 0) return c.finish_drain();
   c.close(
       Status(StatusCode::kUnavailable, "no HTTP/2 SETTINGS from " + c.peer_addr().to_string() + " in time"));
 }
@@ -183,10 +187,18 @@ void Connection::drain() {
     session_.submit_goaway(http2::kMaxStreamId, http2::ErrorCode::kNoError, "draining");
     drain_ping_ = loop_.random() | 1;
     session_.submit_ping(drain_ping_);
+    loop_.arm(patience_, after(loop_.now(), kDrainPingTimeout));
     flush_soon();
   } else if (!busy_) {
     close_if_drained();
   }
+}
+
+// What the client sent before it knew has arrived by now, or it does not answer.
+void Connection::finish_drain() {
+  drain_ping_ = 0;
+  session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "draining");
+  flush_soon();
 }
 
 void Connection::close_if_drained() {
@@ -208,7 +220,7 @@ void Connection::close(Status why, http2::ErrorCode code) {
 
 void Connection::end_now(http2::ErrorCode code) {
   state_ = State::kClosing;
-  loop_.disarm(handshake_);
+  loop_.disarm(patience_);
   reset_when_sent_.clear();
   // A connection error has put its GOAWAY into the output already.
   if (code == http2::ErrorCode::kNoError) {
@@ -237,19 +249,36 @@ void Connection::finish_if_quiet() {
 }
 
 void Connection::add_stream(CallStream& stream) {
-  stream.next_ = streams_;
-  stream.prev_ = nullptr;
-  if (streams_) streams_->prev_ = &stream;
-  streams_ = &stream;
+  stream.prev_ = last_stream_;
+  stream.next_ = nullptr;
+  (last_stream_ ? last_stream_->next_ : streams_) = &stream;
+  last_stream_ = &stream;
   ++stream_count_;
 }
 
 void Connection::remove_stream(CallStream& stream) {
   (stream.prev_ ? stream.prev_->next_ : streams_) = stream.next_;
-  if (stream.next_) stream.next_->prev_ = stream.prev_;
+  (stream.next_ ? stream.next_->prev_ : last_stream_) = stream.prev_;
   stream.prev_ = stream.next_ = nullptr;
   --stream_count_;
   if (!reset_when_sent_.empty()) std::erase(reset_when_sent_, &stream);
+  if (held_back_) place_freed();
+}
+
+bool Connection::try_place() {
+  if (lingering_ == 0 || stream_count_ + lingering_ <= max_streams_) return true;
+  held_back_ = true;
+  return false;
+}
+
+void Connection::end_lingering() {
+  --lingering_;
+  if (held_back_) place_freed();
+}
+
+void Connection::place_freed() {
+  held_back_ = false;
+  for (CallStream* s = streams_; s != nullptr; s = s->next_) s->on_place();
 }
 
 void Connection::reset_when_sent(CallStream& stream) {

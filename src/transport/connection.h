@@ -82,9 +82,9 @@ class Connection final : private http2::EventSink, private Waiter {
   bool can_open() const { return state_ == State::kReady && !draining_ && session_.can_open(); }
   bool draining() const { return draining_; }
 
-  // Server: refuses new streams politely (GOAWAY with the largest id, a PING round trip, GOAWAY with the last
-  // id: gRPC A9) and closes when the last stream has ended. Client: opens none any more; closes likewise.
-  // Idempotent.
+  // Server: refuses new streams politely (GOAWAY with the largest id, a PING round trip of at most 5 s,
+  // GOAWAY with the last id: gRPC A9) and closes when the last stream has ended. Client: opens none any more;
+  // closes likewise. Idempotent.
   void drain();
   // Ends every stream and the connection now; on_closed follows from the loop. Idempotent. A connection error
   // says GOAWAY with `code` first.
@@ -95,6 +95,13 @@ class Connection final : private http2::EventSink, private Waiter {
   void remove_stream(CallStream& stream);
   CallStream* first_stream() const { return streams_; }
   std::size_t stream_count() const { return stream_count_; }
+  // Server: handlers that run on after their stream was reset. They hold its place: a client that opens and
+  // resets streams has no more of them running than it may have streams open. A handler for which there is no
+  // place waits, and is told by CallStream::on_place.
+  bool try_place();
+  void linger() { ++lingering_; }
+  void end_lingering();
+  bool lingering() const { return lingering_ > 0; }
 
   // Room for messages that are larger than the window: `n` bytes may come beyond it. Denied when the budget
   // is taken, but never to the only one who asks; who was denied is told by CallStream::on_room.
@@ -144,8 +151,9 @@ class Connection final : private http2::EventSink, private Waiter {
     Node(Connection& c, Run run) : Runnable(run), connection(c) {}
     Connection& connection;
   };
-  struct HandshakeTimer : Timer {
-    explicit HandshakeTimer(Connection& c) : Timer(&expired), connection(c) {}
+  // For the peer's first SETTINGS, and for its answer to the PING of a drain.
+  struct PatienceTimer : Timer {
+    explicit PatienceTimer(Connection& c) : Timer(&expired), connection(c) {}
     static void expired(Runnable& self) noexcept;
     Connection& connection;
   };
@@ -155,6 +163,8 @@ class Connection final : private http2::EventSink, private Waiter {
   void settle();     // after the session was busy
   void flush();
   void end_now(http2::ErrorCode code);
+  void finish_drain();
+  void place_freed();
   void close_if_drained();
   void finish_if_quiet();
 
@@ -182,6 +192,7 @@ class Connection final : private http2::EventSink, private Waiter {
   ConnectionOwner& owner_;
   const std::unique_ptr<net::Conn> conn_;
   const std::size_t stream_window_;
+  const std::size_t max_streams_;  // of the peer
 
   http2::Session session_;
   State state_ = State::kHandshake;
@@ -200,10 +211,13 @@ class Connection final : private http2::EventSink, private Waiter {
   Node flush_node_;
   Node close_node_;
   Node read_node_;
-  HandshakeTimer handshake_;
+  PatienceTimer patience_;
 
-  CallStream* streams_ = nullptr;
+  CallStream* streams_ = nullptr;  // oldest first
+  CallStream* last_stream_ = nullptr;
   std::size_t stream_count_ = 0;
+  std::size_t lingering_ = 0;
+  bool held_back_ = false;  // a handler waits for a place
   std::vector<CallStream*> reset_when_sent_;
   std::size_t reserved_ = 0;
   bool denied_ = false;

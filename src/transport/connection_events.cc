@@ -53,7 +53,7 @@ void Connection::on_closed(http2::Stream& stream) {
 void Connection::on_settings(const http2::Settings&) {
   if (state_ == State::kHandshake) {
     state_ = State::kReady;
-    loop_.disarm(handshake_);
+    if (drain_ping_ == 0) loop_.disarm(patience_);
     return owner_.on_ready(*this);
   }
   owner_.on_capacity(*this);
@@ -61,9 +61,8 @@ void Connection::on_settings(const http2::Settings&) {
 
 void Connection::on_ping_ack(std::uint64_t payload) {
   if (drain_ping_ == 0 || payload != drain_ping_) return;
-  // What the client sent before it knew has arrived by now.
-  drain_ping_ = 0;
-  session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "draining");
+  loop_.disarm(patience_);
+  finish_drain();
 }
 
 void Connection::on_goaway(http2::StreamId, http2::ErrorCode code, std::string_view debug) {

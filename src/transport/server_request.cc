@@ -64,6 +64,12 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
     bad_encoding_ = true;
     return 0;
   }
+  if (name == "host") {
+    // What stands in for a missing :authority (gRPC A41).
+    plain_ = false;
+    if (++hosts_ == 1) metadata_.add(name, value);
+    return 0;
+  }
   if (!visible_metadata(name)) return kTagNothingNew;  // :scheme, te, other grpc- fields
   plain_ = false;
   if (!add_received(metadata_, name, value)) bad_metadata_ = true;
@@ -103,10 +109,11 @@ http2::Tag ServerStream::on_headers_end(http2::EndStream end, bool truncated) {
   const bool trailers = head_done_;
   head_done_ = true;
   if (trailers) {
-    if (end == http2::EndStream::kYes && !ended_ && !cancelled_) on_remote_end();
+    if (end == http2::EndStream::kYes && !ended_ && !cancelled_) end_of_data();
     return 0;
   }
   http2::Tag memo = 0;
+  if (hosts_ > 0) settle_authority();
   if (truncated) {
     refuse({200, Status(StatusCode::kResourceExhausted,
                         "the request's header list exceeds the limit of 8192 bytes")});
@@ -124,7 +131,7 @@ http2::Tag ServerStream::on_headers_end(http2::EndStream end, bool truncated) {
 
 void ServerStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
   if (head_done_) {
-    if (end == http2::EndStream::kYes && !ended_ && !cancelled_) on_remote_end();
+    if (end == http2::EndStream::kYes && !ended_ && !cancelled_) end_of_data();
     return;
   }
   head_done_ = true;
@@ -143,7 +150,8 @@ ServerStream::Refusal ServerStream::check_head() const {
   if (!method_post_) return internal(405, ":method is not POST");
   if (bad_timeout_) return internal(400, "malformed grpc-timeout");
   if (bad_metadata_) return internal(400, "a -bin header is no base64");
-  if (path_.empty() || path_[0] != '/') {
+  if (hosts_ > 1) return internal(400, "the request has " + std::to_string(hosts_) + " host headers");
+  if (path_.empty() || path_[0] != '/' || path_.find('/', 1) == std::string_view::npos) {
     return {200, Status(StatusCode::kUnimplemented,
                         "malformed method name: \"" + std::string(path_.substr(0, 256)) + "\"")};
   }
@@ -178,6 +186,12 @@ void ServerStream::refuse(const Refusal& refusal) {
   end_reads(true);
 }
 
+void ServerStream::settle_authority() {
+  const std::string host(metadata_.get("host").value_or(""));
+  metadata_.erase("host");
+  if (head_.authority == 0 && !metadata_.get(":authority")) metadata_.add(":authority", host);
+}
+
 // The request is one: its deadline counts, and a handler that takes a stream starts.
 void ServerStream::accept(http2::EndStream end) {
   peer_ = conn_->peer_addr();
@@ -201,6 +215,10 @@ void ServerStream::on_detaching() {
   path_text_ = std::string(path_);
   path_ = path_text_;
   request_metadata();
+  if (running_ && !conn_->closing()) {
+    lingers_on_ = conn_;
+    conn_->linger();
+  }
 }
 
 const Metadata& ServerStream::request_metadata() const {

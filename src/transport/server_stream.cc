@@ -52,9 +52,19 @@ void ServerStream::on_remote_end() {
 void ServerStream::start_handler() {
   start_queued_ = false;
   if (ended_ || cancelled_) return try_free();
+  if (!conn_->try_place()) {
+    held_back_ = true;
+    return;
+  }
   running_ = true;
   ++loop_.counts().calls;
   method_->handler(method_->object, *this);
+}
+
+void ServerStream::on_place() {
+  if (!std::exchange(held_back_, false)) return;
+  start_queued_ = true;
+  loop_.post(start_node_);
 }
 
 void ServerStream::run(Handler& handler) {
@@ -69,9 +79,14 @@ void ServerStream::drop(Handler& handler) {
 
 void ServerStream::reject(Status status) {
   end(status);
+  stop_running();
+  try_free();
+}
+
+void ServerStream::stop_running() {
   running_ = false;
   --loop_.counts().calls;
-  try_free();
+  if (Connection* connection = std::exchange(lingers_on_, nullptr)) connection->end_lingering();
 }
 
 void ServerStream::handler_ended() {
@@ -82,8 +97,7 @@ void ServerStream::handler_ended() {
     end(status);
   }
   drop(*std::exchange(handler_, nullptr));
-  running_ = false;
-  --loop_.counts().calls;
+  stop_running();
   try_free();
 }
 
@@ -91,7 +105,9 @@ Status ServerStream::send_message(const Message& message) {
   Scratch scratch;
   Chain framed;
   if (Status s = encode(message, scratch, framed); !s.ok()) return s;
-  if (!header_sent_) send_header_block();
+  if (!header_sent_) {
+    if (Status s = send_header_block(); !s.ok()) return s;
+  }
   conn_->session().submit_data(*this, std::move(framed), EndStream::kNo);
   conn_->flush_soon();
   return {};
@@ -103,6 +119,13 @@ OpRecord* ServerStream::start_send(const Message& message, WriteOptions) {
   if (ended_ || cancelled_) {
     complete_send(Status(StatusCode::kCancelled, "the call is over"));
     return record;
+  }
+  if (!header_sent_) {
+    if (Status s = send_header_block(); !s.ok()) {
+      fail(s);
+      if (!record->done()) complete_send(std::move(s));
+      return record;
+    }
   }
   if (Status s = send_message(message); !s.ok()) {
     complete_send(std::move(s));
@@ -122,8 +145,15 @@ void ServerStream::release(OpRecord& record) {
 // What the handler's own streams found wrong: the peer is told INTERNAL unless it is a status that gRPC's
 // libraries may make up themselves.
 void ServerStream::fail(Status status) {
-  if (!loop_.leads())
-    return run_on(loop_, [this, status = std::move(status)]() mutable { fail(std::move(status)); });
+  if (!loop_.leads()) {
+    // It may have to be posted, and the handler may end before it arrives.
+    failing_.fetch_add(1, std::memory_order_relaxed);
+    return run_on(loop_, [this, status = std::move(status)]() mutable {
+      fail(std::move(status));
+      failing_.fetch_sub(1, std::memory_order_relaxed);
+      try_free();
+    });
+  }
   if (ended_ || cancelled_) return;
   if (status.code() == StatusCode::kFailedPrecondition)
     status = Status(StatusCode::kInternal, std::string(status.message()));
@@ -134,24 +164,40 @@ void ServerStream::fail(Status status) {
 Status ServerStream::send_header() {
   if (ended_ || cancelled_) return Status(StatusCode::kCancelled, "the call is over");
   if (!header_sent_) {
-    send_header_block();
+    if (Status s = send_header_block(); !s.ok()) return fail(s), s;
     conn_->flush_soon();
   }
   return {};
 }
 
-void ServerStream::send_header_block() {
-  header_sent_ = true;
+Status ServerStream::send_header_block() {
   const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
   HeaderPart parts[2] = {{fixed, &conn_->common_cache}, {}};
   std::size_t n = 1;
-  if (header_fields_) parts[n++] = {header_fields_->fields(), nullptr};
+  if (header_fields_) {
+    parts[n++] = {header_fields_->fields(), nullptr};
+    const std::span<const HeaderPart> all(parts, n);
+    if (Status s = check_list_size("header", all); !s.ok()) return header_fields_.reset(), s;
+  }
+  header_sent_ = true;
   conn_->session().submit_headers(*this, {parts, n}, EndStream::kNo);
+  return {};
+}
+
+// What the peer would not take must not be sent: it may drop the whole connection.
+Status ServerStream::check_list_size(const char* what, std::span<const HeaderPart> parts) const {
+  const std::size_t limit = conn_->session().peer_settings().max_header_list_size;
+  const std::size_t size = http2::Session::list_size(parts);
+  if (size <= limit) return {};
+  return Status(StatusCode::kResourceExhausted,
+                std::string("response ") + what + " list of " + std::to_string(size) +
+                    " bytes exceeds the peer's limit of " + std::to_string(limit));
 }
 
 // Trailers, or Trailers-Only if nothing was sent before. A message that would not fit into what the peer
-// takes is cut, and details are left out: the code must arrive.
+// takes is cut, and details and the handler's fields are left out: the code must arrive.
 void ServerStream::send_trailers(const Status& status) {
+  const bool of_user = header_fields_ || trailer_fields_;
   const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
   const Field code[] = {{"grpc-status", status_code_text(status.code())}};
   HeaderPart parts[4];
@@ -173,6 +219,12 @@ void ServerStream::send_trailers(const Status& status) {
       fields.add_checked({"grpc-status-details-bin", status.details()});
   }
   if (trailer_fields_) parts[n++] = {trailer_fields_->fields(), nullptr};
+  if (of_user) {
+    if (Status too_long = check_list_size("trailer", {parts, n}); !too_long.ok()) {
+      header_fields_.reset(), trailer_fields_.reset();
+      return send_trailers(status.ok() ? too_long : status);
+    }
+  }
   header_sent_ = true;
   conn_->session().submit_headers(*this, {parts, n}, EndStream::kYes);
 }
@@ -180,13 +232,14 @@ void ServerStream::send_trailers(const Status& status) {
 void ServerStream::end(const Status& status) {
   if (ended_) return;
   ended_ = true;
-  if (timer_.armed()) loop_.disarm(timer_);
   if (conn_ && attached()) {
     send_trailers(status);
     // What the client still sends is of no use to anybody: tell it so.
     if (!remote_closed()) conn_->reset_when_sent(*this);
     conn_->flush_soon();
   }
+  // A reply that waits for the client's credit does so until the deadline.
+  if (timer_.armed() && !(conn_ && attached() && queued() > 0)) loop_.disarm(timer_);
   end_reads(true);
   if (send_waiting()) complete_send(Status(StatusCode::kCancelled, "the call is over"));
 }
@@ -220,7 +273,7 @@ void ServerStream::on_connection_lost(const Status& why) {
 
 void ServerStream::DeadlineTimer::expired(Runnable& self) noexcept {
   ServerStream& stream = static_cast<DeadlineTimer&>(static_cast<Timer&>(self)).stream;
-  stream.cancel_handler("deadline exceeded");
+  if (!stream.ended_) stream.cancel_handler("deadline exceeded");
   stream.reset(http2::ErrorCode::kCancel);
 }
 
@@ -272,6 +325,7 @@ void ServerStream::describe(std::string& out) const {
 
 void ServerStream::try_free() {
   if (attached() || conn_ || running_ || start_queued_) return;
+  if (failing_.load(std::memory_order_relaxed) > 0) return;
   methods_.on_stream_gone(*this);
   Loop& loop = loop_;
   this->~ServerStream();

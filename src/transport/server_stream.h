@@ -2,6 +2,7 @@
 // its reply, header and trailer sent.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,11 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   std::string_view path() const { return path_; }
   TimePoint started() const { return started_; }
   const Addr& peer_address() const { return peer_; }
+
+  // The connection is about to go, with which a handler that runs on is counted.
+  void forget_lingering(const Connection& connection) {
+    if (lingers_on_ == &connection) lingers_on_ = nullptr;
+  }
 
   // In the server's list of its streams.
   ServerStream* prev_served = nullptr;
@@ -102,6 +108,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void on_detached() override { try_free(); }
   void on_detaching() override;
   void on_connection_lost(const Status& why) override;
+  void on_place() override;
   void describe(std::string& out) const override;
   bool on_message(Chain message) override;
   void on_remote_end() override;
@@ -131,14 +138,17 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   };
   http2::Tag known_field(http2::Tag tag);
   Refusal check_head() const;
+  void settle_authority();
   void accept(http2::EndStream end);
   void refuse(const Refusal& refusal);
   void start_handler();
   void handler_ended();
-  void send_header_block();
+  Status send_header_block();
+  void stop_running();
   Status send_message(const Message& message);
   void end(const Status& status);  // sends trailers, unless the call is over
   void send_trailers(const Status& status);
+  Status check_list_size(const char* what, std::span<const http2::HeaderPart> parts) const;
   void cancel_handler(std::string why);  // the call is over; the handler is told
   void try_free();
 
@@ -161,14 +171,18 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   bool bad_metadata_ = false;
   bool bad_encoding_ = false;
   bool has_timeout_ = false;
+  std::uint16_t hosts_ = 0;
   Duration timeout_{};
   mutable Metadata metadata_;
   mutable bool metadata_complete_ = false;
 
   Chain request_;
   std::uint32_t requests_ = 0;
+  Connection* lingers_on_ = nullptr;  // where it is counted as lingering
+  std::atomic<int> failing_{0};       // fail() on its way to the loop; any thread
   bool start_queued_ = false;
-  bool running_ = false;  // counted as a call
+  bool held_back_ = false;  // waits for a place
+  bool running_ = false;    // counted as a call
   bool header_sent_ = false;
   bool ended_ = false;  // trailers sent, or reset
   bool cancelled_ = false;

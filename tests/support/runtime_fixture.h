@@ -10,6 +10,7 @@
 #include <mutex>
 #include <ostream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -92,6 +93,7 @@ inline void expect_idle(Runtime& runtime) {
   for (int round = 0; round < 10'000; ++round) {
     while (runtime.threads_started() == 0 && runtime.poll() > 0) {
     }
+    std::this_thread::yield();  // to a loop's own thread that shares the core
     live = live_on_loops(runtime);
     if (live.all_zero()) return;
   }

@@ -21,6 +21,11 @@ class UnaryRecord : public OpRecord {
   // Once done: OK with the reply's bytes, or the failure.
   Status status;
   Chain reply;
+  // Where CallOptions want what came beside the reply; filled when the outcome is taken, and never if the
+  // caller has dropped the call.
+  Metadata* header_out = nullptr;
+  Metadata* trailer_out = nullptr;
+  Addr* peer_out = nullptr;
 
  protected:
   ~UnaryRecord() = default;

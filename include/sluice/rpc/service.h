@@ -1,6 +1,7 @@
 // Descriptors: what a service is to a server, hand-written or generated (grpc-go: grpc.ServiceDesc).
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <span>
@@ -35,6 +36,7 @@ class ServerCall {
   // Makes a Handler in the call's own memory.
   template <class T, class... Args>
   T& make(Args&&... args) {
+    static_assert(alignof(T) <= alignof(std::max_align_t));
     return *new (allocate(sizeof(T), alignof(T))) T(std::forward<Args>(args)...);
   }
   // Starts `handler`, sends what comes of it and ends its life. Made by make().

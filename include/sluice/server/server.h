@@ -55,6 +55,10 @@ class Server {
 
   // Accepts from `listener` from now on; several listeners may be served at once. Returns at once.
   Status serve(std::unique_ptr<net::Listener> listener);
+  // Where it accepts now, in the order of serve(); a port 0 has become the one the kernel chose.
+  std::vector<Addr> addrs() const;
+  // Closes the listener at `addr`, one of addrs(); connections that it brought live on. NOT_FOUND names it.
+  Status stop_listening(const Addr& addr);
 
   // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have.
   Op<Status> drain();

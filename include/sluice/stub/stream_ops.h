@@ -13,8 +13,11 @@ namespace sluice::detail {
 inline RpcStream& stream_of(const OpArgs& args) { return *static_cast<RpcStream*>(args.object); }
 inline ClientStream& client_of(const OpArgs& args) { return static_cast<ClientStream&>(stream_of(args)); }
 inline Loop& loop_of_stream(const OpArgs& args) { return stream_of(args).loop(); }
-inline void cancel_nothing(OpRecord*) {}
 
+// Cancelling one operation of a call ends the call: half a stream is of no use to either side.
+inline void cancel_stream(OpRecord* r) {
+  static_cast<StreamRecord*>(r)->stream->fail(Status(StatusCode::kCancelled, "call cancelled"));
+}
 inline void release_stream_record(OpRecord* r) { static_cast<StreamRecord*>(r)->stream->release(*r); }
 
 template <class T>
@@ -22,7 +25,7 @@ constexpr OpKindOf<T> stream_kind(OpRecord* (*start)(const OpArgs&), OpResult<T>
   OpKindOf<T> kind{};
   kind.loop = &loop_of_stream;
   kind.start = start;
-  kind.cancel = &cancel_nothing;
+  kind.cancel = &cancel_stream;
   kind.release = &release_stream_record;
   kind.take = take;
   return kind;
@@ -124,6 +127,9 @@ inline void cancel_unary(OpRecord* r) { static_cast<UnaryRecord*>(r)->cancel(); 
 template <class Rep>
 Result<Rep> take_unary(OpRecord* r) {
   auto& record = static_cast<UnaryRecord&>(*r);
+  if (record.header_out) *record.header_out = record.header();
+  if (record.trailer_out) *record.trailer_out = record.trailer();
+  if (record.peer_out) *record.peer_out = record.peer();
   if (!record.status.ok()) return std::move(record.status);
   Result<Rep> result{Rep()};
   if (Status s = MessageTraits<Rep>::ops().decode(record.reply, &*result); !s.ok()) return s;
