@@ -55,9 +55,9 @@ function(sluice_generate)
     set(generated ${base}.pb.cc ${base}.sluice.cc ${base}.pb.h ${base}.sluice.h)
     add_custom_command(
       OUTPUT ${generated}
-      COMMAND protobuf::protoc --plugin=protoc-gen-sluice=$<TARGET_FILE:protoc-gen-sluice> ${search}
+      COMMAND protobuf::protoc --plugin=protoc-gen-sluice=$<TARGET_FILE:sluice::protoc-gen-sluice> ${search}
         --cpp_out=${out} --sluice_out=${out} --dependency_out=${base}.d ${name}
-      DEPENDS ${proto} protoc-gen-sluice
+      DEPENDS ${proto} $<TARGET_FILE:sluice::protoc-gen-sluice>
       DEPFILE ${base}.d
       COMMENT "Generating ${name} for ${ARG_TARGET}"
       VERBATIM)

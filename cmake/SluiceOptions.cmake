@@ -11,6 +11,8 @@ if(PROJECT_IS_TOP_LEVEL)
 endif()
 
 option(SLUICE_TESTS "Build the tests (needs GoogleTest and nghttp2)" ${PROJECT_IS_TOP_LEVEL})
+option(SLUICE_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
+option(SLUICE_INSTALL "Let `cmake --install` write the library" ${PROJECT_IS_TOP_LEVEL})
 option(SLUICE_BENCH "Build the benchmarks (needs grpc++ and nghttp2)" OFF)
 option(SLUICE_WERROR "Treat warnings as errors" OFF)
 option(SLUICE_HEADER_CHECK "Compile every public header alone" ${SLUICE_TESTS})

@@ -7,17 +7,18 @@
 
 namespace sluice {
 
-// Blocks by size class, a few of each kept. Loop-only. Under AddressSanitizer every block is the heap's own,
-// so that use after free is seen.
+// Blocks by size class, a few of each kept. Loop-only. In a library built with AddressSanitizer every block
+// is the heap's own, so that use after free is seen; a program may be built with it though the library was
+// not.
 class BlockPool {
  public:
-  BlockPool() = default;
+  BlockPool();
   ~BlockPool() { trim(); }
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
   void* take(std::size_t size) {
-    if (kPooled && size <= kMaxSize) {
+    if (size <= kMaxSize) {
       Class& c = classes_[class_of(size)];
       if (Free* block = c.first) {
         c.first = block->next;
@@ -28,13 +29,11 @@ class BlockPool {
     return take_fresh(size);
   }
   // From the heap, on any thread; given back to a pool all the same.
-  static void* take_fresh(std::size_t size) {
-    return ::operator new(kPooled&& size <= kMaxSize ? (class_of(size) + 1) * kStep : size);
-  }
+  static void* take_fresh(std::size_t size);
   void give(void* block, std::size_t size) {
-    if (kPooled && size <= kMaxSize) {
+    if (size <= kMaxSize) {
       Class& c = classes_[class_of(size)];
-      if (c.kept < kMaxKept) {
+      if (c.kept < max_kept_) {
         c.first = new (block) Free{c.first};
         ++c.kept;
         return;
@@ -54,20 +53,8 @@ class BlockPool {
   }
 
  private:
-#if defined(__SANITIZE_ADDRESS__)
-  static constexpr bool kPooled = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-  static constexpr bool kPooled = false;
-#else
-  static constexpr bool kPooled = true;
-#endif
-#else
-  static constexpr bool kPooled = true;
-#endif
   static constexpr std::size_t kStep = 512;
   static constexpr std::size_t kMaxSize = 4096;
-  static constexpr unsigned kMaxKept = 128;  // of a class; with streams of 2 KiB that is 256 KiB a loop
   static std::size_t class_of(std::size_t size) { return (size - 1) / kStep; }
 
   struct Free {
@@ -78,6 +65,7 @@ class BlockPool {
     unsigned kept = 0;
   };
   std::array<Class, kMaxSize / kStep> classes_;
+  const unsigned max_kept_;  // of a class
 };
 
 }  // namespace sluice

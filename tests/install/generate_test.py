@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """sluice_generate in a project of somebody else's: it builds, builds nothing twice, sees when an imported .proto
 changes, and says what is wrong with its arguments."""
-import argparse
-import pathlib
 import shutil
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
+from installed import HERE, Failed, Setting
+
 WRONG_USES = {  # what is added to the project → what cmake must say
     "sluice_generate(TARGET nothing PROTOS alone.proto)": "TARGET is no target: 'nothing'",
     "sluice_generate(PROTOS alone.proto)": "TARGET is no target: ''",
@@ -17,21 +16,19 @@ WRONG_USES = {  # what is added to the project → what cmake must say
 
 
 class Project:
-    """A copy of project/ with a build folder beside it."""
+    """A copy of shop/ with a build folder beside it, and sluice installed."""
 
-    def __init__(self, args, folder):
-        self.args = args
-        self.source, self.build = folder / "project", folder / "build"
-        shutil.copytree(HERE / "project", self.source)
+    def __init__(self, setting):
+        self.setting, self.prefix = setting, setting.install()
+        self.source, self.build = setting.folder / "shop", setting.folder / "build"
+        shutil.copytree(HERE / "shop", self.source)
 
     def configure(self):
-        return subprocess.run(
-            [self.args.cmake, "-G", self.args.generator, "-S", self.source, "-B", self.build, "-DCMAKE_BUILD_TYPE=Debug",
-             f"-DSLUICE_SOURCE={self.args.sluice}", "-DSLUICE_WERROR=ON", f"-DCMAKE_CXX_COMPILER={self.args.cxx}",
-             f"-DCMAKE_CXX_FLAGS_DEBUG={self.args.flags}"], capture_output=True, text=True)
+        return self.setting.configure(self.source, self.build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
+                                      "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror")
 
     def make(self):
-        return subprocess.run([self.args.cmake, "--build", self.build, "--target", "shop", "--parallel", "2"],
+        return subprocess.run([self.setting.args.cmake, "--build", self.build, "--target", "shop", "--parallel", "2"],
                               capture_output=True, text=True)
 
     def generated(self):
@@ -74,15 +71,11 @@ def problems_of(project):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    for name in ("cmake", "generator", "sluice", "cxx", "flags"):
-        parser.add_argument(f"--{name}", required=True)
-    # The same in every run, so that ccache knows the files.
-    parser.add_argument("--folder", type=pathlib.Path, required=True)
-    args = parser.parse_args()
-    shutil.rmtree(args.folder, ignore_errors=True)
-    args.folder.mkdir(parents=True)
-    problems = problems_of(Project(args, args.folder))
+    setting = Setting()
+    try:
+        problems = problems_of(Project(setting))
+    except Failed as failure:
+        problems = [failure]
     print(*problems, f"{len(problems)} problems", sep="\n")
     return 1 if problems else 0
 
