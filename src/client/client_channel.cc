@@ -9,7 +9,6 @@
 namespace sluice {
 
 using transport::Connection;
-using CallStream = transport::ClientStream;
 
 std::string_view to_string(ConnectivityState state) {
   switch (state) {
@@ -43,8 +42,8 @@ ClientChannel::~ClientChannel() = default;
 
 OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& request,
                                      const CallOptions& options) {
-  auto* stream =
-      new (loop_.blocks().take(sizeof(CallStream))) CallStream(loop_, limits_, identity_, method, options);
+  auto* stream = new (loop_.blocks().take(sizeof(transport::ClientStream)))
+      transport::ClientStream(loop_, limits_, identity_, method, options);
   Connection* connection = connection_ && connection_->can_open() ? connection_.get() : nullptr;
   OpRecord* record = stream->begin_unary(request, connection);
   if (!connection) submit(*stream);
@@ -53,9 +52,9 @@ OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& re
 
 ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Message* first,
                                           const CallOptions& options) {
-  void* memory =
-      loop_.leads() ? loop_.blocks().take(sizeof(CallStream)) : BlockPool::take_fresh(sizeof(CallStream));
-  auto* stream = new (memory) CallStream(loop_, limits_, identity_, method, options);
+  void* memory = loop_.leads() ? loop_.blocks().take(sizeof(transport::ClientStream))
+                               : BlockPool::take_fresh(sizeof(transport::ClientStream));
+  auto* stream = new (memory) transport::ClientStream(loop_, limits_, identity_, method, options);
   // Encoded here: on a busy loop the start comes later, and the request is only borrowed.
   if (first) stream->send_only(*first);
   run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), stream] {
@@ -66,7 +65,7 @@ ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Messag
   return ClientStreamPtr(stream);
 }
 
-void ClientChannel::submit(CallStream& stream) {
+void ClientChannel::submit(transport::ClientStream& stream) {
   if (stream.ended()) return;
   if (connection_ && connection_->can_open()) return stream.open(*connection_);
   switch (state()) {
@@ -88,8 +87,8 @@ void ClientChannel::open_pending() {
 // Those that wait now: what ends may call again, and then waits anew.
 void ClientChannel::fail_pending(const Status& why) {
   transport::PendingCalls failed;
-  while (CallStream* stream = pending_.pop()) failed.push(*stream);
-  while (CallStream* stream = failed.pop()) stream->end(why);
+  while (transport::ClientStream* stream = pending_.pop()) failed.push(*stream);
+  while (transport::ClientStream* stream = failed.pop()) stream->end(why);
 }
 
 void ClientChannel::connect() {
@@ -210,7 +209,7 @@ void ClientChannel::release_if_quiet() {
 }
 
 void ClientChannel::describe(std::string& out) const {
-  for (const CallStream* s = pending_.first(); s; s = s->next_pending()) {
+  for (const transport::ClientStream* s = pending_.first(); s; s = s->next_pending()) {
     out +=
         (s != pending_.first() ? ", call " : "call ") + std::string(s->path()) + " (waits for a connection)";
   }

@@ -6,7 +6,6 @@
 namespace sluice {
 
 using transport::Connection;
-using CallStream = transport::ServerStream;
 
 void ServerShard::serve(SharedListener listener) {
   if (draining_ || closed_) {
@@ -79,21 +78,21 @@ void ServerShard::close() {
 
 std::size_t ServerShard::open_calls() const {
   std::size_t n = 0;
-  for (const CallStream* s = streams_; s; s = s->next_served) n += s->running() ? 1 : 0;
+  for (const transport::ServerStream* s = streams_; s; s = s->next_served) n += s->running() ? 1 : 0;
   return n;
 }
 
 // Handlers that run on after their connection has gone; others are told of by it.
 void ServerShard::describe(std::string& out) const {
   const std::size_t begin = out.size();
-  for (const CallStream* s = streams_; s; s = s->next_served) {
+  for (const transport::ServerStream* s = streams_; s; s = s->next_served) {
     if (!s->running() || s->connection()) continue;
     out += (out.size() > begin ? ", handler of " : "handler of ") + std::string(s->path()) + " (cancelled)";
   }
 }
 
 void ServerShard::report(std::vector<StopReport::Call>& out) const {
-  for (const CallStream* s = streams_; s; s = s->next_served) {
+  for (const transport::ServerStream* s = streams_; s; s = s->next_served) {
     if (!s->running()) continue;
     out.push_back({std::string(s->path()), s->peer_address().to_string(), loop_.now() - s->started(),
                    s->is_cancelled() ? "cancelled" : "running"});
@@ -112,14 +111,15 @@ transport::CallStream* ServerShard::on_incoming(Connection&) {
   if (closed_) return nullptr;
   const transport::MessageLimits limits{core_.options().max_receive_message_size,
                                         core_.options().max_send_message_size};
-  auto* stream = new (loop_.blocks().take(sizeof(CallStream))) CallStream(loop_, limits, *this);
+  auto* stream = new (loop_.blocks().take(sizeof(transport::ServerStream)))
+      transport::ServerStream(loop_, limits, *this);
   stream->next_served = streams_;
   if (streams_) streams_->prev_served = stream;
   streams_ = stream;
   return stream;
 }
 
-void ServerShard::on_stream_gone(CallStream& stream) {
+void ServerShard::on_stream_gone(transport::ServerStream& stream) {
   (stream.prev_served ? stream.prev_served->next_served : streams_) = stream.next_served;
   if (stream.next_served) stream.next_served->prev_served = stream.prev_served;
   if (!streams_ && connections_.empty()) release_if_quiet();
@@ -131,7 +131,7 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
                       "connection from " + connection.peer_addr().to_string() + " ended: " + why.to_string());
   }
   if (connection.lingering()) {
-    for (CallStream* s = streams_; s; s = s->next_served) s->forget_lingering(connection);
+    for (transport::ServerStream* s = streams_; s; s = s->next_served) s->forget_lingering(connection);
   }
   std::erase_if(connections_, [&](const auto& c) { return c.get() == &connection; });
   release_if_quiet();

@@ -39,7 +39,7 @@ void CallStream::on_data(Bytes data, http2::EndStream end) {
 }
 
 void CallStream::end_of_data() {
-  if (!discarding_ && !text_ && inside_message()) {
+  if (inside_message()) {
     return on_bad_message(Status(StatusCode::kInternal, "the stream ended inside a message"));
   }
   on_remote_end();

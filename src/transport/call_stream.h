@@ -70,8 +70,8 @@ class CallStream : public http2::Stream {
 
   // The peer has half-closed, with its last DATA or otherwise.
   void end_of_data();
-  // Some but not all of a message has come.
-  bool inside_message() const { return reader_.in_message(); }
+  // Some but not all of a message has come that somebody wants.
+  bool inside_message() const { return !discarding_ && !text_ && reader_.in_message(); }
 
   // Reads.
   OpRecord* start_recv(RpcStream& self);

@@ -12,8 +12,12 @@ namespace sluice::transport {
 namespace {
 
 // Tags of fields that every response repeats.
-constexpr http2::Tag kTagContentType = 1;
+constexpr http2::Tag kTagGrpcContent = 1;
 constexpr http2::Tag kTagStatusOk = 2;
+
+// Whole blocks that say nothing but what nearly every response says: the same bytes say the same again.
+constexpr http2::Tag kPlainHeader = 1;
+constexpr http2::Tag kPlainTrailers = 2;
 
 // 1xx blocks before the response; a server that sends more is not answering.
 constexpr std::uint8_t kMaxInterimBlocks = 10;
@@ -29,7 +33,7 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
     block_.http_status = parse_http_status(field.value);
   } else if (name == "content-type") {
     block_.content_is_grpc = is_grpc_content(field.value);
-    return block_.content_is_grpc ? kTagContentType : 0;
+    return block_.content_is_grpc ? kTagGrpcContent : 0;
   } else if (name == "grpc-status") {
     block_.has_code = true;
     block_.code_ok = field.value == "0";
@@ -51,12 +55,13 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
 }
 
 void ClientStream::on_header_tag(http2::Tag tag) {
-  if (tag == kTagContentType) block_.content_is_grpc = true;
+  if (tag == kTagGrpcContent) block_.content_is_grpc = true;
   if (tag == kTagStatusOk) block_.has_code = block_.code_ok = true;
 }
 
 http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
   if (ended_) return 0;
+  http2::Tag memo = 0;
   if (truncated) {
     this->end(
         Status(StatusCode::kResourceExhausted, "the response's header list exceeds the limit of 8192 bytes"));
@@ -71,9 +76,21 @@ http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
     trailer_block();
   } else {
     header_block();
+    if (!not_grpc_ && !ended_ && header_.empty()) memo = kPlainHeader;
   }
+  if (header_seen_ && from_server_ && status_.ok() && trailer_.empty()) memo = kPlainTrailers;
   block_ = ResponseBlock();
-  return 0;
+  return memo;
+}
+
+void ClientStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
+  if (ended_) return;
+  if (tag == kPlainTrailers) return trailers_say_ok();
+  if (end == http2::EndStream::kNo) return header_came();
+  block_.http_status = 200;
+  block_.content_is_grpc = true;
+  trailer_block();
+  block_ = ResponseBlock();
 }
 
 void ClientStream::header_block() {
@@ -84,7 +101,6 @@ void ClientStream::header_block() {
     return end(Status(StatusCode::kInternal,
                       "the response's grpc-encoding \"" + block_.texts().encoding + "\" is not known here"));
   }
-  header_seen_ = true;
   header_ = std::move(block_metadata_);
   block_metadata_.clear();
   if (block_.http_status != 200 || !block_.content_is_grpc) {
@@ -92,6 +108,11 @@ void ClientStream::header_block() {
     http_status_ = block_.http_status;
     expect_text();
   }
+  header_came();
+}
+
+void ClientStream::header_came() {
+  header_seen_ = true;
   if (header_in_use_ && !header_record_.done()) header_record_.complete(loop_);
 }
 
@@ -100,11 +121,8 @@ void ClientStream::trailer_block() {
   trailer_ = std::move(block_metadata_);
   block_metadata_.clear();
   if (block_.has_code) {
+    if (block_.code_ok && !block_.has_details) return trailers_say_ok();
     from_server_ = true;
-    if (block_.code_ok && inside_message()) {
-      return end(Status(StatusCode::kInternal, "the stream ended inside a message"));
-    }
-    if (block_.code_ok && !block_.has_details) return end(Status());
     const StatusText& text = block_.texts();
     return end(
         parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details, block_.has_details));
@@ -117,6 +135,11 @@ void ClientStream::trailer_block() {
     return end(Status(StatusCode::kUnknown, "the server sent trailers without grpc-status"));
   }
   end(status_of_http(block_.http_status, ""));
+}
+
+void ClientStream::trailers_say_ok() {
+  from_server_ = true;
+  end(inside_message() ? Status(StatusCode::kInternal, "the stream ended inside a message") : Status());
 }
 
 bool ClientStream::on_message(Chain message) {

@@ -123,7 +123,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   http2::Tag on_header(const http2::Field& field) override;
   void on_header_tag(http2::Tag tag) override;
   http2::Tag on_headers_end(http2::EndStream end, bool truncated) override;
-  void on_repeated_block(http2::Tag, http2::EndStream) override {}
+  void on_repeated_block(http2::Tag tag, http2::EndStream end) override;
   void on_reset(http2::ErrorCode code) override;
   void on_stream_error(const http2::Error& error) override;
   void on_detached() override { try_free(); }
@@ -138,6 +138,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void send(Chain framed, bool last);
   void header_block();
   void trailer_block();
+  void header_came();
+  void trailers_say_ok();
   void complete_unary();
   void try_free();
 
