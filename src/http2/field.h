@@ -11,6 +11,7 @@ namespace sluice::http2 {
 
 enum class Indexing : std::uint8_t {
   kIndex,  // goes into the dynamic table: what will come again
+  kName,  // the name goes into the table, with the first value; values are short and differ from call to call
   kPlain,  // literal without indexing: values that differ from call to call
   kNever,  // literal never indexed: secrets (RFC 7541 section 7.1.3)
 };

@@ -20,14 +20,18 @@ constexpr std::uint8_t kHuffman = 0x80;
 // Bytes of a field beyond its name and value: the integers of its index and of two lengths.
 constexpr std::size_t kMaxFieldOverhead = 3 * kMaxIntegerBytes;
 
+std::byte* write_raw(std::string_view text, std::byte* out) {
+  out = write_integer(0, 7, static_cast<std::uint32_t>(text.size()), out);
+  if (!text.empty()) std::memcpy(out, text.data(), text.size());
+  return out + text.size();
+}
+
 std::byte* write_string(std::string_view text, std::byte* out) {
   const std::size_t huffman = huffman_size(text);
   if (huffman < text.size()) {
     return huffman_encode(text, write_integer(kHuffman, 7, static_cast<std::uint32_t>(huffman), out));
   }
-  out = write_integer(0, 7, static_cast<std::uint32_t>(text.size()), out);
-  if (!text.empty()) std::memcpy(out, text.data(), text.size());
-  return out + text.size();
+  return write_raw(text, out);
 }
 
 }  // namespace
@@ -96,8 +100,7 @@ std::byte* HpackEncoder::write_field(const Field& field, std::byte* out) {
   if (fixed.field != 0 && field.indexing != Indexing::kNever) {
     return write_integer(kIndexedField, 7, fixed.field, out);
   }
-  const bool insert =
-      field.indexing == Indexing::kIndex && table_.fits(field.name.size(), field.value.size());
+  bool insert = field.indexing == Indexing::kIndex && table_.fits(field.name.size(), field.value.size());
   std::uint32_t whole_hash = 0;
   if (insert) {
     whole_hash = field_hash(field.value, name_hash);
@@ -109,6 +112,10 @@ std::byte* HpackEncoder::write_field(const Field& field, std::byte* out) {
     const std::uint32_t age = index_.find_name(table_, name_hash, field.name);
     if (age != FieldIndex::kNone) name = kStaticEntries + 1 + age;
   }
+  if (field.indexing == Indexing::kName && name == 0 && table_.fits(field.name.size(), field.value.size())) {
+    whole_hash = field_hash(field.value, name_hash);
+    insert = true;
+  }
   if (insert) {
     out = write_integer(kWithIndexing, 6, name, out);
     table_.insert(field.name, field.value, 0);
@@ -118,7 +125,8 @@ std::byte* HpackEncoder::write_field(const Field& field, std::byte* out) {
     out = write_integer(never ? kNeverIndexed : kWithoutIndexing, 4, name, out);
   }
   if (name == 0) out = write_string(field.name, out);
-  return write_string(field.value, out);
+  // Compressing a few bytes that the peer sees once costs both sides more than it saves.
+  return field.indexing == Indexing::kName ? write_raw(field.value, out) : write_string(field.value, out);
 }
 
 }  // namespace sluice::http2

@@ -52,6 +52,14 @@ TEST(HpackEncoder, KeepsPlainFieldsOutOfTheTable) {
   EXPECT_EQ(hex(encode(encoder, {{":method", "POST", Indexing::kPlain}})), "83");
 }
 
+TEST(HpackEncoder, IndexesTheNameAloneOfWhatDiffersEachTime) {
+  HpackEncoder encoder;
+  EXPECT_EQ(hex(encode(encoder, {{"x-a", "3070", Indexing::kName}})), "4003782d610433303730");
+  EXPECT_EQ(hex(encode(encoder, {{"x-a", "3071", Indexing::kName}})), "0f2f0433303731");
+  EXPECT_EQ(hex(encode(encoder, {{"x-a", "3070", Indexing::kName}})), "0f2f0433303730");
+  EXPECT_EQ(encoder.table().count(), 1u);
+}
+
 TEST(HpackEncoder, NeverIndexesSecretsEvenWhenATableHasThem) {
   HpackEncoder encoder;
   EXPECT_EQ(hex(encode(encoder, {kFirst})), "4003782d610131");

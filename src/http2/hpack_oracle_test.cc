@@ -97,7 +97,8 @@ class Lists {
   Header header() {
     Header h{std::string(kNames[below(kNames.size())]), value(), Indexing::kIndex};
     if (below(4) == 0) h.name = "x-" + std::to_string(below(60));
-    if (const auto kind = below(8); kind < 2) h.indexing = kind == 0 ? Indexing::kNever : Indexing::kPlain;
+    constexpr Indexing kRare[] = {Indexing::kNever, Indexing::kPlain, Indexing::kName};
+    if (const auto kind = below(8); kind < std::size(kRare)) h.indexing = kRare[kind];
     return h;
   }
   Headers list() {

@@ -122,7 +122,7 @@ void ClientStream::open(Connection& connection) {
   parts[n++] = {pseudo, &connection.request_cache(path_)};
   if (deadline_ != kNever) {
     timeout.emplace(deadline_ - loop_.now());
-    timeout_field = {"grpc-timeout", timeout->view(), http2::Indexing::kPlain};
+    timeout_field = {"grpc-timeout", timeout->view(), http2::Indexing::kName};
     parts[n++] = {{&timeout_field, 1}, nullptr};
   }
   parts[n++] = {common, &connection.common_cache};
