@@ -130,8 +130,8 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
     loop_.group().log(LogLevel::kInfo,
                       "connection from " + connection.peer_addr().to_string() + " ended: " + why.to_string());
   }
-  if (connection.lingering()) {
-    for (transport::ServerStream* s = streams_; s; s = s->next_served) s->forget_lingering(connection);
+  if (connection.any_place_taken()) {
+    for (transport::ServerStream* s = streams_; s; s = s->next_served) s->forget_place(connection);
   }
   std::erase_if(connections_, [&](const auto& c) { return c.get() == &connection; });
   release_if_quiet();

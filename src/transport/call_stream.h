@@ -32,7 +32,7 @@ class CallStream : public http2::Stream {
   virtual void on_detached() = 0;  // by on_closed; the stream may free itself
   // The connection is gone; the stream is detached already.
   virtual void on_connection_lost(const Status& why) = 0;
-  virtual void on_place() {}  // try_place() may succeed now
+  virtual void on_place() {}  // take_place() may succeed now
   virtual void describe(std::string& out) const = 0;
   void on_data(Bytes data, http2::EndStream end);
   void on_writable();

@@ -2,6 +2,7 @@
 #include "transport/connection.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "transport/call_stream.h"
 #include "transport/error_map.h"
@@ -262,22 +263,17 @@ void Connection::remove_stream(CallStream& stream) {
   stream.prev_ = stream.next_ = nullptr;
   --stream_count_;
   if (!reset_when_sent_.empty()) std::erase(reset_when_sent_, &stream);
-  if (held_back_) place_freed();
 }
 
-bool Connection::try_place() {
-  if (lingering_ == 0 || stream_count_ + lingering_ <= max_streams_) return true;
+bool Connection::take_place() {
+  if (places_taken_ < max_streams_) return ++places_taken_, true;
   held_back_ = true;
   return false;
 }
 
-void Connection::end_lingering() {
-  --lingering_;
-  if (held_back_) place_freed();
-}
-
-void Connection::place_freed() {
-  held_back_ = false;
+void Connection::give_place() {
+  --places_taken_;
+  if (!std::exchange(held_back_, false)) return;
   for (CallStream* s = streams_; s != nullptr; s = s->next_) s->on_place();
 }
 

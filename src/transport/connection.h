@@ -95,13 +95,12 @@ class Connection final : private http2::EventSink, private Waiter {
   void remove_stream(CallStream& stream);
   CallStream* first_stream() const { return streams_; }
   std::size_t stream_count() const { return stream_count_; }
-  // Server: handlers that run on after their stream was reset. They hold its place: a client that opens and
-  // resets streams has no more of them running than it may have streams open. A handler for which there is no
-  // place waits, and is told by CallStream::on_place.
-  bool try_place();
-  void linger() { ++lingering_; }
-  void end_lingering();
-  bool lingering() const { return lingering_ > 0; }
+  // Server: a handler has a place from its start to its end, also when its stream was reset: a client that
+  // opens and resets streams has no more of them running than it may have streams open. A handler for which
+  // there is no place waits, and is told by CallStream::on_place.
+  bool take_place();
+  void give_place();
+  bool any_place_taken() const { return places_taken_ > 0; }
 
   // Room for messages that are larger than the window: `n` bytes may come beyond it. Denied when the budget
   // is taken, but never to the only one who asks; who was denied is told by CallStream::on_room.
@@ -164,7 +163,6 @@ class Connection final : private http2::EventSink, private Waiter {
   void flush();
   void end_now(http2::ErrorCode code);
   void finish_drain();
-  void place_freed();
   void close_if_drained();
   void finish_if_quiet();
 
@@ -216,7 +214,7 @@ class Connection final : private http2::EventSink, private Waiter {
   CallStream* streams_ = nullptr;  // oldest first
   CallStream* last_stream_ = nullptr;
   std::size_t stream_count_ = 0;
-  std::size_t lingering_ = 0;
+  std::size_t places_taken_ = 0;
   bool held_back_ = false;  // a handler waits for a place
   std::vector<CallStream*> reset_when_sent_;
   std::size_t reserved_ = 0;

@@ -211,14 +211,11 @@ void ServerStream::accept(http2::EndStream end) {
 }
 
 void ServerStream::on_detaching() {
+  if (timer_.armed()) loop_.disarm(timer_);  // what waited for credit has left, or never will
   if (!running_ && !start_queued_) return;
   path_text_ = std::string(path_);
   path_ = path_text_;
   request_metadata();
-  if (running_ && !conn_->closing()) {
-    lingers_on_ = conn_;
-    conn_->linger();
-  }
 }
 
 const Metadata& ServerStream::request_metadata() const {

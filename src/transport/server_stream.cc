@@ -52,10 +52,11 @@ void ServerStream::on_remote_end() {
 void ServerStream::start_handler() {
   start_queued_ = false;
   if (ended_ || cancelled_) return try_free();
-  if (!conn_->try_place()) {
+  if (!conn_->take_place()) {
     held_back_ = true;
     return;
   }
+  place_on_ = conn_;
   running_ = true;
   ++loop_.counts().calls;
   method_->handler(method_->object, *this);
@@ -86,7 +87,7 @@ void ServerStream::reject(Status status) {
 void ServerStream::stop_running() {
   running_ = false;
   --loop_.counts().calls;
-  if (Connection* connection = std::exchange(lingers_on_, nullptr)) connection->end_lingering();
+  if (Connection* connection = std::exchange(place_on_, nullptr)) connection->give_place();
 }
 
 void ServerStream::handler_ended() {
@@ -239,7 +240,7 @@ void ServerStream::end(const Status& status) {
     conn_->flush_soon();
   }
   // A reply that waits for the client's credit does so until the deadline.
-  if (timer_.armed() && !(conn_ && attached() && queued() > 0)) loop_.disarm(timer_);
+  if (timer_.armed() && !waits_for_credit()) loop_.disarm(timer_);
   end_reads(true);
   if (send_waiting()) complete_send(Status(StatusCode::kCancelled, "the call is over"));
 }
@@ -247,7 +248,7 @@ void ServerStream::end(const Status& status) {
 void ServerStream::cancel_handler(std::string why) {
   if (cancelled_) return;
   cancelled_ = true;
-  if (timer_.armed()) loop_.disarm(timer_);
+  if (timer_.armed() && !(ended_ && waits_for_credit())) loop_.disarm(timer_);
   end_reads(true);
   if (send_waiting()) complete_send(Status(StatusCode::kCancelled, why));
   context_.cancel(std::move(why));

@@ -46,9 +46,9 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   TimePoint started() const { return started_; }
   const Addr& peer_address() const { return peer_; }
 
-  // The connection is about to go, with which a handler that runs on is counted.
-  void forget_lingering(const Connection& connection) {
-    if (lingers_on_ == &connection) lingers_on_ = nullptr;
+  // The connection is about to go, on which a handler that runs on has its place.
+  void forget_place(const Connection& connection) {
+    if (place_on_ == &connection) place_on_ = nullptr;
   }
 
   // In the server's list of its streams.
@@ -112,7 +112,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void describe(std::string& out) const override;
   bool on_message(Chain message) override;
   void on_remote_end() override;
-  void on_bad_message(Status status) override { end(status); }
+  void on_bad_message(Status status) override { fail(std::move(status)); }
   bool wants_message() const override {
     return (method_ && !method_->client_streams) || CallStream::wants_message();
   }
@@ -149,6 +149,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void end(const Status& status);  // sends trailers, unless the call is over
   void send_trailers(const Status& status);
   Status check_list_size(const char* what, std::span<const http2::HeaderPart> parts) const;
+  bool waits_for_credit() const { return conn_ && attached() && queued() > 0; }
   void cancel_handler(std::string why);  // the call is over; the handler is told
   void try_free();
 
@@ -178,8 +179,8 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
 
   Chain request_;
   std::uint32_t requests_ = 0;
-  Connection* lingers_on_ = nullptr;  // where it is counted as lingering
-  std::atomic<int> failing_{0};       // fail() on its way to the loop; any thread
+  Connection* place_on_ = nullptr;  // while running; may outlive conn_
+  std::atomic<int> failing_{0};     // fail() on its way to the loop; any thread
   bool start_queued_ = false;
   bool held_back_ = false;  // waits for a place
   bool running_ = false;    // counted as a call
