@@ -1,5 +1,5 @@
-// BlockPool: what depends on how the library was built, and so must not be inline in a program built
-// otherwise.
+// BlockPool and Scratch: what depends on how the library was built, and so must not be inline in a program
+// built otherwise.
 #include "sluice/async/block_pool.h"
 
 namespace sluice {
@@ -24,6 +24,11 @@ BlockPool::BlockPool() : max_kept_(kPooled ? kMaxKept : 0) {}
 
 void* BlockPool::take_fresh(std::size_t size) {
   return ::operator new(kPooled&& size <= kMaxSize ? (class_of(size) + 1) * kStep : size);
+}
+
+void Scratch::give(Buffer* block) {
+  if (block_ || !kPooled) return block->unref();
+  block_ = block;
 }
 
 }  // namespace sluice

@@ -104,6 +104,7 @@ std::size_t Loop::fire_timers_while_busy() {
 }
 
 std::size_t Loop::poll_descriptors() {
+  poll_soon_ = false;
   poller_->wait(Duration::zero());
   foreign_woken_.store(false);  // after the wait, which took the signal, and before the queues are looked at
   return poller_->dispatch();
@@ -135,7 +136,7 @@ std::size_t Loop::turn() {
   ++ticks_;
   // An idle loop does both in park() and poll().
   if (ran == 0 || simulation_) return ran;
-  if (watches_ > 0 && ticks_ % kTicksPerPoll == 0) ran += poll_descriptors();
+  if (watches_ > 0 && (poll_soon_ || ticks_ % kTicksPerPoll == 0)) ran += poll_descriptors();
   if (!timers_.empty() && ticks_ % kTicksPerTimerCheck == 0) ran += fire_timers_while_busy();
   return ran;
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/net/system_network.h"
+
 namespace sluice {
 
 Runtime::Runtime(RuntimeOptions options)
@@ -16,6 +18,10 @@ Runtime::Runtime(RuntimeOptions options)
   auto memory = options.memory_network ? std::move(options.memory_network)
                                        : std::make_shared<net::MemoryNetwork>(options.memory);
   networks_.emplace_back("pipe", std::move(memory));
+  if (!simulation_) {
+    const auto sockets = std::make_shared<net::SystemNetwork>(blocking_);
+    for (const char* scheme : {"tcp", "unix", "unix-abstract"}) networks_.emplace_back(scheme, sockets);
+  }
   for (unsigned i = 0; i < threads_; ++i) loops_[i]->start_thread();
 }
 
@@ -46,6 +52,10 @@ net::Network* Runtime::network(std::string_view scheme) const {
 }
 
 Status Runtime::no_network(std::string_view scheme) const {
+  if (simulation_ && net::SystemNetwork::serves(scheme)) {
+    return Status(StatusCode::kFailedPrecondition,
+                  "a simulation has no sockets, and so no \"" + std::string(scheme) + "\": use a pipe");
+  }
   std::string text = "no network for scheme \"" + std::string(scheme) + "\"; there are:";
   for (const auto& [name, network] : networks_) text += " " + name;
   return Status(StatusCode::kUnimplemented, std::move(text));

@@ -256,6 +256,7 @@ inline Task<void> read_zeros(net::Conn& conn, std::size_t n, Gate& begin) {
     EXPECT_TRUE(read.ok() && !read->eof) << read.status();
     if (!read.ok() || read->eof) co_return;
     behind = std::move(read->data);
+    behind.keep();
     const Chain front = behind.take_front(std::min(n, behind.size()));
     n -= front.size();
   }

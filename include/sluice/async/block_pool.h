@@ -1,9 +1,13 @@
 // BlockPool: memory of the objects that a loop makes for each call and frees again, kept for the next call.
+// Scratch: the memory that a loop's reads land in.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <new>
+#include <utility>
+
+#include "sluice/base/bytes.h"
 
 namespace sluice {
 
@@ -66,6 +70,27 @@ class BlockPool {
   };
   std::array<Class, kMaxSize / kStep> classes_;
   const unsigned max_kept_;  // of a class
+};
+
+// One block large enough for what a read may bring, lent before anybody knows how much that is. Loop-only.
+class Scratch {
+ public:
+  static constexpr std::size_t kSize = 64 << 10;
+
+  Scratch() = default;
+  ~Scratch() {
+    if (block_) block_->unref();
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  // The block, or another one while it is lent; the taker's own. What was kept needs no giving back.
+  Buffer* take() { return block_ ? std::exchange(block_, nullptr) : Buffer::make(kSize); }
+  // Freed when there is one already, and in a library built with AddressSanitizer.
+  void give(Buffer* block);
+
+ private:
+  Buffer* block_ = nullptr;
 };
 
 }  // namespace sluice

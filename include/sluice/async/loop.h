@@ -97,6 +97,8 @@ class Loop {
   // Loop-only: descriptors (readiness; see FdWatch).
   Status watch(FdWatch& watch);
   void unwatch(FdWatch& watch);
+  // For a descriptor that keeps the loop busy: looks at the others when this tick ends, not many ticks later.
+  void poll_soon() { poll_soon_ = true; }
 
   // Loop-only: randomness (jitter, ping payloads, hash seeds), from the seed in a simulation.
   std::uint64_t random() { return random_(); }
@@ -105,6 +107,7 @@ class Loop {
   // Loop-only: bookkeeping.
   LiveCounts& counts() { return counts_; }
   BlockPool& blocks() { return blocks_; }
+  Scratch& scratch() { return scratch_; }
   LiveCounts live() const;
   void add_waiter(Waiter& waiter);
   void remove_waiter(Waiter& waiter);
@@ -199,7 +202,8 @@ class Loop {
   TimePoint now_{};
   bool now_valid_ = false;
   int inline_left_ = 0;
-  bool overfull_ = false;             // the last tick left ready what may have been posted
+  bool overfull_ = false;  // the last tick left ready what may have been posted
+  bool poll_soon_ = false;
   bool drove_ = false;                // the leader ran the loop, rather than looking in to start or cancel
   bool timers_put_off_ = false;       // due timers let what had arrived go first, once
   TimePoint told_deadline_ = kNever;  // what next_deadline() was after the last poll()
@@ -209,6 +213,7 @@ class Loop {
   std::mt19937_64 random_;
   LiveCounts counts_;
   BlockPool blocks_;
+  Scratch scratch_;
   Waiter* waiters_ = nullptr;
   std::unique_ptr<Poller> poller_;  // created at the first descriptor or park
 
@@ -237,7 +242,8 @@ class LoopGroup {
   LogSink log_;
 };
 
-// Interest in a descriptor's readiness; on_ready runs on the loop, level-triggered, while armed.
+// Interest in a descriptor's readiness; on_ready runs on the loop while it is watched: level-triggered, or
+// with EPOLLET among the events edge-triggered.
 class FdWatch {
  public:
   FdWatch(int fd, std::uint32_t epoll_events) : fd_(fd), events_(epoll_events) {}

@@ -4,6 +4,8 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 
 #include "sluice/async/task.h"
@@ -59,6 +61,13 @@ class WriteOp : public Runnable {
   ~WriteOp() = default;
 };
 
+// Who is at the other end, as the kernel vouches for it.
+struct PeerCredentials {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::int32_t pid = 0;  // of the process that connected or listened, which may have ended
+};
+
 // Thread: belongs to loop(); everything is loop-only. Overlap: one read and one write at a time, at once.
 // Lifetime: an op stays alive until it is done; the conn is destroyed with no op in flight: close(), then
 // wait for both. No op's function runs within a member function of the Conn: it runs from the loop, and may
@@ -82,6 +91,8 @@ class Conn {
   // Distinct on the two ends; local_addr() here is peer_addr() there.
   virtual const Addr& local_addr() const = 0;
   virtual const Addr& peer_addr() const = 0;
+  // Of a peer on this machine (unix); else, and once closed, nothing.
+  virtual std::optional<PeerCredentials> peer_credentials() const { return std::nullopt; }
   // Large windows and frames are worth announcing: moving bytes costs no copy and no system call.
   virtual bool in_memory() const { return false; }
 

@@ -36,8 +36,9 @@ class Runtime final : public net::Host {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  // Listens on "pipe:greeter". INVALID_ARGUMENT, UNIMPLEMENTED (no such scheme) or ALREADY_EXISTS name the
-  // address.
+  // Listens on "pipe:greeter", "tcp:127.0.0.1:50051" or "unix:/run/greeter.sock" (SystemNetwork has the
+  // rules). INVALID_ARGUMENT, UNIMPLEMENTED (no such scheme) or ALREADY_EXISTS name the address; a simulation
+  // has no sockets (FAILED_PRECONDITION).
   Result<std::unique_ptr<net::Listener>> listen(std::string_view addr);
   // More networks: `add_network("vsock", network)`. Before servers and channels use it.
   void add_network(std::string scheme, std::shared_ptr<net::Network> network);

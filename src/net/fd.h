@@ -1,0 +1,39 @@
+// Fd: one file descriptor and whoever closes it; and what an errno is called in a Status.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "sluice/base/status.h"
+
+namespace sluice::net {
+
+// Owns a descriptor, or none (-1).
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd() { reset(); }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// "connection refused"
+std::string error_text(int error);
+// Descriptors or memory have run out, here or in the whole system; it passes.
+bool is_exhausted(int error);
+// RESOURCE_EXHAUSTED for what has run out, else `code`: "dial of tcp:[::1]:1: connection refused".
+Status socket_failure(StatusCode code, std::string what, int error);
+
+}  // namespace sluice::net

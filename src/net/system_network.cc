@@ -1,0 +1,39 @@
+// SystemNetwork: which scheme is whose.
+#include "sluice/net/system_network.h"
+
+#include "net/socket_dial.h"
+#include "net/socket_listener.h"
+
+namespace sluice::net {
+namespace {
+
+Status foreign(const Addr& addr) {
+  return Status(StatusCode::kInvalidArgument, "\"" + addr.to_string() +
+                                                  "\" is no socket address, which is tcp:HOST:PORT, "
+                                                  "unix:PATH or unix-abstract:NAME");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> SystemNetwork::listen(const Addr& addr) {
+  if (!serves(addr.scheme)) return foreign(addr);
+  return addr.scheme == "tcp" ? SocketListener::listen_tcp(addr) : SocketListener::listen_unix(addr);
+}
+
+bool SystemNetwork::start_dial(DialOp& op, Loop& loop) {
+  if (!serves(op.addr.scheme)) {
+    op.status = foreign(op.addr);
+  } else if (loop.simulation()) {
+    op.status = Status(StatusCode::kFailedPrecondition,
+                       "dial of " + op.addr.to_string() + ": a simulated loop has no sockets");
+  } else {
+    return std::make_shared<SocketDial>(op, loop, pool_)->start();
+  }
+  if (loop.try_inline()) return true;
+  loop.post(op);
+  return false;
+}
+
+void SystemNetwork::cancel_dial(DialOp& op) { static_cast<SocketDial*>(op.pending.get())->cancel(); }
+
+}  // namespace sluice::net
