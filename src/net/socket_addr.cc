@@ -65,8 +65,11 @@ std::string v6_text(const sockaddr_in6& v6) {
   }
   char text[INET6_ADDRSTRLEN];
   ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-  const std::string scope = v6.sin6_scope_id ? "%" + std::to_string(v6.sin6_scope_id) : std::string();
-  return "[" + std::string(text) + scope + "]:" + std::to_string(ntohs(v6.sin6_port));
+  std::string whole = "[";
+  whole += text;
+  if (v6.sin6_scope_id != 0) (whole += '%') += std::to_string(v6.sin6_scope_id);
+  whole += "]:";
+  return whole += std::to_string(ntohs(v6.sin6_port));
 }
 
 std::string printable(std::string_view name) {

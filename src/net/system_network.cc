@@ -8,9 +8,9 @@ namespace sluice::net {
 namespace {
 
 Status foreign(const Addr& addr) {
-  return Status(StatusCode::kInvalidArgument, "\"" + addr.to_string() +
-                                                  "\" is no socket address, which is tcp:HOST:PORT, "
-                                                  "unix:PATH or unix-abstract:NAME");
+  return Status(
+      StatusCode::kInvalidArgument,
+      addr.to_string() + " is no socket address, which is tcp:HOST:PORT, unix:PATH or unix-abstract:NAME");
 }
 
 }  // namespace
