@@ -53,4 +53,19 @@ constexpr MessageOps kChainOps = {
 
 const MessageOps& MessageTraits<Chain>::ops() { return kChainOps; }
 
+Result<Chain> to_bytes(const Message& message) {
+  if (message.is_bytes()) return kept(message.bytes());
+  Chain out;
+  if (Status s = message.ops()->encode(message.object(), out); !s.ok()) return s;
+  return out;
+}
+
+std::size_t message_size(const Message& message) {
+  if (message.is_bytes()) return message.bytes().size();
+  const std::size_t size = message.ops()->encoded_size(message.object());
+  if (size != MessageOps::kUnknownSize) return size;
+  const Result<Chain> bytes = to_bytes(message);
+  return bytes.ok() ? bytes->size() : 0;
+}
+
 }  // namespace sluice

@@ -65,7 +65,8 @@ constexpr OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, &take
 
 }  // namespace
 
-Server::Server(net::Host& host, ServerOptions options) : core_(std::make_shared<ServerCore>(host, options)) {}
+Server::Server(net::Host& host, ServerOptions options)
+    : core_(std::make_shared<ServerCore>(host, std::move(options))) {}
 
 Server::~Server() {
   close();

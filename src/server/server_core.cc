@@ -7,12 +7,13 @@
 
 namespace sluice {
 
-ServerCore::ServerCore(net::Host& host, ServerOptions options) : options_(options) {
+ServerCore::ServerCore(net::Host& host, ServerOptions options) : options_(std::move(options)) {
   for (Loop* loop : host.loops()) shards_.push_back(std::make_unique<ServerShard>(*this, *loop));
   if (options_.unknown_service) {
     unknown_ = std::make_unique<transport::ServedMethod>();
     unknown_->handler = options_.unknown_service;
     unknown_->object = options_.unknown_service_object;
+    intercept(*unknown_, true);
   }
 }
 
@@ -29,17 +30,29 @@ Status ServerCore::add(const ServiceDesc& desc, void* object, std::shared_ptr<vo
   }
   services_.push_back(name);
   if (keep) kept_.push_back(std::move(keep));
-  const auto put = [&](std::string_view method, bool client_streams, void (*handler)(void*, ServerCall&)) {
+  const auto put = [&](std::string_view method, bool client_streams, bool server_streams,
+                       void (*handler)(void*, ServerCall&)) {
     std::string path = "/" + name + "/" + std::string(method);
     transport::ServedMethod& served = methods_[path];
     served.path = std::move(path);
     served.client_streams = client_streams;
     served.handler = handler;
     served.object = object;
+    intercept(served, server_streams);
   };
-  for (const MethodDesc& m : desc.methods) put(m.name, false, m.handler);
-  for (const StreamDesc& s : desc.streams) put(s.name, s.client_streams, s.handler);
+  for (const MethodDesc& m : desc.methods) put(m.name, false, false, m.handler);
+  for (const StreamDesc& s : desc.streams) put(s.name, s.client_streams, s.server_streams, s.handler);
   return {};
+}
+
+void ServerCore::intercept(transport::ServedMethod& served, bool server_streams) {
+  const std::span<const InterceptorRef<ServerInterceptor>> chain = options_.interceptors;
+  served.interceptors = chain;
+  if (!detail::any_wraps(chain)) return;
+  wrapped_.push_back(std::make_unique<detail::WrappedMethod>(detail::WrappedMethod{
+      {served.path, served.client_streams, server_streams}, served.handler, served.object, chain}));
+  served.handler = &detail::serve_wrapped;
+  served.object = wrapped_.back().get();
 }
 
 template <class Fn>

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rpc/wrapped_method.h"
 #include "sluice/server/server.h"
 #include "transport/connection.h"
 #include "transport/server_stream.h"
@@ -125,6 +126,8 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   };
   template <class Fn>
   void on_shards(Fn fn);
+  // Puts the interceptors around a method that is complete but for them.
+  void intercept(transport::ServedMethod& served, bool server_streams);
   void close_listeners();
   void collect_from(QuietRecord& record, std::size_t shard);
   void check_quiet();
@@ -136,6 +139,7 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   std::vector<std::string> services_;
   std::vector<std::shared_ptr<void>> kept_;  // services registered by shared_ptr
   std::unique_ptr<transport::ServedMethod> unknown_;
+  std::vector<std::unique_ptr<detail::WrappedMethod>> wrapped_;  // what served methods point to
   std::vector<std::unique_ptr<ServerShard>> shards_;
 
   std::atomic<bool> serving_{false};

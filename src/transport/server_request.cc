@@ -203,11 +203,18 @@ void ServerStream::accept(http2::EndStream end) {
       return this->end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded before the call started"));
     loop_.arm(timer_, deadline_);
   }
+  if (!method_->interceptors.empty() && !admitted()) return;
   if (method_->client_streams) {
     start_queued_ = true;
     loop_.post(start_node_);
   }
   if (end == http2::EndStream::kYes) on_remote_end();
+}
+
+bool ServerStream::admitted() {
+  const Status status = detail::run_on_headers(method_->interceptors, call_context_);
+  if (!status.ok()) this->end(status);
+  return status.ok();
 }
 
 void ServerStream::on_detaching() {

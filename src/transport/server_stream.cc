@@ -251,7 +251,7 @@ void ServerStream::cancel_handler(std::string why) {
   if (timer_.armed() && !(ended_ && waits_for_credit())) loop_.disarm(timer_);
   end_reads(true);
   if (send_waiting()) complete_send(Status(StatusCode::kCancelled, why));
-  context_.cancel(std::move(why));
+  (first_context_ ? *first_context_ : context_).cancel(std::move(why));
 }
 
 void ServerStream::on_reset(http2::ErrorCode code) {
@@ -284,6 +284,11 @@ const Context& ServerStream::shared_context() {
     if (cancelled_) context_.cancel("the call is over");
   }
   return context_;
+}
+
+void ServerStream::set_context(Context context) {
+  if (!first_context_) first_context_ = std::make_unique<Context>(shared_context());
+  context_ = std::move(context);
 }
 
 Status ServerStream::CallContext::add_header(std::string_view key, std::string_view value) {

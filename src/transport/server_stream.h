@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 #include "transport/call_stream.h"
 #include "transport/metadata_fields.h"
@@ -19,6 +20,7 @@ struct ServedMethod {
   bool client_streams = true;  // false: exactly one request message, complete before the handler runs
   void (*handler)(void* object, ServerCall& call) = nullptr;
   void* object = nullptr;
+  std::span<const InterceptorRef<ServerInterceptor>> interceptors = {};  // asked before the body is read
 };
 
 class ServerStream;
@@ -88,6 +90,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     const Addr& local() const override { return stream.local_; }
     const Context& context() override { return stream.shared_context(); }
     Loop& loop() const override { return stream.loop_; }
+    void set_context(Context context) override { stream.set_context(std::move(context)); }
     Status add_header(std::string_view key, std::string_view value) override;
     Status add_trailer(std::string_view key, std::string_view value) override;
     void* allocate_frame(std::size_t size) override {
@@ -120,6 +123,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   // For CallContext.
   const Metadata& request_metadata() const;
   const Context& shared_context();
+  void set_context(Context context);
   void deallocate(void* memory);
   MetadataFields& header_fields();
   MetadataFields& trailer_fields();
@@ -140,6 +144,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Refusal check_head() const;
   void settle_authority();
   void accept(http2::EndStream end);
+  bool admitted();  // false: an interceptor has ended the call
   void refuse(const Refusal& refusal);
   void start_handler();
   void handler_ended();
@@ -189,7 +194,8 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   bool cancelled_ = false;
   std::unique_ptr<MetadataFields> header_fields_;
   std::unique_ptr<MetadataFields> trailer_fields_;
-  Context context_;  // made when the handler asks for it
+  Context context_;                         // made when the handler asks for it
+  std::unique_ptr<Context> first_context_;  // the one that is cancelled, if there is another one for users
   CallContext call_context_;
   Handler* handler_ = nullptr;
   Node start_node_;

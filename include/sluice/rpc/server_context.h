@@ -25,6 +25,9 @@ class ServerContext : public FrameAllocator {
   // Pass it on to calls made for this one: `{.context = &context}`.
   virtual const Context& context() = 0;
   virtual Loop& loop() const = 0;
+  // What context() is from now on: one made from it, with values or a trace context. Interceptors tell
+  // handlers who calls: `context.set_context(context.context().with_value(User{name}))`.
+  virtual void set_context(Context context) = 0;
 
   // To be sent with the first message, or by send_header(); FAILED_PRECONDITION once sent, INTERNAL with the
   // reason for what cannot be sent.

@@ -8,6 +8,7 @@
 
 #include "sluice/async/op.h"
 #include "sluice/net/host.h"
+#include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 
 namespace sluice {
@@ -18,6 +19,8 @@ struct ServerOptions {
       4 << 20;  // bytes; a longer request is RESOURCE_EXHAUSTED before it is stored
   std::size_t max_send_message_size = SIZE_MAX;           // bytes; a longer reply is RESOURCE_EXHAUSTED
   Duration handshake_timeout = std::chrono::seconds(20);  // until the client's preface and SETTINGS are here
+  // Around every call, the first outermost (interceptor.h).
+  InterceptorChain<ServerInterceptor> interceptors = {};
   // Serves the calls of methods nobody registered, as a stream of raw messages; its object is the second
   // argument. Without it they are UNIMPLEMENTED. (grpc-go: UnknownServiceHandler)
   void (*unknown_service)(void* object, ServerCall& call) = nullptr;

@@ -1,0 +1,57 @@
+// FilteredServerStream: the stream that a handler is given when interceptors look at its messages.
+#pragma once
+
+#include "rpc/wrapped_call.h"
+#include "sluice/rpc/stream.h"
+
+namespace sluice::detail {
+
+// What messages pass.
+class MessagePasses {
+ public:
+  virtual Status pass_request(Message& message) = 0;
+  virtual Status pass_reply(Message& message) = 0;
+
+ protected:
+  ~MessagePasses() = default;
+};
+
+// Thread: loop-only but for fail(). Lifetime: the handler's.
+class FilteredServerStream final : public ServerStream {
+ public:
+  FilteredServerStream(ServerStream& stream, MessagePasses& passes)
+      : stream_(stream), passes_(passes), received_(*this) {}
+  // What a filter refused, else OK.
+  const Status& failure() const { return failure_; }
+  // A read that was given up is still on its way here; `r` is posted when it has come.
+  bool busy() const { return abandoned_; }
+  void when_quiet(Runnable& r) { quiet_ = &r; }
+
+  Loop& loop() const override { return stream_.loop(); }
+  OpRecord* start_recv() override;
+  OpRecord* start_send(const Message& message, WriteOptions options) override;
+  void fail(Status status) override { stream_.fail(std::move(status)); }
+  void release(OpRecord& record) override;
+  ServerContext& context() override { return stream_.context(); }
+  Status send_header() override { return stream_.send_header(); }
+
+ private:
+  struct Received : Runnable {
+    explicit Received(FilteredServerStream& s) : Runnable(&run), stream(s) {}
+    static void run(Runnable& self) noexcept;
+    FilteredServerStream& stream;
+  };
+  void take_message();
+  void forget_recv();
+
+  ServerStream& stream_;
+  MessagePasses& passes_;
+  Received received_;
+  Status failure_;
+  RecvRecord recv_;
+  RecvRecord* inner_recv_ = nullptr;  // of stream_, while recv_ is in use
+  bool abandoned_ = false;            // recv_ was released while received_ was queued
+  Runnable* quiet_ = nullptr;
+};
+
+}  // namespace sluice::detail
