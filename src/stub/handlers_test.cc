@@ -54,6 +54,7 @@ class FakeContext final : public ServerContext {
   bool cancelled() const override { return false; }
   const Addr& peer() const override { return addr_; }
   const Addr& local() const override { return addr_; }
+  std::optional<PeerCredentials> peer_credentials() const override { return std::nullopt; }
   const Context& context() override { return context_; }
   Loop& loop() const override { return loop_; }
   void set_context(Context context) override { context_ = std::move(context); }

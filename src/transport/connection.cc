@@ -48,6 +48,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       loop_(conn->loop()),
       owner_(owner),
       conn_(std::move(conn)),
+      peer_credentials_(conn_->peer_credentials()),
       stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
       max_streams_(options.max_concurrent_streams),
       session_(session_options(options, conn_->in_memory())),

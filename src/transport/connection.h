@@ -70,6 +70,7 @@ class Connection final : private http2::EventSink, private Waiter {
   ConnectionOwner& owner() const { return owner_; }
   const Addr& local_addr() const { return conn_->local_addr(); }
   const Addr& peer_addr() const { return conn_->peer_addr(); }
+  std::optional<PeerCredentials> peer_credentials() const { return peer_credentials_; }
 
   // Something was submitted to the session: it leaves at the end of this tick, with everything else.
   void flush_soon() {
@@ -189,6 +190,7 @@ class Connection final : private http2::EventSink, private Waiter {
   Loop& loop_;
   ConnectionOwner& owner_;
   const std::unique_ptr<net::Conn> conn_;
+  const std::optional<PeerCredentials> peer_credentials_;
   const std::size_t stream_window_;
   const std::size_t max_streams_;  // of the peer
 

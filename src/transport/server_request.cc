@@ -223,6 +223,7 @@ void ServerStream::on_detaching() {
   path_text_ = std::string(path_);
   path_ = path_text_;
   request_metadata();
+  peer_credentials_ = conn_->peer_credentials();
 }
 
 const Metadata& ServerStream::request_metadata() const {

@@ -88,6 +88,9 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     bool cancelled() const override { return stream.cancelled_; }
     const Addr& peer() const override { return stream.peer_; }
     const Addr& local() const override { return stream.local_; }
+    std::optional<PeerCredentials> peer_credentials() const override {
+      return stream.conn_ ? stream.conn_->peer_credentials() : stream.peer_credentials_;
+    }
     const Context& context() override { return stream.shared_context(); }
     Loop& loop() const override { return stream.loop_; }
     void set_context(Context context) override { stream.set_context(std::move(context)); }
@@ -166,6 +169,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   TimePoint deadline_ = kNever;
   Addr peer_;
   Addr local_;
+  std::optional<PeerCredentials> peer_credentials_;  // once detached
 
   // The head while it is read.
   RequestHead head_;

@@ -67,6 +67,61 @@ TEST_P(OverSockets, CarryLargeMessages) {
   }
 }
 
+TEST_P(OverSockets, TellWhoseProcessCalls) {
+  struct Impl final : RawService {
+    Task<Result<Chain>> unary(ServerContext& context, const Chain& request) override {
+      const auto peer = context.peer_credentials();
+      known = peer.has_value();
+      right = peer && peer->uid == ::getuid() && peer->gid == ::getgid() && peer->pid == ::getpid();
+      co_return Chain(request);
+    }
+    bool known = false;
+    bool right = false;
+  } service;
+  for (const std::string& address : addresses()) {
+    SCOPED_TRACE(address);
+    Server server(runtime());
+    ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+    ASSERT_EQ(server.serve(runtime().listen(address).value()), Status());
+    const Channel channel = dial(runtime(), server.addrs()[0].to_string()).value();
+    const Chain request = bytes("hello");
+    EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "hello");
+    EXPECT_EQ(service.known, address.starts_with("unix"));
+    EXPECT_EQ(service.right, address.starts_with("unix"));
+  }
+}
+
+TEST_P(OverSockets, ListenersComeAndGoWhileTheServerRuns) {
+  RawService service;
+  Server server(runtime());
+  ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+  std::vector<Channel> channels;
+  const Chain request = bytes("hello");
+  for (const std::string& address : addresses()) {
+    ASSERT_EQ(server.serve(runtime().listen(address).value()), Status());
+    channels.push_back(dial(runtime(), server.addrs().back().to_string()).value());
+    for (const Channel& channel : channels)
+      EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "hello");
+  }
+  const std::vector<Addr> addrs = server.addrs();
+  ASSERT_EQ(addrs.size(), 4u);
+  EXPECT_EQ(server.stop_listening(addrs[2]), Status());
+  EXPECT_EQ(server.stop_listening(addrs[0]), Status());
+  EXPECT_EQ(server.addrs(), (std::vector<Addr>{addrs[1], addrs[3]}));
+  const Status again = server.stop_listening(addrs[0]);
+  EXPECT_EQ(again.code(), StatusCode::kNotFound);
+  EXPECT_NE(again.message().find(addrs[0].to_string()), std::string::npos) << again;
+  // Who is connected stays; who comes anew is refused where nobody listens.
+  for (std::size_t i = 0; i < addrs.size(); ++i) {
+    EXPECT_EQ(text_of(channels[i].invoke(kUnary, request).get()), "hello");
+    const Channel late = dial(runtime(), addrs[i].to_string()).value();
+    EXPECT_EQ(late.invoke(kUnary, request).get().ok(), i % 2 == 1) << addrs[i].to_string();
+  }
+  // The address is free for another listener at once.
+  EXPECT_EQ(server.serve(runtime().listen(addrs[0].to_string()).value()), Status());
+  EXPECT_EQ(text_of(dial(runtime(), addrs[0].to_string()).value().invoke(kUnary, request).get()), "hello");
+}
+
 TEST_P(OverSockets, NameTheAddressThatRefuses) {
   Channel channel = dial(runtime(), "unix:" + ::testing::TempDir() + "sluice-nobody").value();
   const Chain request = bytes("hello");

@@ -1,6 +1,7 @@
 // Addr: where a Conn leads: a scheme that names a Network, and that network's own text.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,13 @@ struct Addr {
     return scheme.empty() && text.empty() ? std::string() : scheme + ":" + text;
   }
   friend bool operator==(const Addr&, const Addr&) = default;
+};
+
+// Who is at the other end, as the kernel vouches for it.
+struct PeerCredentials {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::int32_t pid = 0;  // of the process that connected or listened, which may have ended
 };
 
 }  // namespace sluice

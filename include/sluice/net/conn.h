@@ -61,12 +61,7 @@ class WriteOp : public Runnable {
   ~WriteOp() = default;
 };
 
-// Who is at the other end, as the kernel vouches for it.
-struct PeerCredentials {
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-  std::int32_t pid = 0;  // of the process that connected or listened, which may have ended
-};
+using sluice::PeerCredentials;
 
 // Thread: belongs to loop(); everything is loop-only. Overlap: one read and one write at a time, at once.
 // Lifetime: an op stays alive until it is done; the conn is destroyed with no op in flight: close(), then

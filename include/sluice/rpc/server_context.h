@@ -1,6 +1,8 @@
 // ServerContext: what a handler knows of its call, and what it adds to the response.
 #pragma once
 
+#include <optional>
+
 #include "sluice/async/context.h"
 #include "sluice/async/task.h"
 #include "sluice/base/addr.h"
@@ -22,6 +24,8 @@ class ServerContext : public FrameAllocator {
   virtual bool cancelled() const = 0;
   virtual const Addr& peer() const = 0;
   virtual const Addr& local() const = 0;
+  // Whose process is at the other end of a unix socket, as it was when it connected; nullopt elsewhere.
+  virtual std::optional<PeerCredentials> peer_credentials() const = 0;
   // Pass it on to calls made for this one: `{.context = &context}`.
   virtual const Context& context() = 0;
   virtual Loop& loop() const = 0;
