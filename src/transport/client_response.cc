@@ -63,8 +63,8 @@ http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
   if (ended_) return 0;
   http2::Tag memo = 0;
   if (truncated) {
-    this->end(
-        Status(StatusCode::kResourceExhausted, "the response's header list exceeds the limit of 8192 bytes"));
+    this->end(Status(StatusCode::kResourceExhausted,
+                     "the response's header list exceeds the limit of " + conn_->breached_limit()));
   } else if (block_.bad_metadata) {
     this->end(Status(StatusCode::kInternal, "the response has a -bin header that is no base64"));
   } else if (block_.http_status >= 100 && block_.http_status < 200) {

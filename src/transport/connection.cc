@@ -22,15 +22,16 @@ constexpr std::uint32_t kPipeFrameSize = 4 << 20;
 constexpr std::uint32_t kSocketConnectionWindow = 1 << 20;
 // A client that does not answer the PING of a drain: as long as grpc-go waits.
 constexpr std::chrono::seconds kDrainPingTimeout{5};
-constexpr std::uint32_t kMaxHeaderListSize = 8
-                                             << 10;  // what gRPC suggests; announced, and kept to by streams
 
 http2::SessionOptions session_options(const ConnectionOptions& options, bool in_memory) {
   http2::SessionOptions session;
   session.role = options.role;
   session.local.enable_push = false;
   session.local.max_concurrent_streams = options.max_concurrent_streams;
-  session.local.max_header_list_size = kMaxHeaderListSize;
+  session.local.max_header_list_size = options.max_header_list_size;
+  session.max_headers = options.max_headers;
+  // Up to here a list is read to its end, and fails its call with what there is to say about it.
+  session.header_list_hard_limit = 2 * options.max_header_list_size;
   session.connection_window = in_memory ? kPipeConnectionWindow : kSocketConnectionWindow;
   if (in_memory) {
     session.local.initial_window_size = kPipeStreamWindow;
@@ -51,6 +52,8 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       peer_credentials_(conn_->peer_credentials()),
       stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
       max_streams_(options.max_concurrent_streams),
+      max_header_list_size_(options.max_header_list_size),
+      max_headers_(options.max_headers),
       session_(session_options(options, conn_->in_memory())),
       read_(*this),
       write_(*this),

@@ -37,6 +37,10 @@ struct ConnectionOptions {
   http2::Role role = http2::Role::kClient;
   std::uint32_t max_concurrent_streams = http2::Settings::kUnlimited;  // of the peer's
   TimePoint handshake_deadline = kNever;                               // for the peer's first SETTINGS
+  // Of one header block: name + value + 32 for each field, as gRPC suggests and SETTINGS announce; and
+  // fields.
+  std::uint32_t max_header_list_size = 8 << 10;
+  std::uint32_t max_headers = 100;
 };
 
 // A field that this connection's peer has put into its HPACK table and will send again.
@@ -107,6 +111,9 @@ class Connection final : private http2::EventSink, private Waiter {
   // is taken, but never to the only one who asks; who was denied is told by CallStream::on_room.
   bool reserve(std::size_t n);
   void unreserve(std::size_t n);
+
+  // For a header block that was truncated: the limit it is over, such as "8192 bytes".
+  std::string breached_limit() const;
 
   // The window that each stream of the peer starts with.
   std::size_t stream_window() const { return stream_window_; }
@@ -193,6 +200,8 @@ class Connection final : private http2::EventSink, private Waiter {
   const std::optional<PeerCredentials> peer_credentials_;
   const std::size_t stream_window_;
   const std::size_t max_streams_;  // of the peer
+  const std::size_t max_header_list_size_;
+  const std::size_t max_headers_;
 
   http2::Session session_;
   State state_ = State::kHandshake;

@@ -24,7 +24,13 @@ http2::Tag Connection::on_header(http2::Stream& stream, const http2::Field& fiel
 void Connection::on_header_tag(http2::Stream& stream, http2::Tag tag) { call(stream).on_header_tag(tag); }
 
 http2::Tag Connection::on_headers_end(http2::Stream& stream, http2::EndStream end, bool truncated) {
-  return call(stream).on_headers_end(end, truncated || session_.received_list_size() > 8192);
+  return call(stream).on_headers_end(end, truncated || session_.received_list_size() > max_header_list_size_);
+}
+
+std::string Connection::breached_limit() const {
+  if (session_.received_list_size() > max_header_list_size_)
+    return std::to_string(max_header_list_size_) + " bytes";
+  return std::to_string(max_headers_) + " fields";
 }
 
 void Connection::on_repeated_block(http2::Stream& stream, http2::Tag tag, http2::EndStream end) {

@@ -42,6 +42,7 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
   if (name == ":authority" || name == "user-agent") {
     const auto kind = name[0] == ':' ? KnownField::Kind::kAuthority : KnownField::Kind::kUserAgent;
     if (const http2::Tag tag = know(kind); tag != 0) return known_field(tag);
+    if (name[0] == ':') ++authorities_;
     metadata_.add(name, value);
     plain_ = false;
     return 0;
@@ -97,6 +98,7 @@ http2::Tag ServerStream::known_field(http2::Tag tag) {
       break;
     case KnownField::Kind::kAuthority:
       head_.authority = tag;
+      ++authorities_;
       break;
     case KnownField::Kind::kUserAgent:
       head_.user_agent = tag;
@@ -116,7 +118,7 @@ http2::Tag ServerStream::on_headers_end(http2::EndStream end, bool truncated) {
   if (hosts_ > 0) settle_authority();
   if (truncated) {
     refuse({200, Status(StatusCode::kResourceExhausted,
-                        "the request's header list exceeds the limit of 8192 bytes")});
+                        "the request's header list exceeds the limit of " + conn_->breached_limit())});
   } else if (const Refusal refusal = check_head(); !refusal.status.ok()) {
     refuse(refusal);
   } else {
@@ -151,6 +153,8 @@ ServerStream::Refusal ServerStream::check_head() const {
   if (bad_timeout_) return internal(400, "malformed grpc-timeout");
   if (bad_metadata_) return internal(400, "a -bin header is no base64");
   if (hosts_ > 1) return internal(400, "the request has " + std::to_string(hosts_) + " host headers");
+  if (authorities_ > 1)
+    return internal(400, "the request has " + std::to_string(authorities_) + " :authority headers");
   if (path_.empty() || path_[0] != '/' || path_.find('/', 1) == std::string_view::npos) {
     return {200, Status(StatusCode::kUnimplemented,
                         "malformed method name: \"" + std::string(path_.substr(0, 256)) + "\"")};

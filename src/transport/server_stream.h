@@ -182,6 +182,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   bool bad_encoding_ = false;
   bool has_timeout_ = false;
   std::uint16_t hosts_ = 0;
+  std::uint16_t authorities_ = 0;
   Duration timeout_{};
   mutable Metadata metadata_;
   mutable bool metadata_complete_ = false;

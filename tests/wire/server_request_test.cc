@@ -1,27 +1,321 @@
-// What a server makes of requests, and what it answers: heads, paths, messages.
+// What a server makes of a request's head, and what it answers to one that is none.
 #include <string>
 #include <vector>
 
+#include "sluice/stub/handlers.h"
 #include "wire/wire.h"
 
 namespace sluice::wire {
 namespace {
 
-class ServerRequests : public WireTest {};
+// Echoes, and keeps what it was called with.
+class Seeing final : public RawService {
+ public:
+  Task<Result<Chain>> unary(ServerContext& context, const Chain& request) override {
+    ++calls;
+    method = context.method();
+    metadata = context.metadata();
+    co_return Chain(request);
+  }
+  int calls = 0;
+  std::string method;
+  Metadata metadata;
+};
+
+class ServerRequests : public WireTest {
+ protected:
+  ServerRequests() : served_(runtime(), service_), client_(runtime(), "pipe:served") { client_.greet(); }
+
+  // How the server answers a whole unary request with this head.
+  std::string answer(const Headers& head) {
+    const http2::StreamId id = next_id();
+    client_.send(Wire().headers(id, head).data(id, message("m"), kEnd));
+    return client_.outcome(id);
+  }
+  // The same for the fields beside the usual ones.
+  std::string answer_with(const Headers& more) { return answer(request_head("/test.Raw/Unary", more)); }
+  http2::StreamId next_id() { return std::exchange(next_id_, next_id_ + 2); }
+  // Whatever it was, another call is still served.
+  void TearDown() override {
+    const int before = service_.calls;
+    EXPECT_EQ(answer_with({}), "0");
+    EXPECT_EQ(service_.calls, before + 1);
+    EXPECT_EQ(client_.frames("GOAWAY"), std::vector<std::string>());
+  }
+
+  Seeing service_;
+  ServedRaw served_;
+  ScriptedClient client_;
+  http2::StreamId next_id_ = 1;
+};
 INSTANTIATE_TEST_SUITE_P(All, ServerRequests, ::testing::ValuesIn(kRuntimes), support::name_of);
 
+// The usual head with one field given another value, or left out.
+Headers head_with(const std::string& name, const std::string& value) {
+  Headers head = request_head("/test.Raw/Unary");
+  for (auto& h : head) {
+    if (h.name == name) h.value = value;
+  }
+  return head;
+}
+Headers head_without(const std::string& name) {
+  Headers head = request_head("/test.Raw/Unary");
+  std::erase_if(head, [&](const auto& h) { return h.name == name; });
+  return head;
+}
+
+// What HTTP says of the request was refused before its body had come.
+const std::string kStopped = ", RST_STREAM NO_ERROR";
+
 TEST_P(ServerRequests, UnaryCallIsAnsweredByHeadersMessageAndTrailers) {
-  RawService service;
-  ServedRaw served(runtime(), service);
-  ScriptedClient client(runtime(), "pipe:served");
+  client_.send(unary_request(1, "hello"));
+  EXPECT_EQ(client_.take(), (std::vector<std::string>{
+                                "HEADERS 1 [:status 200, content-type application/grpc]",
+                                "DATA 1 10 bytes",
+                                "HEADERS 1 END [grpc-status 0]",
+                            }));
+  EXPECT_EQ(client_.stream(1).data, message("hello"));
+  next_id_ = 3;
+}
+
+TEST_P(ServerRequests, ErrorBeforeAnyMessageIsTrailersOnly) {
+  const http2::StreamId id = next_id();
+  client_.send(Wire().headers(id, request_head("/test.Raw/Nothing"), kEnd));
+  EXPECT_EQ(client_.take(), (std::vector<std::string>{
+                                "HEADERS 1 END [:status 200, content-type application/grpc, grpc-status 12, "
+                                "grpc-message unknown method Nothing for service test.Raw]"}));
+}
+
+TEST_P(ServerRequests, ContentTypeOtherThanGrpcIs415) {
+  for (const char* type : {"", "text/html", "application/json", "application/grpcfoo", "Application/grpc",
+                           "application/grpc-web", "application/gRPC"}) {
+    EXPECT_EQ(answer(head_with("content-type", type)),
+              "HTTP 415, 13 content-type is not application/grpc" + kStopped)
+        << type;
+  }
+  EXPECT_EQ(answer(head_without("content-type")),
+            "HTTP 415, 13 content-type is not application/grpc" + kStopped);
+  EXPECT_EQ(service_.calls, 0);
+}
+
+TEST_P(ServerRequests, ContentTypeMayNameACodecAndParameters) {
+  for (const char* type : {"application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8",
+                           "application/grpc+proto;x=y"}) {
+    EXPECT_EQ(answer(head_with("content-type", type)), "0") << type;
+  }
+}
+
+TEST_P(ServerRequests, MethodOtherThanPostIs405) {
+  for (const char* method : {"GET", "PUT", "post", "", "CONNECT"}) {
+    EXPECT_EQ(answer(head_with(":method", method)), "HTTP 405, 13 :method is not POST" + kStopped) << method;
+  }
+  EXPECT_EQ(answer(head_without(":method")), "HTTP 405, 13 :method is not POST" + kStopped);
+}
+
+TEST_P(ServerRequests, TeMayBeTrailersOrMissing) {
+  EXPECT_EQ(answer(head_without("te")), "0");
+  for (const char* te : {"gzip", "", "trailers, deflate", "Trailers"}) {
+    EXPECT_EQ(answer(head_with("te", te)), "open, RST_STREAM PROTOCOL_ERROR") << te;
+  }
+}
+
+TEST_P(ServerRequests, FieldsThatHttp2ForbidsResetTheStream) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"connection", "close"},
+                                                        {"keep-alive", "timeout=5"},
+                                                        {"proxy-connection", "close"},
+                                                        {"transfer-encoding", "chunked"},
+                                                        {"upgrade", "h2c"},
+                                                        {"X-Upper", "x"},
+                                                        {"bad name", "x"},
+                                                        {"x-bad-value", std::string("a\0b", 3)},
+                                                        {"x-line-feed", "a\nb"},
+                                                        {":path", "/again"},
+                                                        {":unknown", "x"}}) {
+    EXPECT_EQ(answer_with({{name, value}}), "open, RST_STREAM PROTOCOL_ERROR") << name;
+  }
+  EXPECT_EQ(service_.calls, 0);
+}
+
+TEST_P(ServerRequests, SchemeMayBeAnything) {
+  for (const char* scheme : {"http", "https", "ftp", "", "grpc"}) {
+    EXPECT_EQ(answer(head_with(":scheme", scheme)), "0") << scheme;
+  }
+}
+
+TEST_P(ServerRequests, HostStandsInForAMissingAuthority) {
+  Headers head = head_without(":authority");
+  head.push_back({"host", "by.host"});
+  EXPECT_EQ(answer(head), "0");
+  EXPECT_EQ(service_.metadata.get_all(":authority"), std::vector<std::string_view>{"by.host"});
+  EXPECT_FALSE(service_.metadata.get("host"));
+}
+
+TEST_P(ServerRequests, HostBesideAuthorityIsDropped) {
+  EXPECT_EQ(answer_with({{"host", "by.host"}}), "0");
+  EXPECT_EQ(service_.metadata.get_all(":authority"), std::vector<std::string_view>{"the.server"});
+  EXPECT_FALSE(service_.metadata.get("host"));
+}
+
+TEST_P(ServerRequests, NeitherHostNorAuthorityIsNoError) {
+  EXPECT_EQ(answer(head_without(":authority")), "0");
+  EXPECT_FALSE(service_.metadata.get(":authority"));
+}
+
+TEST_P(ServerRequests, TwoHostsAreRefused) {
+  EXPECT_EQ(answer_with({{"host", "a"}, {"host", "b"}}),
+            "HTTP 400, 13 the request has 2 host headers" + kStopped);
+  EXPECT_EQ(answer_with({{"host", "a"}, {"host", "a"}, {"host", "a"}}),
+            "HTTP 400, 13 the request has 3 host headers" + kStopped);
+}
+
+TEST_P(ServerRequests, TwoAuthoritiesAreRefused) {
+  Headers head = request_head("/test.Raw/Unary");
+  head.insert(head.begin() + 4, {":authority", "another.server"});
+  EXPECT_EQ(answer(head), "HTTP 400, 13 the request has 2 :authority headers" + kStopped);
+  // Also when both come out of the table, and when they are the same.
+  for (auto& h : head) h.indexing = http2::Indexing::kIndex;
+  http2::HpackEncoder encoder;
+  for (int i = 0; i < 3; ++i) {
+    const http2::StreamId id = next_id();
+    const auto block = http2::testing::encode(encoder, head);
+    client_.send(Wire().headers(id, as_text(block)).data(id, message("m"), kEnd));
+    EXPECT_EQ(client_.outcome(id), "HTTP 400, 13 the request has 2 :authority headers" + kStopped) << i;
+    head[4].value = head[3].value;
+  }
+  EXPECT_EQ(service_.calls, 0);
+}
+
+TEST_P(ServerRequests, PathThatIsNoneIsUnimplemented) {
+  for (const char* path : {"x", "/", "/x", "test.Raw/Unary", "*", "?", "\xff"}) {
+    EXPECT_EQ(answer(head_with(":path", path)).substr(0, 26), "12 malformed method name: ") << path;
+  }
+  EXPECT_EQ(answer(head_with(":path", "")), "12 malformed method name: \"\"" + kStopped);
+  EXPECT_EQ(answer(head_without(":path")), "12 malformed method name: \"\"" + kStopped);
+  EXPECT_EQ(answer(head_with(":path", "//x/y")), "12 unknown service /x" + kStopped);
+  EXPECT_EQ(answer(head_with(":path", "/a/b/c")), "12 unknown service a/b" + kStopped);
+  EXPECT_EQ(answer(head_with(":path", "//")), "12 unknown service%20" + kStopped);
+}
+
+TEST_P(ServerRequests, PathIsTakenAsItIs) {
+  for (const char* path : {"/test.Raw/unary", "/Test.Raw/Unary", "/test.Raw/%55nary", "/test.Raw/Unary/",
+                           "/test.Raw//Unary", "/test.Raw/Unary?x", "/test.Raw/./Unary", "/test.Raw/"}) {
+    EXPECT_EQ(answer(head_with(":path", path)).substr(0, 11), "12 unknown ") << path;
+  }
+  EXPECT_EQ(service_.calls, 0);
+}
+
+TEST_P(ServerRequests, TimeoutThatIsNoneIsRefused) {
+  for (const char* timeout : {"", "1", "S", "123456789S", "-1S", "+1S", "1.5S", " 1S", "1S ", "1s", "1h",
+                              "1SS", "0x1S", "S1", "\xff"}) {
+    EXPECT_EQ(answer_with({{"grpc-timeout", timeout}}), "HTTP 400, 13 malformed grpc-timeout" + kStopped)
+        << timeout;
+  }
+  EXPECT_EQ(service_.calls, 0);
+}
+
+TEST_P(ServerRequests, BinaryMetadataThatIsNoBase64FailsItsCallOnly) {
+  const http2::StreamId good = next_id();
+  client_.send(Wire().headers(good, request_head("/test.Raw/Unary")));
+  for (const char* value : {"!", "a", "ab=c", "====", "YQ==YQ=="}) {
+    EXPECT_EQ(answer_with({{"x-bin", value}}), "HTTP 400, 13 a -bin header is no base64" + kStopped) << value;
+  }
+  EXPECT_EQ(client_.outcome(good), "open");
+  client_.send(Wire().data(good, message("m"), kEnd));
+  EXPECT_EQ(client_.outcome(good), "0");
+}
+
+TEST_P(ServerRequests, BinaryMetadataIsDecodedPaddedOrNotAndSplitAtCommas) {
+  EXPECT_EQ(answer_with({{"x-bin", "YQ"}, {"x-bin", "YmI=, Y2Nj,"}, {"x-bin", ""}}), "0");
+  EXPECT_EQ(service_.metadata.get_all("x-bin"), (std::vector<std::string_view>{"a", "bb", "ccc", "", ""}));
+}
+
+TEST_P(ServerRequests, MetadataComesAsItWasSent) {
+  EXPECT_EQ(answer_with({{"x-empty", ""}, {"x-odd", "\xff\x80\t~"}, {"x-two", "1"}, {"x-two", "2"}}), "0");
+  EXPECT_EQ(service_.metadata.get("x-empty"), "");
+  EXPECT_EQ(service_.metadata.get("x-odd"), "\xff\x80\t~");
+  EXPECT_EQ(service_.metadata.get_all("x-two"), (std::vector<std::string_view>{"1", "2"}));
+}
+
+TEST_P(ServerRequests, WhatIsGrpcsOwnDoesNotReachTheHandler) {
+  EXPECT_EQ(answer_with({{"grpc-timeout", "1H"},
+                         {"grpc-accept-encoding", "gzip"},
+                         {"grpc-trace-bin", "AA"},
+                         {"grpc-made-up", "x"},
+                         {"user-agent", "me/1"},
+                         {"grpc-previous-rpc-attempts", "2"}}),
+            "0");
+  EXPECT_EQ(
+      service_.metadata,
+      (Metadata{{"grpc-previous-rpc-attempts", "2"}, {":authority", "the.server"}, {"user-agent", "me/1"}}));
+  EXPECT_EQ(service_.method, "/test.Raw/Unary");
+}
+
+TEST_P(ServerRequests, HeaderListOverTheLimitFailsItsCallOnly) {
+  const std::string over = "8 the request's header list exceeds the limit of 8192 bytes" + kStopped;
+  EXPECT_EQ(answer_with({{"x-long", std::string(9'000, 'x')}}), over);
+  EXPECT_EQ(answer_with({{"x-very-long", std::string(50'000, 'x')}}), over);
+  Headers many;
+  for (int i = 0; i < 95; ++i) many.push_back({"x", ""});
+  EXPECT_EQ(answer_with(many), "8 the request's header list exceeds the limit of 100 fields" + kStopped);
+  many.pop_back();
+  EXPECT_EQ(answer_with(many), "0");
+  EXPECT_EQ(service_.calls, 1);
+}
+
+// What was not delivered is in the table all the same.
+TEST_P(ServerRequests, HeaderListOverTheLimitLeavesHpackInStep) {
+  http2::HpackEncoder encoder;
+  const auto send = [&](const Headers& more) {
+    const http2::StreamId id = next_id();
+    Headers head = request_head("/test.Raw/Unary", more);
+    head.back().indexing = http2::Indexing::kIndex;
+    client_.send(
+        Wire().headers(id, as_text(http2::testing::encode(encoder, head))).data(id, message("m"), kEnd));
+    return client_.outcome(id).substr(0, 2);
+  };
+  const support::Headers::value_type first{"x-first", "alpha"}, last{"x-last", "omega"};
+  for (const std::size_t length : {9'000, 17'000, 60'000}) {
+    EXPECT_EQ(send({first, {"x-long", std::string(length, 'x'), http2::Indexing::kPlain}, last}), "8 ");
+    EXPECT_EQ(send({first, last}), "0");
+    EXPECT_EQ(service_.metadata,
+              (Metadata{{"x-first", "alpha"}, {"x-last", "omega"}, {":authority", "the.server"}}));
+  }
+}
+
+TEST_P(ServerRequests, EncodingThatIsNotKnownIsUnimplemented) {
+  EXPECT_EQ(answer_with({{"grpc-encoding", "gzip"}}), "12 grpc-encoding is not known here" + kStopped);
+  EXPECT_EQ(client_.stream(next_id_ - 2).field("grpc-accept-encoding"), "identity");
+  EXPECT_EQ(answer_with({{"grpc-encoding", "identity"}}), "0");
+}
+
+TEST_P(ServerRequests, UnknownServiceHandlerSeesNoPathThatIsNone) {
+  struct Unknown {
+    static void serve(void* object, ServerCall& call) {
+      ++*static_cast<int*>(object);
+      call.reject(Status(StatusCode::kAborted, "seen"));
+    }
+  };
+  int seen = 0;
+  Server server(runtime(), {.unknown_service = &Unknown::serve, .unknown_service_object = &seen});
+  ASSERT_EQ(server.serve(runtime().listen("pipe:unknown").value()), Status());
+  ScriptedClient client(runtime(), "pipe:unknown");
   client.greet();
-  client.send(unary_request(1, "hello"));
-  EXPECT_EQ(client.take(), (std::vector<std::string>{
-                               "HEADERS 1 [:status 200, content-type application/grpc]",
-                               "DATA 1 10 bytes",
-                               "HEADERS 1 END [grpc-status 0]",
-                           }));
-  EXPECT_EQ(client.stream(1).data, message("hello"));
+  http2::StreamId id = 1;
+  for (int round = 0; round < 2; ++round) {
+    for (const char* path : {"", "x", "/", "/x", "a/b"}) {
+      client.send(Wire().headers(id, head_with(":path", path), kEnd));
+      EXPECT_EQ(client.outcome(id).substr(0, 25), "12 malformed method name:") << path;
+      id += 2;
+    }
+  }
+  EXPECT_EQ(seen, 0);
+  for (const char* path : {"/a/b", "//x/y", "/a/b/c"}) {
+    client.send(Wire().headers(id, head_with(":path", path), kEnd));
+    EXPECT_EQ(client.outcome(id), "10 seen") << path;
+    id += 2;
+  }
+  EXPECT_EQ(seen, 3);
 }
 
 }  // namespace
