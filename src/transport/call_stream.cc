@@ -52,7 +52,6 @@ bool CallStream::take_messages(Bytes data) {
         want_more();
         return true;
       case MessageReader::Event::kError:
-        discard_messages();
         on_bad_message(std::move(reader_.error()));
         return false;
       case MessageReader::Event::kMessage: {

@@ -169,12 +169,13 @@ void ClientStream::on_remote_end() {
 
 void ClientStream::on_reset(http2::ErrorCode code) {
   if (ended_) return;
-  end(to_status(code, deadline_ != kNever && loop_.now() >= deadline_));
+  end(to_status(code, deadline_ != kNever && loop_.now() >= deadline_), Unread::kKept);
 }
 
 void ClientStream::on_stream_error(const http2::Error& error) {
   end(Status(StatusCode::kInternal,
-             "stream error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what)));
+             "stream error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what)),
+      Unread::kKept);
 }
 
 }  // namespace sluice::transport

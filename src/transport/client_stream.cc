@@ -299,7 +299,7 @@ void ClientStream::CancelWatch::cancelled(Runnable& self) noexcept {
   stream.try_free();
 }
 
-void ClientStream::end(Status status) {
+void ClientStream::end(Status status, Unread unread) {
   if (ended_) return;
   ended_ = true;
   status_ = std::move(status);
@@ -312,7 +312,7 @@ void ClientStream::end(Status status) {
   }
   if (unary_in_use_ && !unary_.done()) complete_unary();
   reset(from_server_ ? ErrorCode::kNoError : reset_code_for(status_.code()));
-  end_reads(!from_server_ && !status_.ok());
+  end_reads(unread == Unread::kDropped && !from_server_ && !status_.ok());
   if (send_waiting())
     complete_send(status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_);
   if (header_in_use_ && !header_record_.done()) {
@@ -332,9 +332,9 @@ void ClientStream::complete_unary() {
 }
 
 void ClientStream::on_connection_lost(const Status& why) {
-  // CANCELLED: this side closed it.
-  end(Status(why.code() == StatusCode::kCancelled ? why.code() : StatusCode::kUnavailable,
-             std::string(why.message())));
+  const bool closed_here = why.code() == StatusCode::kCancelled;
+  end(Status(closed_here ? why.code() : StatusCode::kUnavailable, std::string(why.message())),
+      closed_here ? Unread::kDropped : Unread::kKept);
   try_free();
 }
 

@@ -59,7 +59,10 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void open(Connection& connection);
   // The next one in the list that it waits in.
   ClientStream* next_pending() const { return next_pending_; }
-  void end(Status status);  // the final status, unless there is one
+  // The final status, unless there is one. Messages that came before it and were not read yet: what the
+  // server ended they may be read of all the same; who gives up has no use for them.
+  enum class Unread : bool { kDropped, kKept };
+  void end(Status status, Unread unread = Unread::kDropped);
 
   // sluice::ClientStream
   Loop& loop() const override { return loop_; }
@@ -131,7 +134,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void describe(std::string& out) const override;
   bool on_message(Chain message) override;
   void on_remote_end() override;
-  void on_bad_message(Status status) override { end(std::move(status)); }
+  void on_bad_message(Status status) override { end(std::move(status), Unread::kKept); }
   void on_text(std::string_view text) override;
   bool wants_message() const override { return single_reply_ || CallStream::wants_message(); }
 

@@ -264,7 +264,7 @@ class ScriptedPeer {
         streams_[h.stream].reset = static_cast<http2::ErrorCode>(number(0));
         return frames_.push_back("RST_STREAM" + id + code(0));
       case FrameType::kSettings:
-        return frames_.push_back(flag ? "SETTINGS ACK" : "SETTINGS");
+        return frames_.push_back(flag ? "SETTINGS ACK" : "SETTINGS [" + settings_text(payload) + "]");
       case FrameType::kPing:
         last_ping_ = payload;
         return frames_.push_back(flag ? "PING ACK" : "PING");
@@ -276,6 +276,22 @@ class ScriptedPeer {
       default:
         return frames_.push_back("frame of type " + std::to_string(static_cast<int>(h.type)));
     }
+  }
+  static std::string settings_text(std::string_view payload) {
+    static constexpr const char* kNames[] = {"0",
+                                             "HEADER_TABLE_SIZE",
+                                             "ENABLE_PUSH",
+                                             "MAX_CONCURRENT_STREAMS",
+                                             "INITIAL_WINDOW_SIZE",
+                                             "MAX_FRAME_SIZE",
+                                             "MAX_HEADER_LIST_SIZE"};
+    std::string text;
+    for (; payload.size() >= http2::kSettingSize; payload.remove_prefix(http2::kSettingSize)) {
+      const std::uint32_t id = http2::load_u16(as_bytes(payload).data());
+      text += (text.empty() ? "" : ", ") + (id < 7 ? std::string(kNames[id]) : std::to_string(id)) + " " +
+              std::to_string(http2::load_u32(as_bytes(payload).data() + 2));
+    }
+    return text;
   }
   void take_block(http2::StreamId id) {
     HeaderList fields;

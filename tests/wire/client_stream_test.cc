@@ -9,34 +9,236 @@
 namespace sluice::wire {
 namespace {
 
-class ClientStreams : public WireTest {
- protected:
-  ClientStreams()
-      : listener_(runtime(), "pipe:scripted"), channel_(dial(runtime(), "pipe:scripted").value()) {}
-
-  // Where the first call has led to, greeted; frames that came with it are taken.
-  ScriptedPeer& server(std::vector<std::pair<SettingId, std::uint32_t>> settings = {}) {
-    server_ = listener_.accept();
-    server_->send(Wire().settings(std::move(settings)).settings_ack());
-    server_->take();
-    return *server_;
-  }
-  const Channel& channel() const { return channel_; }
-
- private:
-  ScriptedListener listener_;
-  std::unique_ptr<ScriptedPeer> server_;
-  Channel channel_;
-};
+class ClientStreams : public ClientTest {};
 INSTANTIATE_TEST_SUITE_P(All, ClientStreams, ::testing::ValuesIn(kRuntimes), support::name_of);
+
+class ClientStreamsInVirtualTime : public ClientTest {};
+INSTANTIATE_TEST_SUITE_P(Simulated, ClientStreamsInVirtualTime,
+                         ::testing::ValuesIn(support::kSimulatedRuntimes), support::name_of);
+
+TEST_P(ClientStreams, RequestIsHeadersAndOneMessage) {
+  const Chain request = bytes("hello");
+  Call<Chain> call =
+      channel().invoke(kUnary, request, {.metadata = MetadataList({"x-a", "1"}, {"x-bin", "a"})}).start();
+  ScriptedPeer& server = accept();
+  EXPECT_EQ(
+      server.frames("HEADERS 1"),
+      (std::vector<std::string>{
+          "HEADERS 1 [:method POST, :scheme http, :path /test.Raw/Unary, :authority scripted, te trailers, "
+          "content-type application/grpc, user-agent grpc-c++-sluice/0.1, x-a 1, x-bin YQ]"}));
+  EXPECT_EQ(server.frames("DATA 1"), std::vector<std::string>{"DATA 1 END 10 bytes"});
+  EXPECT_EQ(server.stream(1).data, message("hello"));
+  server.send(Wire().headers(1, kResponseHead).data(1, message("world")).headers(1, kOkTrailers, kEnd));
+  EXPECT_EQ(e2e::text_of(call.get()), "world");
+  EXPECT_FALSE(server.stream(1).reset);
+}
+
+TEST_P(ClientStreamsInVirtualTime, TimeoutFollowsThePseudoHeaders) {
+  const Chain request = bytes("m");
+  Call<Chain> call = channel().invoke(kUnary, request, {.timeout = 250ms}).start();
+  ScriptedPeer& server = accept();
+  const auto& head = server.stream(1).blocks.at(0);
+  ASSERT_GT(head.size(), 4u);
+  EXPECT_EQ(head[4], (std::pair<std::string, std::string>("grpc-timeout", "250000u")));
+  const TimePoint begin = runtime().now();
+  EXPECT_EQ(call.get().status(), Status(StatusCode::kDeadlineExceeded, "deadline exceeded"));
+  EXPECT_EQ(runtime().now() - begin, 250ms);
+  settle();
+  EXPECT_EQ(server.stream(1).reset, ErrorCode::kCancel);
+}
+
+TEST_P(ClientStreams, HalfCloseIsEndStreamOnAFrameOfNothing) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept();
+  EXPECT_EQ(stream.write(bytes("a")).get(), Status());
+  EXPECT_EQ(stream.close_write().get(), Status());
+  settle();
+  EXPECT_EQ(server.frames("DATA 1"), (std::vector<std::string>{"DATA 1 6 bytes", "DATA 1 END 0 bytes"}));
+  // The other half stays open.
+  server.send(Wire().headers(1, kResponseHead).data(1, message("late")).headers(1, kOkTrailers, kEnd));
+  const std::optional<Chain> reply = stream.read().get();
+  EXPECT_EQ(reply ? reply->to_string() : "none", "late");
+  EXPECT_EQ(stream.finish().get(), Status());
+}
+
+TEST_P(ClientStreams, LastWriteCarriesEndStream) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept();
+  EXPECT_EQ(stream.write(bytes("a"), {.last = true}).get(), Status());
+  settle();
+  EXPECT_EQ(server.frames("DATA 1"), std::vector<std::string>{"DATA 1 END 6 bytes"});
+  stream.cancel();
+}
+
+TEST_P(ClientStreams, TrailersBeforeTheRequestHasEndedEndTheCall) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept();
+  server.send(Wire().headers(
+      1, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "7"}}, kEnd));
+  expect_names(stream.finish().get(), StatusCode::kPermissionDenied, "");
+  EXPECT_EQ(stream.write(bytes("a")).get().code(), StatusCode::kPermissionDenied);
+  settle();
+  EXPECT_EQ(server.stream(1).reset, ErrorCode::kNoError);
+  EXPECT_EQ(server.frames("DATA 1"), std::vector<std::string>());
+}
 
 TEST_P(ClientStreams, FinishMidwayInAMessageDiscardsTheRestOfIt) {
   auto stream = bidi(channel());
-  ScriptedPeer& peer = server();
-  peer.send(Wire().headers(1, kResponseHead).data(1, message("half").substr(0, 7)));
+  ScriptedPeer& server = accept();
+  server.send(Wire().headers(1, kResponseHead).data(1, message("half").substr(0, 7)));
   Call<Status> finished = stream.finish().start();
-  peer.send(Wire().data(1, "lf").headers(1, kOkTrailers, kEnd));
+  server.send(Wire().data(1, "lf").headers(1, kOkTrailers, kEnd));
   EXPECT_EQ(finished.get(), Status());
+}
+
+// Cancelling one operation ends its call, and the server is told.
+TEST_P(ClientStreams, CancelledReadEndsTheCall) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept();
+  Call<std::optional<Chain>> read = stream.read().start();
+  read.cancel();
+  EXPECT_FALSE(read.get());
+  EXPECT_EQ(stream.finish().get(), Status(StatusCode::kCancelled, "call cancelled"));
+  settle();
+  EXPECT_EQ(server.stream(1).reset, ErrorCode::kCancel);
+}
+
+TEST_P(ClientStreams, CancelledWriteEndsTheCall) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept({{SettingId::kInitialWindowSize, 0}});
+  const Chain large = e2e::pattern(100'000);
+  Call<Status> write = stream.write(large).start();
+  write.cancel();
+  EXPECT_EQ(write.get(), Status(StatusCode::kCancelled, "call cancelled"));
+  EXPECT_EQ(stream.finish().get(), Status(StatusCode::kCancelled, "call cancelled"));
+  settle();
+  EXPECT_EQ(server.stream(1).reset, ErrorCode::kCancel);
+  EXPECT_EQ(server.stream(1).data, "");
+}
+
+TEST_P(ClientStreams, CancelledFinishEndsTheCall) {
+  auto both = bidi(channel());
+  ScriptedPeer& server = accept();
+  Call<Status> finish = both.finish().start();
+  finish.cancel();
+  EXPECT_EQ(finish.get(), Status(StatusCode::kCancelled, "call cancelled"));
+  auto requests = request_stream(channel());
+  Call<Chain> reply = requests.finish().start();
+  reply.cancel();
+  EXPECT_EQ(reply.get().status(), Status(StatusCode::kCancelled, "call cancelled"));
+  settle();
+  EXPECT_EQ(server.stream(1).reset, ErrorCode::kCancel);
+  EXPECT_EQ(server.stream(3).reset, ErrorCode::kCancel);
+}
+
+TEST_P(ClientStreams, CancelledWaitForTheHeaderEndsTheCall) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept();
+  Call<Status> header = stream.wait_header().start();
+  header.cancel();
+  EXPECT_EQ(header.get(), Status(StatusCode::kCancelled, "call cancelled"));
+  settle();
+  EXPECT_EQ(server.stream(1).reset, ErrorCode::kCancel);
+}
+
+TEST_P(ClientStreams, CancellationOfACallThatHasEndedSaysNothing) {
+  const Chain request = bytes("m");
+  Call<Chain> call = channel().invoke(kUnary, request).start();
+  ScriptedPeer& server = accept();
+  server.send(Wire().headers(1, kResponseHead).data(1, message("r")).headers(1, kOkTrailers, kEnd));
+  call.cancel();
+  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  settle();
+  EXPECT_FALSE(server.stream(1).reset);
+}
+
+// A caller that dropped its call may have freed where it wanted the outcome to be written.
+TEST_P(ClientStreams, OutputsOfADroppedCallAreNotWritten) {
+  auto header = std::make_unique<Metadata>(), trailer = std::make_unique<Metadata>();
+  auto peer = std::make_unique<Addr>();
+  Metadata* const outputs[] = {header.get(), trailer.get()};
+  const Headers response = {{":status", "200"}, {"content-type", "application/grpc"}, {"x-h", "1"}};
+  const Headers trailers = {{"grpc-status", "0"}, {"x-t", "1"}};
+  const Chain request = bytes("m");
+  const auto start = [&] {
+    return channel()
+        .invoke(kUnary, request, {.header = outputs[0], .trailer = outputs[1], .peer = peer.get()})
+        .start();
+  };
+  std::optional<Call<Chain>> dropped_first(start());
+  ScriptedPeer& server = accept();
+  std::optional<Call<Chain>> dropped_midway(start()), dropped_last(start());
+  dropped_first.reset();
+  server.send(Wire().headers(3, response));
+  dropped_midway.reset();
+  server.send(Wire().headers(5, response).data(5, message("r")).headers(5, trailers, kEnd));
+  dropped_last.reset();
+  server.send(Wire().headers(1, response).headers(3, trailers, kEnd));
+  EXPECT_TRUE(header->empty() && trailer->empty() && peer->text.empty());
+  header.reset(), trailer.reset(), peer.reset();  // and AddressSanitizer sees what comes later
+}
+
+TEST_P(ClientStreams, OutputsOfACallAreWrittenWhenItIsGot) {
+  Metadata header, trailer;
+  Addr peer;
+  const Chain request = bytes("m");
+  Call<Chain> call =
+      channel().invoke(kUnary, request, {.header = &header, .trailer = &trailer, .peer = &peer}).start();
+  ScriptedPeer& server = accept();
+  server.send(Wire()
+                  .headers(1, {{":status", "200"}, {"content-type", "application/grpc"}, {"x-h", "1"}})
+                  .data(1, message("r"))
+                  .headers(1, {{"grpc-status", "0"}, {"x-t", "1"}}, kEnd));
+  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(header, (Metadata{{"x-h", "1"}}));
+  EXPECT_EQ(trailer, (Metadata{{"x-t", "1"}}));
+  EXPECT_EQ(peer, server.local_addr());
+}
+
+TEST_P(ClientStreams, MetadataOverTheServersLimitFailsHereAndSendsNothing) {
+  const Chain request = bytes("m");
+  Call<Chain> first = channel().invoke(kUnary, request).start();
+  ScriptedPeer& server = accept({{SettingId::kMaxHeaderListSize, 1000}});
+  const std::string text(1000, 'x');
+  expect_names(channel().invoke(kUnary, request, {.metadata = MetadataList({"x-long", text})}).get().status(),
+               StatusCode::kResourceExhausted, "bytes exceeds the peer's limit of 1000");
+  settle();
+  EXPECT_EQ(server.frames("HEADERS").size(), 1u);
+  first.cancel();
+  EXPECT_EQ(first.get().status().code(), StatusCode::kCancelled);
+}
+
+// SETTINGS_MAX_CONCURRENT_STREAMS of the server.
+TEST_P(ClientStreams, CallsOverTheServersLimitWaitForTheirTurn) {
+  const Chain request = bytes("m");
+  std::vector<Call<Chain>> calls;
+  calls.push_back(channel().invoke(kUnary, request).start());
+  ScriptedPeer& server = accept({{SettingId::kMaxConcurrentStreams, 0}});
+  for (int i = 0; i < 3; ++i) calls.push_back(channel().invoke(kUnary, request).start());
+  settle();
+  EXPECT_EQ(server.frames("HEADERS").size(), 0u);
+  server.send(Wire().settings({{SettingId::kMaxConcurrentStreams, 1}}));
+  EXPECT_EQ(server.frames("HEADERS").size(), 1u);
+  server.send(Wire().headers(1, kResponseHead).data(1, message("r")).headers(1, kOkTrailers, kEnd));
+  EXPECT_EQ(server.frames("HEADERS").size(), 2u) << "one goes, one comes";
+  server.send(Wire().settings({{SettingId::kMaxConcurrentStreams, 100}}));
+  EXPECT_EQ(server.frames("HEADERS").size(), 4u) << "raising it wakes all that wait";
+  for (const http2::StreamId id : {3, 5, 7}) {
+    server.send(Wire().headers(id, kResponseHead).data(id, message("r")).headers(id, kOkTrailers, kEnd));
+  }
+  for (Call<Chain>& call : calls) EXPECT_EQ(e2e::text_of(call.get()), "r");
+}
+
+TEST_P(ClientStreamsInVirtualTime, CallsThatWaitForTheirTurnExpireAndAreCancelledThere) {
+  const Chain request = bytes("m");
+  Call<Chain> expires = channel().invoke(kUnary, request, {.timeout = 1s}).start();
+  ScriptedPeer& server = accept({{SettingId::kMaxConcurrentStreams, 0}});
+  Call<Chain> cancelled = channel().invoke(kUnary, request).start();
+  cancelled.cancel();
+  EXPECT_EQ(cancelled.get().status().code(), StatusCode::kCancelled);
+  EXPECT_EQ(expires.get().status().code(), StatusCode::kDeadlineExceeded);
+  server.send(Wire().settings({{SettingId::kMaxConcurrentStreams, 100}}));
+  EXPECT_EQ(server.frames("HEADERS").size(), 0u);
 }
 
 }  // namespace

@@ -103,5 +103,154 @@ TEST_P(ServerDrain, ThatIsGivenUpLeavesTheCallsAlone) {
   EXPECT_EQ(service.cancelled, 0);
 }
 
+class ClientConnections : public ClientTest {
+ protected:
+  Call<Chain> start() { return channel().invoke(kUnary, request_).start(); }
+  static std::string reply_to(http2::StreamId id, std::string_view body = "r") {
+    return Wire().headers(id, kResponseHead).data(id, message(body)).headers(id, kOkTrailers, kEnd).str();
+  }
+  const Chain request_ = bytes("m");
+};
+INSTANTIATE_TEST_SUITE_P(All, ClientConnections, ::testing::ValuesIn(kRuntimes), support::name_of);
+
+TEST_P(ClientConnections, SayPrefaceAndSettingsFirstAndCallAfterTheServersSettings) {
+  Call<Chain> call = start();
+  ScriptedPeer& server = accept_silently();
+  EXPECT_EQ(server.take(), (std::vector<std::string>{"preface",
+                                                     "SETTINGS [ENABLE_PUSH 0, MAX_CONCURRENT_STREAMS 0, "
+                                                     "INITIAL_WINDOW_SIZE 8388608, MAX_FRAME_SIZE 4194304, "
+                                                     "MAX_HEADER_LIST_SIZE 8192]",
+                                                     "WINDOW_UPDATE 0 67043329"}));
+  server.send(Wire().settings());
+  EXPECT_EQ(server.take().at(0), "SETTINGS ACK");
+  EXPECT_EQ(server.frames("HEADERS").size(), 1u);
+  server.send(Wire().settings_ack().raw(reply_to(1)));
+  EXPECT_EQ(e2e::text_of(call.get()), "r");
+}
+
+TEST_P(ClientConnections, LossOfTheConnectionIsUnavailable) {
+  Call<Chain> call = start();
+  ScriptedPeer& server = accept();
+  auto stream = bidi(channel());
+  server.send(Wire().headers(3, kResponseHead).data(3, message("one")));
+  Call<Status> finished = stream.finish().start();
+  server.close();
+  const std::string why = "connection closed by " + server.local_addr().to_string();
+  EXPECT_EQ(call.get().status(), Status(StatusCode::kUnavailable, why));
+  EXPECT_EQ(finished.get(), Status(StatusCode::kUnavailable, why));
+}
+
+// Whoever ends the call: messages that came whole before that are there to be read.
+TEST_P(ClientConnections, MessagesThatCameBeforeTheEndAreStillRead) {
+  const std::vector<std::pair<std::string, StatusCode>> ends = {
+      {Wire().headers(1, {{"grpc-status", "5"}}, kEnd).str(), StatusCode::kNotFound},
+      {Wire().rst(1, ErrorCode::kInternalError).str(), StatusCode::kInternal},
+      {Wire().data(1, message("m", 2)).str(), StatusCode::kInternal},
+      {Wire().data(1, message("half").substr(0, 7), kEnd).str(), StatusCode::kInternal},
+      {Wire().headers(1, kResponseHead).str(), StatusCode::kInternal},
+      {Wire().data(1, "").ping("short").str(), StatusCode::kUnavailable},
+      {"", StatusCode::kUnavailable}};  // the connection is closed
+  for (const auto& [end, code] : ends) {
+    Channel fresh = dial(runtime(), "pipe:scripted").value();
+    auto stream = bidi(fresh);
+    ScriptedPeer& server = accept();
+    server.send(Wire().headers(1, kResponseHead).data(1, message("one") + message("two")));
+    server.send(end);
+    if (end.empty()) server.close();
+    for (const char* text : {"one", "two"}) {
+      const std::optional<Chain> reply = stream.read().get();
+      EXPECT_EQ(reply ? reply->to_string() : "none", text) << code;
+    }
+    EXPECT_FALSE(stream.read().get());
+    EXPECT_EQ(stream.finish().get().code(), code);
+  }
+}
+
+TEST_P(ClientConnections, MessagesThatCameBeforeACancellationAreDropped) {
+  auto stream = bidi(channel());
+  accept().send(Wire().headers(1, kResponseHead).data(1, message("one")));
+  stream.cancel();
+  EXPECT_FALSE(stream.read().get());
+  EXPECT_EQ(stream.finish().get().code(), StatusCode::kCancelled);
+}
+
+// What only a broken peer, or none of HTTP/2, says: each ends the connection, and says why on both sides.
+TEST_P(ClientConnections, BrokenRulesEndTheConnection) {
+  const std::string settings = Wire().settings().str();
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {Wire().ping("12345678").str(), "PROTOCOL_ERROR: first frame is not SETTINGS"},
+      {Wire().settings({{SettingId::kMaxFrameSize, 16383}}).str(),
+       "PROTOCOL_ERROR: SETTINGS_MAX_FRAME_SIZE out of range"},
+      {Wire().settings({{SettingId::kMaxFrameSize, 1 << 24}}).str(),
+       "PROTOCOL_ERROR: SETTINGS_MAX_FRAME_SIZE out of range"},
+      {Wire().settings({{SettingId::kEnablePush, 1}}).str(),
+       "PROTOCOL_ERROR: SETTINGS_ENABLE_PUSH out of range"},
+      {Wire().settings({{SettingId::kInitialWindowSize, 0x80000000}}).str(),
+       "FLOW_CONTROL_ERROR: SETTINGS_INITIAL_WINDOW_SIZE above 2^31-1"},
+      {settings + Wire().frame(FrameType::kPushPromise, 4, 1, Wire::u32(2)).str(),
+       "PROTOCOL_ERROR: PUSH_PROMISE although push is off"},
+      {settings + Wire().headers(2, kResponseHead).str(),
+       "PROTOCOL_ERROR: HEADERS on a stream that the peer may not open"},
+      {settings + Wire().headers(101, kResponseHead).str(),
+       "PROTOCOL_ERROR: HEADERS on a stream that the peer may not open"},
+      {settings + Wire().goaway(2, ErrorCode::kNoError).str(),
+       "PROTOCOL_ERROR: GOAWAY with a stream id that is not ours"},
+      {settings + Wire().goaway(1, ErrorCode::kNoError).goaway(3, ErrorCode::kNoError).str(),
+       "PROTOCOL_ERROR: GOAWAY with an increasing stream id"},
+      {settings + Wire().headers(1, "\x80").str(), "COMPRESSION_ERROR: "},
+  };
+  for (const auto& [bytes, why] : table) {
+    Channel fresh = dial(runtime(), "pipe:scripted").value();
+    Call<Chain> call = fresh.invoke(kUnary, request_).start();
+    ScriptedPeer& server = accept_silently();
+    server.send(bytes);
+    expect_names(call.get().status(), StatusCode::kUnavailable, "connection error: " + why);
+    settle();
+    const auto goaway = server.frames("GOAWAY");
+    ASSERT_EQ(goaway.size(), 1u) << why;
+    EXPECT_EQ(goaway[0].substr(0, 9 + why.find(':')), "GOAWAY 0 " + why.substr(0, why.find(':')));
+    EXPECT_TRUE(server.closed()) << why;
+  }
+}
+
+TEST_P(ClientConnections, GoawayFailsTheCallsAboveItAndLetsTheOthersFinish) {
+  Call<Chain> below = start();
+  ScriptedPeer& server = accept();
+  Call<Chain> above = start();
+  settle();
+  server.send(Wire().goaway(1, ErrorCode::kNoError));
+  expect_names(above.get().status(), StatusCode::kUnavailable, "REFUSED_STREAM");
+  // The channel goes on, on another connection.
+  Call<Chain> next = start();
+  ScriptedPeer& other = accept();
+  EXPECT_NE(&other, &server);
+  other.send(reply_to(1, "from another"));
+  EXPECT_EQ(e2e::text_of(next.get()), "from another");
+  EXPECT_FALSE(server.closed());
+  server.send(reply_to(1));
+  EXPECT_EQ(e2e::text_of(below.get()), "r");
+  settle();
+  EXPECT_TRUE(server.closed()) << "its last call has ended";
+}
+
+TEST_P(ClientConnections, GoawayWithAnErrorIsLoggedAsAWarning) {
+  Call<Chain> call = start();
+  ScriptedPeer& server = accept();
+  server.send(Wire().goaway(0, ErrorCode::kEnhanceYourCalm, "too_many_pings"));
+  EXPECT_EQ(call.get().status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(log().at(LogLevel::kWarning),
+            std::vector<std::string>{"GOAWAY from pipe:scripted: ENHANCE_YOUR_CALM too_many_pings"});
+}
+
+TEST_P(ClientConnections, PingsAreAnsweredWithTheirPayload) {
+  Call<Chain> call = start();
+  ScriptedPeer& server = accept();
+  server.send(Wire().ping("12345678").ping("abcdefgh"));
+  EXPECT_EQ(server.frames("PING ACK").size(), 2u);
+  EXPECT_EQ(server.last_ping(), "abcdefgh");
+  call.cancel();
+  EXPECT_EQ(call.get().status().code(), StatusCode::kCancelled);
+}
+
 }  // namespace
 }  // namespace sluice::wire

@@ -58,6 +58,27 @@ class WireTest : public support::RuntimeTest {
   }
 };
 
+// A Channel to servers that the test plays.
+class ClientTest : public WireTest {
+ protected:
+  ClientTest() : listener_(runtime(), "pipe:scripted"), channel_(dial(runtime(), "pipe:scripted").value()) {}
+
+  const Channel& channel() const { return channel_; }
+  // The next connection that a call has led to, greeted.
+  ScriptedPeer& accept(std::vector<std::pair<SettingId, std::uint32_t>> settings = {}) {
+    ScriptedPeer& peer = accept_silently();
+    peer.send(Wire().settings(std::move(settings)).settings_ack());
+    return peer;
+  }
+  ScriptedPeer& accept_silently() { return *servers_.emplace_back(listener_.accept()); }
+  ScriptedPeer& server() { return *servers_.back(); }
+
+ private:
+  ScriptedListener listener_;
+  std::vector<std::unique_ptr<ScriptedPeer>> servers_;
+  Channel channel_;
+};
+
 // A whole unary request.
 inline std::string unary_request(http2::StreamId id, std::string_view body = "m", const Headers& more = {}) {
   return Wire().headers(id, request_head("/test.Raw/Unary", more)).data(id, message(body), kEnd).str();
