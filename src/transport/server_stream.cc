@@ -274,8 +274,12 @@ void ServerStream::on_connection_lost(const Status& why) {
 
 void ServerStream::DeadlineTimer::expired(Runnable& self) noexcept {
   ServerStream& stream = static_cast<DeadlineTimer&>(static_cast<Timer&>(self)).stream;
-  if (!stream.ended_) stream.cancel_handler("deadline exceeded");
-  stream.reset(http2::ErrorCode::kCancel);
+  // A client whose own timer is later would take a reset for a cancellation, so it is told in so many words;
+  // unless these had to wait behind what it does not let through.
+  const bool running = !stream.ended_, tell = running && !stream.waits_for_credit();
+  if (tell) stream.end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded"));
+  if (running) stream.cancel_handler("deadline exceeded");
+  if (!tell) stream.reset(http2::ErrorCode::kCancel);
 }
 
 const Context& ServerStream::shared_context() {

@@ -177,7 +177,7 @@ TEST_P(ServerStreamsInVirtualTime, ReplyThatWaitsBehindAFailureIsResetAtTheDeadl
   EXPECT_EQ(client.outcome(1), "open, RST_STREAM CANCEL");
 }
 
-TEST_P(ServerStreamsInVirtualTime, DeadlineCancelsTheHandlerAndResetsTheStream) {
+TEST_P(ServerStreamsInVirtualTime, DeadlineCancelsTheHandlerAndIsToldInTrailers) {
   Held service(1, Held::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
@@ -187,7 +187,18 @@ TEST_P(ServerStreamsInVirtualTime, DeadlineCancelsTheHandlerAndResetsTheStream) 
   EXPECT_EQ(service.cancelled, 0);
   pass(1ms);
   EXPECT_EQ(service.cancelled, 1);
-  EXPECT_EQ(client.outcome(1), "open, RST_STREAM CANCEL");
+  EXPECT_EQ(client.outcome(1), "4 deadline exceeded");
+}
+
+TEST_P(ServerStreamsInVirtualTime, DeadlineOfAStreamIsToldInTrailersBeforeItIsReset) {
+  RawService service;
+  ServedRaw served(runtime(), service);
+  ScriptedClient client(runtime(), "pipe:served");
+  client.greet();
+  client.send(
+      Wire().headers(1, request_head("/test.Raw/Bidi", {{"grpc-timeout", "1S"}})).data(1, message("hello")));
+  pass(1s);
+  EXPECT_EQ(client.outcome(1), "4 deadline exceeded, RST_STREAM NO_ERROR");
 }
 
 TEST_P(ServerStreams, CallWhoseDeadlineHasPassedIsNotRun) {
