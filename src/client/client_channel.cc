@@ -2,6 +2,7 @@
 #include "client/client_channel.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "sluice/async/run_on.h"
@@ -26,13 +27,29 @@ std::string_view to_string(ConnectivityState state) {
   return "UNKNOWN";
 }
 
+namespace {
+
+// What an address is as an ":authority" (RFC 3986 section 3.2). A path in the file system is none: servers
+// refuse it, and every gRPC says "localhost" instead.
+std::string authority_of(const Addr& addr) {
+  const auto fits = [](unsigned char c) {
+    return std::isalnum(c) ||
+           std::string_view("-._~!$&'()*+,;=:@[]%").find(char(c)) != std::string_view::npos;
+  };
+  if (addr.scheme.starts_with("unix") || !std::all_of(addr.text.begin(), addr.text.end(), fits))
+    return "localhost";
+  return addr.text;
+}
+
+}  // namespace
+
 ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options)
     : loop_(loop),
       network_(network),
       addr_(std::move(addr)),
       options_(std::move(options)),
       identity_{
-          options_.authority.empty() ? addr_.text : options_.authority,
+          options_.authority.empty() ? authority_of(addr_) : options_.authority,
           options_.user_agent.empty() ? "grpc-c++-sluice/0.1" : options_.user_agent + " grpc-c++-sluice/0.1"},
       limits_{options_.max_receive_message_size, options_.max_send_message_size},
       dial_(*this),

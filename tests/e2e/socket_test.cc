@@ -122,6 +122,30 @@ TEST_P(OverSockets, ListenersComeAndGoWhileTheServerRuns) {
   EXPECT_EQ(text_of(dial(runtime(), addrs[0].to_string()).value().invoke(kUnary, request).get()), "hello");
 }
 
+// Tells the :authority of its call.
+class Authority final : public RawService {
+ public:
+  Task<Result<Chain>> unary(ServerContext& context, const Chain&) override {
+    co_return bytes(context.metadata().get(":authority").value_or("none"));
+  }
+};
+
+// Other servers refuse a request whose :authority is a path.
+TEST_P(OverSockets, HaveAnAuthorityThatIsNoPath) {
+  Authority service;
+  for (const std::string& address : addresses()) {
+    SCOPED_TRACE(address);
+    Server server(runtime());
+    ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+    ASSERT_EQ(server.serve(runtime().listen(address).value()), Status());
+    const Addr target = server.addrs()[0];
+    const Channel channel = dial(runtime(), target.to_string()).value();
+    const Chain request = bytes("hello");
+    EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()),
+              target.scheme == "tcp" ? target.text : "localhost");
+  }
+}
+
 TEST_P(OverSockets, NameTheAddressThatRefuses) {
   Channel channel = dial(runtime(), "unix:" + ::testing::TempDir() + "sluice-nobody").value();
   const Chain request = bytes("hello");

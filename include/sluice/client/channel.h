@@ -23,7 +23,8 @@ struct BackoffOptions {
 };
 
 struct ChannelOptions {
-  std::string authority = {};   // ":authority" of the calls; empty: made from the target
+  // ":authority" of the calls; empty: the target's text, or "localhost" for a path.
+  std::string authority = {};
   std::string user_agent = {};  // put in front of sluice's own
   std::size_t max_receive_message_size =
       4 << 20;  // bytes; a longer reply is RESOURCE_EXHAUSTED before it is stored
