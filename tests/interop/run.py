@@ -1,0 +1,397 @@
+#!/usr/bin/env python3
+"""Runs the interop matrix: every peer as a client of our server and as a server of our client. See README.md."""
+import argparse
+import asyncio
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+from peers import HERE, ROOT, WORK, BuildFailed, Missing, all_peers
+
+# In the order in which one client process runs them; README.md says what each checks.
+COMMON_CASES = """unary server_stream client_stream bidi empty metadata metadata_many metadata_bin metadata_big sequence
+    status_message status_plain status_details status_kinds unimplemented utf8 deadline deadline_stream cancel_unary
+    cancel_stream cancel_bidi server_ends_early server_ends_early_ok large volume many too_long crowd""".split()
+SHUTDOWN = "shutdown"  # the runner's own: SIGTERM ends an idle server with 0
+CASES = [*COMMON_CASES, SHUTDOWN, "crowd_queued", "drain", "ping_pong"]
+
+CASE_SECONDS = 60      # for one case, and for a program to start
+EXIT_SECONDS = 10      # for a server to end
+PING_PONG_SECONDS = 1
+LONG_PING_PONG_SECONDS = 10  # with grpc-go over tcp, whose window estimator sends PINGs while data arrives
+SYMBOLS = {"passed": ".", "failed": "F", "skipped": "s", "inapplicable": "-"}
+
+
+@dataclasses.dataclass
+class Pair:
+    """One server with one client; `peer` is the one of the two that is under its own name in the matrix."""
+    peer: object
+    direction: str
+    server: object
+    client: object
+    transport: str
+
+    def title(self):
+        return f"{self.peer.name}, {self.direction}, {self.transport}"
+
+
+@dataclasses.dataclass
+class Job:
+    """Cases that one client process runs against one server process."""
+    pair: Pair
+    name: str
+    cases: list
+    max_streams: int = 2000
+    seconds: float = PING_PONG_SECONDS
+    ends_itself: bool = False  # the case drains the server
+
+
+class Died(Exception):
+    """A program that ended or fell silent when it should not."""
+
+
+def tail(path, lines=3):
+    text = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+    return " | ".join(text[-lines:])[-600:]
+
+
+class Program:
+    """A process whose stdout is read by lines and whose stderr goes to a file; it is dead when this is left."""
+
+    def __init__(self, command, env, log):
+        self.command, self.env, self.log = command, env, log
+
+    async def __aenter__(self):
+        with open(self.log, "ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
+                env={**os.environ, **self.env}, limit=1 << 20, start_new_session=True)
+        return self
+
+    async def __aexit__(self, *_):
+        self.signal(signal.SIGKILL)
+        await self.process.wait()
+
+    def signal(self, number):
+        # Not by process.send_signal(), which takes the exit code away from whoever waits for it.
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
+
+    async def line(self):
+        """The next line of output."""
+        try:
+            line = await asyncio.wait_for(self.process.stdout.readline(), CASE_SECONDS)
+        except asyncio.TimeoutError:
+            raise Died(f"nothing within {CASE_SECONDS} s") from None
+        if not line:
+            raise Died(f"ended with {await self.process.wait()}: {tail(self.log)}")
+        return line.decode(errors="replace").strip()
+
+    async def ended(self):
+        """Its exit code, or None when it does not end in time."""
+        try:
+            return await asyncio.wait_for(self.process.wait(), EXIT_SECONDS)
+        except asyncio.TimeoutError:
+            return None
+
+
+class Runner:
+    def __init__(self, args, peers):
+        self.args, self.peers = args, peers
+        self.rows = []
+        self.inapplicable = read_inapplicable()
+        self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
+        self.count = 0
+
+    def add(self, pair, case, outcome, why=""):
+        self.rows.append({"peer": pair.peer.name, "version": pair.peer.version, "direction": pair.direction,
+                          "transport": pair.transport, "case": case, "outcome": outcome, "why": why})
+        if outcome == "failed":
+            print(f"FAILED {pair.title()}, {case}: {why}", flush=True)
+
+    def wanted(self, pair, cases):
+        """Those that are to be run; notes those that cannot be."""
+        chosen = [case for case in cases if not self.args.case or case in self.args.case]
+        run = []
+        for case in chosen:
+            reason = self.inapplicable.reason(pair, case)
+            if reason:
+                self.add(pair, case, "inapplicable", reason)
+            else:
+                run.append(case)
+        return run
+
+    def jobs(self, pair):
+        long_one = pair.peer.name == "grpc-go" and pair.transport == "tcp"
+        seconds = self.args.seconds or (LONG_PING_PONG_SECONDS if long_one else PING_PONG_SECONDS)
+        jobs = [Job(pair, "ping_pong", ["ping_pong"], seconds=seconds), Job(pair, "common", [*COMMON_CASES, SHUTDOWN]),
+                Job(pair, "crowd_queued", ["crowd_queued"], max_streams=100),
+                Job(pair, "drain", ["drain"], ends_itself=True)]
+        for job in jobs:
+            job.cases = self.wanted(pair, job.cases)
+        return [job for job in jobs if job.cases]
+
+    def program(self, job, peer, role, *arguments):
+        command = (peer.server() if role == "server" else peer.client()) + list(arguments)
+        if peer.name == "sluice":
+            # Loops with threads of their own in every combination that a program would have.
+            threads = {("server", "tcp"): 2, ("server", "unix"): 1, ("client", "unix"): 2}.get((role, job.pair.transport), 0)
+            command += ["--threads", str(threads)]
+        log = WORK / "log" / f"{job.pair.peer.name}-{job.pair.direction}-{job.pair.transport}-{job.name}-{role}.log"
+        return Program(command, peer.env, log)
+
+    def client(self, job, target, cases):
+        arguments = ["--target", target, "--case", ",".join(cases), "--seconds", str(job.seconds)]
+        if job.pair.server.joined and not job.pair.client.joined:
+            arguments.append("--joined")
+        if job.pair.transport == "pipe":
+            arguments += ["--max-streams", str(job.max_streams)]
+        return self.program(job, job.pair.client, "client", *arguments)
+
+    async def run_client(self, job, target, cases):
+        """Runs cases until a program fails; gives those that are left."""
+        left = list(cases)
+        before = len(self.rows)
+        async with self.client(job, target, left) as client:
+            while left:
+                try:
+                    outcome = json.loads(await client.line())
+                except (Died, ValueError) as error:
+                    self.add(job.pair, left.pop(0), "failed", f"the client: {error}")
+                    return left
+                if outcome["case"] != left[0]:
+                    self.add(job.pair, left.pop(0), "failed", f"the client answered for {outcome['case']}")
+                    return left
+                self.add(job.pair, left.pop(0), "passed" if outcome["ok"] else "failed", outcome["why"])
+                if not outcome["ok"]:
+                    return left  # a new connection for the next one
+            # A sanitizer tells by the exit code what it found, leaks too.
+            code = await client.ended()
+            if code != 0:
+                why = "did not end" if code is None else f"ended with {code}"
+                self.blame(job, before, f"the client {why} after its last case: {tail(client.log)}")
+        return left
+
+    async def run_server(self, job, cases):
+        """Starts a server and runs cases on it until it fails; gives those that are left."""
+        scheme = job.pair.transport
+        self.count += 1
+        listen = "tcp:127.0.0.1:0" if scheme == "tcp" else f"unix:{self.sockets}/{self.count}.sock"
+        left = list(cases)
+        async with self.program(job, job.pair.server, "server", "--listen", listen, "--max-streams", str(job.max_streams)) as server:
+            try:
+                line = await server.line()
+                if not line.startswith("listening "):
+                    raise Died(f"said: {line}")
+            except Died as error:
+                self.add(job.pair, left.pop(0), "failed", f"the server: {error}")
+                return left
+            target = line.removeprefix("listening ")
+            before = len(self.rows)
+            while left and left[0] != SHUTDOWN:
+                left = await self.run_client(job, target, left if SHUTDOWN not in left else left[:-1]) + left[-1:] * (SHUTDOWN in left)
+                if server.process.returncode is not None and not job.ends_itself:
+                    self.blame(job, before, f"the server ended with {server.process.returncode}: {tail(server.log)}")
+                    return left
+            if job.ends_itself or left == [SHUTDOWN]:
+                if not job.ends_itself:
+                    server.signal(signal.SIGTERM)
+                code = await server.ended()
+                why = "" if code == 0 else f"the server {'did not end' if code is None else f'ended with {code}'}: {tail(server.log)}"
+                if left == [SHUTDOWN]:
+                    self.add(job.pair, left.pop(), "failed" if why else "passed", why)
+                elif why:
+                    self.blame(job, before, why)
+        return left
+
+    def blame(self, job, before, why):
+        """The last case of this job is failed by one of its programs."""
+        rows = [row for row in self.rows[before:] if row["case"] in job.cases and self.is_of(row, job.pair)]
+        if rows:
+            rows[-1]["outcome"], rows[-1]["why"] = "failed", f"{rows[-1]['why']} {why}".strip()
+            print(f"FAILED {job.pair.title()}, {rows[-1]['case']}: {why}", flush=True)
+
+    @staticmethod
+    def is_of(row, pair):
+        return (row["peer"], row["direction"], row["transport"]) == (pair.peer.name, pair.direction, pair.transport)
+
+    async def run_job(self, job):
+        left = job.cases
+        while left:
+            if job.pair.transport == "pipe":
+                left = await self.run_client(job, "pipe:interop", left)
+            else:
+                left = await self.run_server(job, left)
+
+    def pairs(self):
+        ours = self.peers["sluice"]
+        if self.args.pair:
+            server, client = (self.peers[name] for name in self.args.pair.split(":"))
+            return [Pair(server, f"served to {client.name}", server, client, transport) for transport in ("tcp", "unix")]
+        pairs = []
+        for peer in self.peers.values():
+            if self.args.peer and peer.name not in self.args.peer:
+                continue
+            for transport in peer.transports:
+                if peer is not ours:
+                    pairs.append(Pair(peer, "peer-client", ours, peer, transport))
+                pairs.append(Pair(peer, "peer-server", peer, ours, transport))
+        return [pair for pair in pairs if not self.args.transport or pair.transport in self.args.transport]
+
+    def unprepared(self, pair, problems):
+        """Notes every case of a pair that cannot run; false when it can."""
+        for peer in (pair.peer, pair.server, pair.client):
+            problem = problems.get(peer.name)
+            if problem is None:
+                continue
+            must = isinstance(problem, BuildFailed) or os.environ.get("CI") == "true"
+            for case in self.wanted(pair, CASES):
+                self.rows.append({"peer": pair.peer.name, "version": pair.peer.version, "direction": pair.direction,
+                                  "transport": pair.transport, "case": case, "outcome": "failed" if must else "skipped",
+                                  "why": str(problem)})
+            return True
+        return False
+
+    async def run(self, problems):
+        jobs = [job for pair in self.pairs() if not self.unprepared(pair, problems) for job in self.jobs(pair)]
+        jobs.sort(key=lambda job: -job.seconds)  # the long ones overlap the others
+        places = asyncio.Semaphore(self.args.jobs)
+
+        async def run_one(job):
+            async with places:
+                await self.run_job(job)
+        try:
+            await asyncio.gather(*map(run_one, jobs))
+        finally:
+            shutil.rmtree(self.sockets, ignore_errors=True)
+        order = {case: i for i, case in enumerate(CASES)}
+        self.rows.sort(key=lambda row: (list(self.peers).index(row["peer"]), row["direction"], row["transport"], order[row["case"]]))
+
+
+class Inapplicable:
+    """inapplicable.txt: `peer direction transport case reason` a line; * is any."""
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    def reason(self, pair, case):
+        for *pattern, reason in self.entries:
+            if all(p in ("*", v) for p, v in zip(pattern, (pair.peer.name, pair.direction, pair.transport, case))):
+                return reason
+        return None
+
+
+def read_inapplicable():
+    entries = []
+    for number, line in enumerate((HERE / "inapplicable.txt").read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        fields = line.split(None, 4)
+        if len(fields) < 5 or fields[3] not in ("*", *CASES):
+            sys.exit(f"inapplicable.txt:{number}: want `peer direction transport case reason`, got: {line}")
+        entries.append(fields)
+    return Inapplicable(entries)
+
+
+def prepare(peers):
+    """Builds the peers, several at once; gives the problems by name."""
+    def one(peer):
+        try:
+            peer.prepare()
+        except (Missing, BuildFailed) as problem:
+            return problem
+        return None
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(peers))) as pool:
+        results = list(pool.map(one, peers))
+    return {peer.name: problem for peer, problem in zip(peers, results) if problem}
+
+
+def print_matrix(rows):
+    columns = list(dict.fromkeys((r["peer"], r["direction"], r["transport"]) for r in rows))
+    cells = {((r["peer"], r["direction"], r["transport"]), r["case"]): SYMBOLS[r["outcome"]] for r in rows}
+    short = {"peer-client": "client", "peer-server": "server"}
+    heads = [(peer, short.get(direction, direction), transport) for peer, direction, transport in columns]
+    widths = [max(map(len, head)) for head in heads]
+    print()
+    for level in range(3):
+        print(f"{'':22}" + " ".join(f"{head[level]:^{width}}" for head, width in zip(heads, widths)))
+    for case in CASES:
+        if any((column, case) in cells for column in columns):
+            print(f"{case:22}" + " ".join(f"{cells.get((column, case), ' '):^{width}}" for column, width in zip(columns, widths)))
+    print("\n. passed  F failed  s skipped  - inapplicable; client and server are what the peer is")
+
+
+def report(rows, problems, seconds):
+    print_matrix(rows)
+    versions = dict.fromkeys((row["peer"], row["version"]) for row in rows)
+    print(", ".join(f"{peer} {version}" for peer, version in versions), f"- {seconds:.0f} s")
+    for name, problem in problems.items():
+        kind = "did not build" if isinstance(problem, BuildFailed) else "is not here"
+        print(f"{name} {kind}: {problem}")
+    for row in rows:
+        if row["outcome"] == "failed" and row["peer"] not in problems:
+            print(f"{row['peer']}, {row['direction']}, {row['transport']}, {row['case']}: {row['why']}")
+    counts = collections.Counter(row["outcome"] for row in rows)
+    for row in dict.fromkeys((r["peer"], r["case"], r["why"]) for r in rows if r["outcome"] == "inapplicable"):
+        print(f"inapplicable: {row[0]}, {row[1]}: {row[2]}")
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return counts["failed"] == 0 and counts["passed"] > 0
+
+
+def names(text):
+    return [name for name in text.split(",") if name]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/dev", help="where our programs are")
+    parser.add_argument("--grpcpp-build", type=pathlib.Path, default=ROOT / "build/dev", help="where grpc++'s programs are")
+    parser.add_argument("--prepare", action="store_true", help="only build the peers that are not CMake's")
+    parser.add_argument("--json", type=pathlib.Path, help="write the rows to this file")
+    parser.add_argument("--peer", type=names, default=[], help="only these, separated by commas")
+    parser.add_argument("--case", type=names, default=[], help="only these")
+    parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe")
+    parser.add_argument("--pair", help="SERVER:CLIENT: these two, whoever they are")
+    parser.add_argument("--seconds", type=float, help="length of ping_pong")
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="pairs of processes at once")
+    args = parser.parse_args()
+    peers = all_peers(args.build.resolve(), args.grpcpp_build.resolve())
+    if args.pair and args.pair.count(":") != 1:
+        parser.error(f"--pair: want SERVER:CLIENT, got: {args.pair}")
+    asked = [*args.peer, *(args.pair.split(":") if args.pair else [])]
+    for given, known, what in ((asked, peers, "peer"), (args.case, CASES, "case"), (args.transport, ("tcp", "unix", "pipe"), "transport")):
+        for name in given:
+            if name not in known:
+                parser.error(f"no such {what}: {name}; there are {', '.join(known)}")
+    involved = set(peers)
+    if args.pair:
+        involved = set(args.pair.split(":"))
+    elif args.peer:
+        involved = {*args.peer, "sluice"}
+    if args.prepare:
+        prepare([peers[name] for name in involved - {"sluice", "grpc++"}])
+        return 0
+    start = time.monotonic()
+    problems = prepare([peers[name] for name in involved])
+    shutil.rmtree(WORK / "log", ignore_errors=True)
+    (WORK / "log").mkdir(parents=True)
+    runner = Runner(args, peers)
+    asyncio.run(runner.run(problems))
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(runner.rows, indent=1) + "\n")
+    return 0 if report(runner.rows, problems, time.monotonic() - start) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
