@@ -25,12 +25,8 @@ class EpollPoller final : public Poller {
     ::close(epoll_fd_);
   }
 
-  Status add(FdWatch& watch) override {
-    epoll_event event{};
-    event.events = watch.events();
-    event.data.ptr = &watch;
-    return ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, watch.fd(), &event) == 0 ? Status() : failed("epoll_ctl");
-  }
+  Status add(FdWatch& watch) override { return control(EPOLL_CTL_ADD, watch); }
+  Status change(FdWatch& watch) override { return control(EPOLL_CTL_MOD, watch); }
   void remove(FdWatch& watch) override {
     ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch.fd(), nullptr);
     // A watch that an earlier one of the same batch removes must not be told any more.
@@ -70,6 +66,13 @@ class EpollPoller final : public Poller {
  private:
   static constexpr int kBatch = 64;
 
+  Status control(int operation, FdWatch& watch) {
+    epoll_event event{};
+    event.events = watch.events();
+    event.data.ptr = &watch;
+    return ::epoll_ctl(epoll_fd_, operation, watch.fd(), &event) == 0 ? Status() : failed("epoll_ctl");
+  }
+
   int wait_events(Duration timeout) {
     if (timeout.count() < 0) return std::max(0, ::epoll_wait(epoll_fd_, events_, kBatch, -1));
     if (precise_) {
@@ -96,6 +99,7 @@ class BlindPoller final : public Poller {
  public:
   explicit BlindPoller(Status why) : why_(std::move(why)) {}
   Status add(FdWatch&) override { return why_; }
+  Status change(FdWatch&) override { return why_; }
   void remove(FdWatch&) override {}
   void wait(Duration timeout) override {
     std::unique_lock lock(mutex_);

@@ -48,6 +48,7 @@ class CountingPoller final : public Poller {
     poller_ = make_epoll_poller(why);
   }
   Status add(FdWatch& watch) override { return poller_->add(watch); }
+  Status change(FdWatch& watch) override { return poller_->change(watch); }
   void remove(FdWatch& watch) override { poller_->remove(watch); }
   void wait(Duration timeout) override { ++counts_.waits, poller_->wait(timeout); }
   std::size_t dispatch() override { return poller_->dispatch(); }

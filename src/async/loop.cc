@@ -203,6 +203,11 @@ Status Loop::watch(FdWatch& watch) {
   return status;
 }
 
+Status Loop::change(FdWatch& watch, std::uint32_t epoll_events) {
+  watch.events_ = epoll_events;
+  return poller().change(watch);
+}
+
 void Loop::unwatch(FdWatch& watch) {
   poller().remove(watch);
   --watches_;

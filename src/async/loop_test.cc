@@ -236,6 +236,54 @@ TEST(Loop, ReadsWhatArrivedInTimeBeforeItFiresALateTimer) {
   EXPECT_EQ(order, (std::vector<std::string>{"read", "timer"}));
 }
 
+TEST(Loop, ChangesWhatAWatchWaitsFor) {
+  TestLoop loop;
+  bool done = false;
+  int told = 0;
+  Watched watched([&] { ++told, done = true; });
+  loop.lead_and([&] {
+    ASSERT_TRUE(loop->watch(watched).ok());
+    ASSERT_TRUE(loop->change(watched, EPOLLOUT).ok());  // an eventfd is
+    loop->run_until(done);
+    EXPECT_EQ(watched.events(), std::uint32_t{EPOLLOUT});
+    ASSERT_TRUE(loop->change(watched, EPOLLIN).ok());
+    ::eventfd_write(watched.fd(), 1);
+    done = false;
+    loop->run_until(done);
+    loop->unwatch(watched);
+  });
+  EXPECT_EQ(told, 2);
+}
+
+// A descriptor that keeps the loop busy holds up the others for a tick, not for a turn of many.
+TEST(Loop, LooksAtDescriptorsSoonWhenAskedTo) {
+  TestLoop loop;
+  bool done = false;
+  int ticks = 0;
+  Watched watched([&] { done = true; });
+  struct Busy final : Runnable {
+    Busy(Loop& l, int& t, const bool& d) : Runnable(&go), loop(l), ticks(t), done(d) {}
+    static void go(Runnable& self) noexcept {
+      auto& busy = static_cast<Busy&>(self);
+      ++busy.ticks;
+      busy.loop.poll_soon();
+      if (!busy.done) busy.loop.post_tick_end(busy);
+    }
+    Loop& loop;
+    int& ticks;
+    const bool& done;
+  } busy(*loop, ticks, done);
+  loop.lead_and([&] {
+    ASSERT_TRUE(loop->watch(watched).ok());
+    ::eventfd_write(watched.fd(), 1);
+    loop->post_tick_end(busy);
+    loop->run_until(done);
+    loop->unwatch(watched);
+  });
+  EXPECT_EQ(ticks, 1);
+  loop.drain();
+}
+
 TEST(Loop, RefusesDescriptorsInASimulation) {
   TestLoop loop(1);
   Watched watched([] {});

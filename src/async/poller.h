@@ -12,6 +12,7 @@ class Poller {
  public:
   virtual ~Poller() = default;
   virtual Status add(FdWatch& watch) = 0;
+  virtual Status change(FdWatch& watch) = 0;  // its events are others than when it was added
   virtual void remove(FdWatch& watch) = 0;
   // Waits until a descriptor is ready, wake() was called or `timeout` has passed (negative: no limit). The
   // loop's leader only.

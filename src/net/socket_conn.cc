@@ -14,7 +14,7 @@
 namespace sluice::net {
 namespace {
 
-constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+constexpr std::uint32_t kEvents = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 constexpr std::uint32_t kReadEvents = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr std::uint32_t kWriteEvents = EPOLLOUT | EPOLLHUP | EPOLLERR;
 // Reads and sends of one conn before other work of the loop gets its turn: at 64 KiB a read that is a quarter
@@ -44,9 +44,10 @@ Result<std::unique_ptr<Conn>> SocketConn::make(Fd fd, Loop& loop, Addr local, Ad
 }
 
 SocketConn::SocketConn(Fd fd, Loop& loop, Addr local, Addr peer)
-    : FdWatch(fd.get(), kEvents),
+    : FdWatch(fd.get(), peer.scheme == "tcp" ? kEvents | EPOLLOUT : kEvents),
       loop_(loop),
       fd_(std::move(fd)),
+      out_on_demand_(peer.scheme != "tcp"),
       local_addr_(std::move(local)),
       peer_addr_(std::move(peer)) {
   ++loop_.counts().conns;
@@ -250,19 +251,23 @@ SocketConn::Progress SocketConn::write_some(WriteOp& op) {
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) return fail_write(op, errno);
-      writable_ = false;
-      return Progress::kBlocked;
+      return blocked(op);
     }
     ++sends;
     write_begun_ = true;
     op.data.remove_prefix(static_cast<std::size_t>(n));
     if (op.data.empty()) return Progress::kDone;
-    if (static_cast<std::size_t>(n) < offered) {
-      writable_ = false;
-      return Progress::kBlocked;
-    }
+    if (static_cast<std::size_t>(n) < offered) return blocked(op);
   }
   return Progress::kMore;
+}
+
+SocketConn::Progress SocketConn::blocked(WriteOp& op) {
+  writable_ = false;
+  if (!out_on_demand_ || out_demanded_) return Progress::kBlocked;
+  out_demanded_ = true;
+  if (loop_.change(*this, kEvents | EPOLLOUT).ok()) return Progress::kBlocked;
+  return fail_write(op, ENOMEM);
 }
 
 SocketConn::Progress SocketConn::fail_write(WriteOp& op, int error) {
@@ -301,6 +306,7 @@ void SocketConn::write_on() {
 
 void SocketConn::end_write() {
   loop_.disarm(write_timer_);
+  if (std::exchange(out_demanded_, false) && !closed_) (void)loop_.change(*this, kEvents);
   write_decided_ = false;
   std::exchange(write_op_, nullptr)->run();
 }

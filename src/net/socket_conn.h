@@ -61,6 +61,7 @@ class SocketConn final : public Conn, private FdWatch {
 
   Status write_refused(const WriteOp& op);
   Progress write_some(WriteOp& op);
+  Progress blocked(WriteOp& op);
   Progress fail_write(WriteOp& op, int error);
   void post_write();
   void write_later();
@@ -74,6 +75,11 @@ class SocketConn final : public Conn, private FdWatch {
   Fd fd_;
   bool closed_ = false;
   bool write_closed_ = false;
+
+  // A unix socket says that it is writable whenever its peer has read, which would wake the loop for each
+  // message that was sent: it is asked only while a write waits. A tcp socket says so only after it was full.
+  const bool out_on_demand_;
+  bool out_demanded_ = false;
 
   // What the kernel said last.
   bool readable_ = false;

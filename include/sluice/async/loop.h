@@ -97,6 +97,8 @@ class Loop {
   // Loop-only: descriptors (readiness; see FdWatch).
   Status watch(FdWatch& watch);
   void unwatch(FdWatch& watch);
+  // Other events from now on; those that are there already are told again.
+  Status change(FdWatch& watch, std::uint32_t epoll_events);
   // For a descriptor that keeps the loop busy: looks at the others when this tick ends, not many ticks later.
   void poll_soon() { poll_soon_ = true; }
 
@@ -255,6 +257,7 @@ class FdWatch {
   ~FdWatch() = default;
 
  private:
+  friend class Loop;
   int fd_;
   std::uint32_t events_;
 };
