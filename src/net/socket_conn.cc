@@ -210,7 +210,7 @@ bool SocketConn::start_write(WriteOp& op) {
   if (!op.status.ok()) op.data.clear();
   write_begun_ = false;
   Progress progress = Progress::kDone;
-  if (!op.data.empty()) progress = writable_ ? write_some(op) : Progress::kBlocked;
+  if (!op.data.empty()) progress = writable_ ? write_some(op) : blocked(op);
   if (progress == Progress::kDone && loop_.try_inline()) return true;
   write_op_ = &op;
   write_decided_ = progress == Progress::kDone;

@@ -32,12 +32,13 @@ void bind_somewhere(int fd) {
 
 SocketDial::Connecting::Connecting(SocketDial& d, int fd) : FdWatch(fd, EPOLLOUT | EPOLLET), dial(d) {}
 
-SocketDial::SocketDial(DialOp& op, Loop& loop, BlockingPool& pool)
+SocketDial::SocketDial(DialOp& op, Loop& loop, BlockingPool& pool, std::vector<SocketAddr> addrs)
     : Runnable(&ended),
       op_(op),
       loop_(loop),
       pool_(pool),
-      deadline_(std::min(op.deadline, op.context.deadline())) {}
+      deadline_(std::min(op.deadline, op.context.deadline())),
+      addrs_(std::move(addrs)) {}
 
 bool SocketDial::start() {
   if (begin() == Attempt::kDone) {
@@ -59,6 +60,7 @@ SocketDial::Attempt SocketDial::begin() {
                         "dial of " + op_.addr.to_string() + " began after its deadline");
     return Attempt::kDone;
   }
+  if (!addrs_.empty()) return try_addrs();
   if (op_.addr.scheme == "tcp") {
     Result<HostPort> target = parse_host_port(op_.addr);
     if (target.ok() && (target->port == 0 || target->host.empty())) {

@@ -18,7 +18,8 @@ namespace sluice::net {
 // to run, by itself.
 class SocketDial final : public Runnable, public std::enable_shared_from_this<SocketDial> {
  public:
-  SocketDial(DialOp& op, Loop& loop, BlockingPool& pool);
+  // To `addrs` in their order if they are known already, else to what op.addr says.
+  SocketDial(DialOp& op, Loop& loop, BlockingPool& pool, std::vector<SocketAddr> addrs = {});
   // True: done inline.
   bool start();
   void cancel();
@@ -48,7 +49,6 @@ class SocketDial final : public Runnable, public std::enable_shared_from_this<So
   };
 
   Attempt begin();
-  Status find_addrs();
   Attempt resolve(HostPort target);
   void resolved();
   Attempt try_addrs();

@@ -2,10 +2,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <set>
 #include <string>
 
 #include "e2e/greeter.h"
 #include "e2e/raw_service.h"
+#include "support/raw_socket.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
@@ -153,6 +155,58 @@ TEST_P(OverSockets, NameTheAddressThatRefuses) {
   EXPECT_EQ(status.code(), StatusCode::kUnavailable);
   EXPECT_NE(status.message().find("sluice-nobody"), std::string::npos) << status;
   EXPECT_NE(status.message().find("no such file"), std::string::npos) << status;
+}
+
+TEST_P(OverSockets, AServerWithoutDescriptorsSaysSoOnceAndServesWhenItHasSome) {
+  RawService service;
+  Server server(runtime());
+  ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+  auto listener = runtime().listen("tcp:127.0.0.1:0").value();
+  const Addr addr = listener->addr();
+  ASSERT_EQ(server.serve(std::move(listener)), Status());
+  const auto client = support::RawSocket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  for (Loop* loop : runtime().loops()) loop->native_fd();  // each has its own by then
+  {
+    const support::NoMoreDescriptors none;
+    support::RawAddr to = support::RawAddr::loopback(support::port_of(addr));
+    (void)::connect(client.fd(), to.get(), to.size);
+    while (log().at(LogLevel::kWarning).empty()) runtime().poll();
+    for (int i = 0; i < 1'000; ++i) runtime().poll();
+  }
+  EXPECT_EQ(log().at(LogLevel::kWarning),
+            std::vector<std::string>{"accept on " + addr.to_string() +
+                                     ": RESOURCE_EXHAUSTED: accept: too many open files"});
+  const Channel channel = dial(runtime(), addr.to_string()).value();
+  const Chain request = bytes("hello");
+  EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "hello");
+}
+
+// Which loop each call of a service is served on.
+class LoopTeller final : public RawService {
+ public:
+  Task<Result<Chain>> unary(ServerContext&, const Chain&) override {
+    Loop& loop = co_await this_loop();
+    co_return bytes(std::to_string(reinterpret_cast<std::uintptr_t>(&loop)));
+  }
+};
+
+TEST(ServerOnTwoLoops, AcceptsOnBoth) {
+  Runtime server_runtime({.threads = 2});
+  Runtime client_runtime;
+  LoopTeller service;
+  Server server(server_runtime);
+  ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+  auto listener = server_runtime.listen("tcp:127.0.0.1:0").value();
+  const std::string target = listener->addr().to_string();
+  ASSERT_EQ(server.serve(std::move(listener)), Status());
+  const Chain request = bytes("which");
+  // In turn where both wait; but when a thread gets to run is the machine's to say.
+  std::set<std::string> loops;
+  for (int i = 0; i < 5'000 && loops.size() < 2; ++i) {
+    const Channel channel = dial(client_runtime, target).value();
+    loops.insert(text_of(channel.invoke(kUnary, request).get()));
+  }
+  EXPECT_EQ(loops.size(), 2u);
 }
 
 TEST(SimulatedSockets, AreRefused) {

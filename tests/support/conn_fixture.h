@@ -15,6 +15,7 @@
 
 #include "sluice/async/scope.h"
 #include "sluice/net/network.h"
+#include "support/descriptors.h"
 #include "support/loop_fixture.h"
 
 namespace sluice::support {
@@ -243,6 +244,7 @@ class ConnFixture : public ::testing::TestWithParam<ConnParam> {
   }
 
  private:
+  const ExpectNoNewDescriptors no_new_descriptors_;
   // Loops first: what lives on them goes before they do.
   std::optional<TestLoop> one_;
   std::optional<TwoLoops> two_;

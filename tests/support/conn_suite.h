@@ -71,6 +71,67 @@ TEST_P(ConnSuite, CarriesSingleBytesInOrder) {
   run(write_pattern(a(), 4, 3'000, 1), read_pattern(b(), 4, 3'000));
 }
 
+// More slices than one system call takes, the shortest there are.
+inline Task<void> write_slices(net::Conn& conn, std::uint64_t seed, int n) {
+  Pattern pattern(seed);
+  Chain chain;
+  for (int i = 0; i < n; ++i) chain.append(pattern.take(1));
+  const Status status = co_await conn.write(std::move(chain));
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_P(ConnSuite, CarriesChainsOfManySlices) {
+  run(write_slices(a(), 5, 5'000), read_pattern(b(), 5, 5'000));
+}
+
+// `hint` bytes of room for as much as comes.
+inline Task<void> read_into_hint(net::Conn& conn, std::size_t hint, std::string want) {
+  std::string into(hint, '?'), got;
+  while (got.size() < want.size()) {
+    const net::ReadHint room{std::as_writable_bytes(std::span(into))};
+    Result<net::ReadResult> read = co_await conn.read(kNever, room);
+    EXPECT_TRUE(read.ok() && !read->eof) << read.status();
+    if (!read.ok() || read->eof) co_return;
+    EXPECT_LE(read->into_n, hint);
+    EXPECT_TRUE(read->into_n == hint || read->into_n == 0 || read->data.empty())
+        << "bytes behind a hint that is not full";
+    got += into.substr(0, read->into_n) + read->data.to_string();
+  }
+  EXPECT_TRUE(got == want) << got.size();
+}
+
+TEST_P(ConnSuite, PutsBytesWhereTheReaderWantsThemAndTheRestBehind) {
+  for (const std::size_t hint : {1, 100, 200'000}) {
+    std::string text(100'000, 'x');
+    text += std::to_string(hint);
+    run(write_text(a(), text), read_into_hint(b(), hint, text));
+  }
+}
+
+inline Task<void> write_twice(net::Conn& conn, Gate& sent, Gate& go_on) {
+  co_await write_text(conn, "first");
+  sent.open();
+  co_await go_on;
+  co_await write_text(conn, "second");
+}
+inline Task<void> read_then_open(net::Conn& conn, Gate& sent, Gate& go_on) {
+  co_await sent;
+  co_await yield();
+  Result<net::ReadResult> first = co_await conn.read();
+  EXPECT_TRUE(first.ok()) << first.status();
+  if (!first.ok()) co_return;
+  first->data.keep();
+  go_on.open();
+  Result<net::ReadResult> second = co_await conn.read();
+  EXPECT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(first->data.to_string(), "first");
+}
+
+TEST_P(ConnSuite, BytesThatWereKeptOutliveTheNextRead) {
+  Gate sent(loop_b()), go_on(loop_a());
+  run(write_twice(a(), sent, go_on), read_then_open(b(), sent, go_on));
+}
+
 inline Task<void> write_nothing_then(net::Conn& conn, std::string text) {
   const Status status = co_await conn.write(Chain());
   EXPECT_TRUE(status.ok()) << status;
@@ -134,6 +195,22 @@ inline Task<void> read_last_words(net::Conn& conn) {
 
 TEST_P(ConnSuite, BringsWhatWasSentBeforeThePeerClosedAndThenEof) {
   run(write_and_close(a()), read_last_words(b()));
+}
+
+inline Task<void> write_and_close_unread(net::Conn& conn, Gate& sent) {
+  co_await sent;
+  co_await write_text(conn, "the last words");
+  conn.close();
+}
+inline Task<void> write_then_read_last_words(net::Conn& conn, Gate& sent) {
+  co_await write_text(conn, "nobody reads this");
+  sent.open();
+  co_await read_last_words(conn);
+}
+
+TEST_P(ConnSuite, BringsTheLastWordsOfAPeerThatReadNothing) {
+  Gate sent(loop_b());
+  run(write_then_read_last_words(a(), sent), write_and_close_unread(b(), sent));
 }
 
 inline Task<void> close_while_reading(net::Conn& conn) {

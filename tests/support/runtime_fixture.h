@@ -16,6 +16,7 @@
 
 #include "sluice/async/run_on.h"
 #include "sluice/sluice.h"
+#include "support/descriptors.h"
 
 namespace sluice::support {
 
@@ -121,6 +122,7 @@ class RuntimeTest : public ::testing::TestWithParam<RuntimeParam> {
     if (param.kind == RuntimeParam::Kind::kTwoThreads) options.threads = 2;
     return options;
   }
+  const ExpectNoNewDescriptors no_new_descriptors_;
   LogCollector log_;
   Runtime runtime_;
 };
