@@ -1,5 +1,5 @@
 // The contract suites of Conn and Listener, over every kind that net has.
-#include "support/conn_suite.h"
+#include "support/conn_end_suite.h"
 
 #include <unistd.h>
 
