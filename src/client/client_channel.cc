@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "rpc/intercepted_channel.h"
 #include "sluice/async/run_on.h"
 
 namespace sluice {
@@ -50,7 +51,8 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
       options_(std::move(options)),
       identity_{
           options_.authority.empty() ? authority_of(addr_) : options_.authority,
-          options_.user_agent.empty() ? "grpc-c++-sluice/0.1" : options_.user_agent + " grpc-c++-sluice/0.1"},
+          options_.user_agent.empty() ? "grpc-c++-sluice/0.1" : options_.user_agent + " grpc-c++-sluice/0.1",
+          options_.interceptors},
       limits_{options_.max_receive_message_size, options_.max_send_message_size},
       dial_(*this),
       backoff_timer_(*this) {}
@@ -243,7 +245,7 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   auto channel =
       std::make_shared<ClientChannel>(*loops[pick], *network, std::move(*addr), std::move(options));
   std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });
-  return Channel(std::move(channel), std::move(closer));
+  return Channel(detail::with_interceptors(channel, channel->interceptors()), std::move(closer));
 }
 
 }  // namespace sluice

@@ -20,6 +20,8 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options);
   ~ClientChannel() override;
 
+  const InterceptorChain<ClientInterceptor>& interceptors() const { return options_.interceptors; }
+
   // ChannelBase
   Loop& loop() const override { return loop_; }
   OpRecord* start_unary(const MethodInfo& method, const Message& request,

@@ -18,7 +18,7 @@ ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const Client
                            const MethodInfo& method, const CallOptions& options)
     : CallStream(loop, limits),
       identity_(identity),
-      path_(method.path),
+      method_(method),
       timeout_(options.timeout),
       deadline_(options.deadline),
       context_(options.context ? *options.context : Context()),
@@ -41,13 +41,14 @@ void ClientStream::begin() {
   if (ended_) return;  // the request could not be encoded
   running_ = true;
   ++loop_.counts().calls;
+  if (!identity_.interceptors.empty() && !admitted()) return;
   for (const KV kv : request_metadata_) {
     if (std::string why = check_metadata(kv); !why.empty())
       return end(Status(StatusCode::kInternal, std::move(why)));
   }
-  if (path_.empty() || path_[0] != '/') {
-    return end(
-        Status(StatusCode::kInternal, "method \"" + std::string(path_) + "\" does not begin with a slash"));
+  if (method_.path.empty() || method_.path[0] != '/') {
+    return end(Status(StatusCode::kInternal,
+                      "method \"" + std::string(method_.path) + "\" does not begin with a slash"));
   }
   deadline_ = std::min(deadline_, context_.deadline());
   if (timeout_ != kNoTimeout) deadline_ = std::min(deadline_, after(loop_.now(), timeout_));
@@ -61,6 +62,16 @@ void ClientStream::begin() {
     watch_.emplace(*this, loop_);
     watch_->arm(context_);
   }
+}
+
+bool ClientStream::admitted() {
+  TimePoint deadline = std::min(deadline_, context_.deadline());
+  if (timeout_ != kNoTimeout) deadline = std::min(deadline, after(loop_.now(), timeout_));
+  OutgoingHeaders headers{method_, request_metadata_, context_, deadline, loop_};
+  Status status = detail::run_on_headers(identity_.interceptors, headers);
+  if (status.ok()) return true;
+  end(std::move(status));
+  return false;
 }
 
 OpRecord* ClientStream::begin_unary(const Message& request, Connection* connection) {
@@ -112,14 +123,14 @@ void PendingCalls::remove(ClientStream& stream) {
 
 void ClientStream::open(Connection& connection) {
   const Field pseudo[] = {
-      {":method", "POST"}, {":scheme", "http"}, {":path", path_}, {":authority", identity_.authority}};
+      {":method", "POST"}, {":scheme", "http"}, {":path", method_.path}, {":authority", identity_.authority}};
   const Field common[] = {
       {"te", "trailers"}, {"content-type", "application/grpc"}, {"user-agent", identity_.user_agent}};
   std::optional<TimeoutText> timeout;
   Field timeout_field;
   HeaderPart parts[4];
   std::size_t n = 0;
-  parts[n++] = {pseudo, &connection.request_cache(path_)};
+  parts[n++] = {pseudo, &connection.request_cache(method_.path)};
   if (deadline_ != kNever) {
     timeout.emplace(deadline_ - loop_.now());
     timeout_field = {"grpc-timeout", timeout->view(), http2::Indexing::kName};
@@ -340,7 +351,7 @@ void ClientStream::on_connection_lost(const Status& why) {
 
 void ClientStream::describe(std::string& out) const {
   if (ended_) return;
-  out += "call " + std::string(path_);
+  out += "call " + std::string(method_.path);
   if (recv_waiting()) out += " (read)";
   if (send_waiting()) out += " (write)";
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "sluice/rpc/channel_base.h"
+#include "sluice/rpc/interceptor.h"
 #include "transport/call_stream.h"
 #include "transport/metadata_fields.h"
 
@@ -33,6 +34,7 @@ class PendingCalls {
 struct ClientIdentity {
   std::string authority;
   std::string user_agent;
+  std::span<const InterceptorRef<ClientInterceptor>> interceptors = {};  // told before each call is sent
 };
 
 // Thread: loop-only but for cancel, drop and fail. Lifetime: frees itself when its user has let go of it
@@ -54,7 +56,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void send_only(const Message& request);
 
   bool ended() const { return ended_; }
-  std::string_view path() const { return path_; }
+  std::string_view path() const { return method_.path; }
   // Sends what has gathered. REQUIRES: connection.can_open(), !ended().
   void open(Connection& connection);
   // The next one in the list that it waits in.
@@ -138,6 +140,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void on_text(std::string_view text) override;
   bool wants_message() const override { return single_reply_ || CallStream::wants_message(); }
 
+  bool admitted();  // false: an interceptor has ended the call
   void send(Chain framed, bool last);
   void header_block();
   void trailer_block();
@@ -148,7 +151,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
 
   // Constant after construction.
   const ClientIdentity& identity_;  // the channel's; used while opening only
-  const std::string_view path_;
+  const MethodInfo method_;
   Duration timeout_;
   TimePoint deadline_;
   Context context_;

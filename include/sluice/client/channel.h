@@ -9,6 +9,7 @@
 #include "sluice/base/result.h"
 #include "sluice/net/host.h"
 #include "sluice/rpc/channel_base.h"
+#include "sluice/rpc/interceptor.h"
 
 namespace sluice {
 
@@ -30,6 +31,8 @@ struct ChannelOptions {
       4 << 20;  // bytes; a longer reply is RESOURCE_EXHAUSTED before it is stored
   std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer request fails so and sends nothing
   BackoffOptions backoff = {};
+  // Around every call, the first outermost (interceptor.h).
+  InterceptorChain<ClientInterceptor> interceptors = {};
 };
 
 // A handle; copies are the same channel.

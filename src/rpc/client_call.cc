@@ -1,0 +1,125 @@
+// What the levels of a client's chain see and change.
+#include "rpc/client_call.h"
+
+#include <algorithm>
+
+#include "rpc/intercepted_channel.h"
+#include "sluice/rpc/message_traits.h"
+
+namespace sluice::detail {
+
+ClientWrappedCall::ClientWrappedCall(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
+                                     const CallOptions& options)
+    : channel_(std::move(channel)),
+      path_(method.path),
+      method_{path_, method.client_streams, method.server_streams},
+      callers_context_(options.context ? *options.context : Context()),
+      timeout_(options.timeout),
+      deadline_(std::min(options.deadline, callers_context_.deadline())) {
+  for (std::size_t i = 0; i < options.metadata.size(); ++i) {
+    metadata_.add(options.metadata[i].key, options.metadata[i].value);
+  }
+}
+
+ChannelBase& ClientWrappedCall::inner() const { return channel_->inner(); }
+Loop& ClientWrappedCall::call_loop() const { return channel_->loop(); }
+std::size_t ClientWrappedCall::chain_size() const { return channel_->chain().size(); }
+bool ClientWrappedCall::wraps(std::size_t index) const { return channel_->chain()[index].wraps(); }
+
+Task<Status> ClientWrappedCall::intercept(std::size_t index, Level& level) {
+  return channel_->chain()[index].get()->intercept(static_cast<ClientLevel&>(level));
+}
+
+Level& ClientWrappedCall::make_level(Level* outer) {
+  void* memory = call_loop().blocks().take(sizeof(ClientLevel));
+  return *new (memory) ClientLevel(*this, static_cast<ClientLevel*>(outer));
+}
+
+void ClientWrappedCall::free_level(Level& level) {
+  auto& client_level = static_cast<ClientLevel&>(level);
+  client_level.~ClientLevel();
+  call_loop().blocks().give(&client_level, sizeof(ClientLevel));
+}
+
+void ClientWrappedCall::begin_time() {
+  if (timeout_ != kNoTimeout) deadline_ = std::min(deadline_, after(call_loop().now(), timeout_));
+}
+
+CallOptions ClientWrappedCall::attempt_options() const {
+  CallOptions options;
+  const auto* level = static_cast<const ClientLevel*>(innermost());
+  options.deadline = level ? level->deadline() : deadline_;
+  while (level && !level->metadata_) level = level->outer_level();
+  options.metadata = MetadataList(level ? &*level->metadata_ : &metadata_);
+  if (callers_context_) options.context = &callers_context_;
+  return options;
+}
+
+Message ClientWrappedCall::attempt_request() const {
+  const auto* level = static_cast<const ClientLevel*>(innermost());
+  while (level && !level->request_) level = level->outer_level();
+  return level ? *level->request_ : request_;
+}
+
+const Context& ClientWrappedCall::context() {
+  if (!context_) {
+    context_ = callers_context_.with_deadline(deadline_);
+    if (!refusal_.ok()) context_.cancel(std::string(refusal_.message()));
+  }
+  return context_;
+}
+
+void ClientWrappedCall::refuse_attempts(const Status& why) {
+  if (!refusal_.ok()) return;
+  refusal_ = why;
+  context_.cancel(std::string(why.message()));
+}
+
+Status ClientWrappedCall::outcome(Status status, Chain& reply) {
+  if (!status.ok() || !single_reply()) return status;
+  if (!reply_) {
+    return Status(StatusCode::kInternal,
+                  "an interceptor of " + path_ + " ended the call as OK without a reply");
+  }
+  Result<Chain> bytes = to_bytes(*reply_);
+  if (!bytes.ok()) return std::move(bytes).status();
+  reply = std::move(*bytes);
+  return {};
+}
+
+ClientLevel::ClientLevel(ClientWrappedCall& call, ClientLevel* outer)
+    : Level(call, outer), client_call_(call) {}
+
+const MethodInfo& ClientLevel::method() const { return client_call_.method_; }
+Loop& ClientLevel::loop() const { return client_call_.call_loop(); }
+std::optional<Message>& ClientLevel::reply() { return client_call_.reply_; }
+const Context& ClientLevel::context() { return client_call_.context(); }
+const Metadata& ClientLevel::header() const { return client_call_.attempt_header(); }
+const Metadata& ClientLevel::trailer() const { return client_call_.attempt_trailer(); }
+const Addr& ClientLevel::peer() const { return client_call_.attempt_peer(); }
+bool ClientLevel::can_restart() const { return client_call_.can_restart(); }
+void ClientLevel::keep_writes(std::size_t max_bytes) { client_call_.keep_writes(max_bytes); }
+bool ClientLevel::begin_next(Next& next) { return client_call_.WrappedCall::begin_next(*this, next); }
+void* ClientLevel::allocate_frame(std::size_t size) { return loop().blocks().take(size); }
+void ClientLevel::free_frame(void* frame, std::size_t size) { loop().blocks().give(frame, size); }
+
+TimePoint ClientLevel::deadline() const {
+  if (deadline_) return *deadline_;
+  return outer_level() ? outer_level()->deadline() : client_call_.deadline_;
+}
+
+Metadata& ClientLevel::metadata() {
+  if (metadata_) return *metadata_;
+  const ClientLevel* level = outer_level();
+  while (level && !level->metadata_) level = level->outer_level();
+  return metadata_.emplace(level ? *level->metadata_ : client_call_.metadata_);
+}
+
+Message& ClientLevel::request() {
+  if (request_) return *request_;
+  const ClientLevel* level = outer_level();
+  while (level && !level->request_) level = level->outer_level();
+  return request_.emplace(level ? *level->request_ : client_call_.request_);
+}
+
+}  // namespace sluice::detail

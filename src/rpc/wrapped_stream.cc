@@ -1,0 +1,217 @@
+// The attempts of a WrappedStream: what goes to them and what comes of them. The caller's operations are in
+// wrapped_stream_ops.cc.
+#include "rpc/wrapped_stream.h"
+
+#include "rpc/intercepted_channel.h"
+#include "sluice/rpc/message_traits.h"
+
+namespace sluice::detail {
+
+WrappedStream::WrappedStream(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
+                             const Message* first, const CallOptions& options)
+    : ClientWrappedCall(std::move(channel), method, options),
+      unary_(*this),
+      has_first_(first != nullptr),
+      recv_op_(*this, &WrappedStream::received),
+      send_op_(*this, &WrappedStream::sent),
+      header_op_(*this, &WrappedStream::header_came),
+      finish_op_(*this, &WrappedStream::finished) {
+  unary_.header_out = options.header;
+  unary_.trailer_out = options.trailer;
+  unary_.peer_out = options.peer;
+  if (!first) return;
+  half_closed_ = true;
+  Result<Chain> bytes = to_bytes(*first);
+  if (bytes.ok()) {
+    request_ = Message(std::move(*bytes));
+  } else {
+    refuse_attempts(std::move(bytes).status());
+  }
+}
+
+void WrappedStream::begin() {
+  begin_time();
+  Status ended;
+  Progress progress = start_chain(ended);
+  if (progress == Progress::kNobody) progress = start_end_of_chain(ended);
+  if (progress == Progress::kEnded) chain_ended(std::move(ended));
+}
+
+WrappedCall::Progress WrappedStream::start_end_of_chain(Status& out) {
+  reply_.reset();
+  if (out = refusal(); !out.ok()) return Progress::kEnded;
+  if (again_ && lost_) {
+    out = Status(StatusCode::kFailedPrecondition, "the call cannot start again: of what its caller wrote " +
+                                                      std::to_string(keep_limit_) + " bytes are kept");
+    return Progress::kEnded;
+  }
+  Message request = attempt_request();
+  if (has_first_) {
+    if (out = filter_request(request); !out.ok()) return Progress::kEnded;
+  }
+  again_ = attempting_ = true;
+  next_write_ = 0;
+  ahead_.reset();
+  reads_over_ = write_failed_ = status_known_ = false;
+  refused_ = Status();
+  attempt_ = inner().new_stream(method(), has_first_ ? &request : nullptr, attempt_options());
+  pump_reads();
+  pump_writes();
+  if (header_in_use_ && !header_record_.done() && !told_header_) watch(header_op_, attempt_->start_header());
+  return Progress::kRunning;
+}
+
+void WrappedStream::watch(AttemptOp& op, OpRecord* record) {
+  op.record = record;
+  if (record->done()) return call_loop().post(op);
+  record->set_waiter(op);
+}
+
+void WrappedStream::AttemptOp::run(Runnable& self) noexcept {
+  auto& op = static_cast<AttemptOp&>(self);
+  WrappedStream& stream = op.stream;
+  (stream.*op.done)();
+  if (stream.attempt_over()) stream.end_of_chain_ended(stream.end_attempt());
+}
+
+bool WrappedStream::attempt_over() const {
+  return status_known_ && !recv_op_.record && !send_op_.record && !header_op_.record;
+}
+
+Status WrappedStream::end_attempt() {
+  attempting_ = false;
+  if (!refused_.ok()) return refused_;
+  return std::move(attempt_status_);
+}
+
+void WrappedStream::fail_attempt(Status why) {
+  if (refused_.ok()) refused_ = why;
+  attempt_->fail(std::move(why));
+}
+
+void WrappedStream::pump_reads() {
+  if (!attempting_ || recv_op_.record || ahead_ || reads_over_) return;
+  watch(recv_op_, attempt_->start_recv());
+}
+
+void WrappedStream::received() {
+  OpRecord* record = std::exchange(recv_op_.record, nullptr);
+  auto& recv = static_cast<RecvRecord&>(*record);
+  if (!recv.has_message) {
+    attempt_->release(*record);
+    reads_over_ = true;
+    return finish_attempt();
+  }
+  Message message(std::move(recv.message));
+  attempt_->release(*record);
+  if (!discarding_ && refused_.ok()) {
+    Status passed = filter_reply(message);
+    Result<Chain> bytes = passed.ok() ? to_bytes(message) : Result<Chain>(std::move(passed));
+    if (bytes.ok()) {
+      ahead_ = std::move(*bytes);
+      deliver();
+      report_failed_write();
+    } else {
+      fail_attempt(std::move(bytes).status());
+    }
+  }
+  pump_reads();
+}
+
+// The stream has ended; what is left to learn is how.
+void WrappedStream::finish_attempt() {
+  const bool one_reply = method().client_streams && single_reply();
+  watch(finish_op_, one_reply ? attempt_->start_finish_unary() : attempt_->start_finish());
+}
+
+void WrappedStream::finished() {
+  OpRecord* record = std::exchange(finish_op_.record, nullptr);
+  status_known_ = true;
+  if (!method().client_streams || !single_reply()) {
+    attempt_status_ = std::move(static_cast<StatusRecord*>(record)->status);
+    return attempt_->release(*record);
+  }
+  auto* unary = static_cast<UnaryRecord*>(record);
+  attempt_status_ = std::move(unary->status);
+  Message reply(std::move(unary->reply));
+  unary->release();
+  if (!attempt_status_.ok()) return;
+  attempt_status_ = filter_reply(reply);
+  if (attempt_status_.ok()) reply_ = std::move(reply);
+}
+
+void WrappedStream::pump_writes() {
+  if (!attempting_ || send_op_.record || write_failed_ || next_write_ == writes_.size()) return;
+  const Write& write = writes_[next_write_];
+  if (!write.message) return watch(send_op_, attempt_->start_close_write());
+  Message message(*write.message);
+  if (Status refused = filter_request(message); !refused.ok()) {
+    write_failed_ = true;
+    return fail_attempt(std::move(refused));
+  }
+  OpRecord* record = attempt_->start_send(message, {.last = write.last});
+  watch(send_op_, record);
+}
+
+void WrappedStream::sent() {
+  OpRecord* record = std::exchange(send_op_.record, nullptr);
+  Status status;
+  if (record->failed()) {
+    status = std::move(static_cast<FailedRecord*>(record)->status);
+    delete static_cast<FailedRecord*>(record);
+  } else {
+    status = std::move(static_cast<StatusRecord*>(record)->status);
+    attempt_->release(*record);
+  }
+  if (status.ok()) {
+    ++next_write_;
+    forget_sent();
+    if (next_write_ == writes_.size() && send_waiting()) complete_send({});
+    return pump_writes();
+  }
+  if (status.code() == StatusCode::kResourceExhausted && next_write_ + 1 == writes_.size() &&
+      send_waiting()) {
+    // Too long to be sent: that is no end of the call.
+    written_ -= writes_.back().message->size();
+    writes_.pop_back();
+    half_closed_ = false;
+    return complete_send(std::move(status));
+  }
+  write_failed_ = true;
+  report_failed_write();
+}
+
+void WrappedStream::header_came() {
+  OpRecord* record = std::exchange(header_op_.record, nullptr);
+  const bool came = static_cast<StatusRecord*>(record)->status.ok();
+  attempt_->release(*record);
+  if (!came) return;  // another attempt may have one; chain_ended() tells the caller if there is none
+  tell_header();
+  if (header_in_use_ && !header_record_.done()) header_record_.complete(call_loop());
+}
+
+void WrappedStream::chain_ended(Status status) {
+  Chain reply;
+  status_ = method().client_streams ? outcome(std::move(status), reply) : std::move(status);
+  unary_.reply = std::move(reply);
+  ended_ = true;
+  if (!told_header_) header_ = attempt_header();
+  trailer_ = attempt_trailer();
+  peer_ = attempt_peer();
+  attempt_.reset();
+  writes_.clear();
+  if (recv_in_use_ && !recv_.done()) recv_.complete(call_loop());
+  if (send_waiting()) complete_send(write_failure());
+  if (header_in_use_ && !header_record_.done()) {
+    header_record_.status = status_;
+    header_record_.complete(call_loop());
+  }
+  if (finish_in_use_ && !finish_record_.done()) {
+    finish_record_.status = status_;
+    finish_record_.complete(call_loop());
+  }
+  if (unary_in_use_ && !unary_.done()) complete_unary();
+  unref();
+}
+
+}  // namespace sluice::detail

@@ -1,0 +1,149 @@
+// WrappedStream: a client's stream inside its wrapping interceptors. The caller's operations go to the
+// attempt that runs, and wait while there is none.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <optional>
+
+#include "rpc/client_call.h"
+#include "sluice/rpc/stream.h"
+
+namespace sluice::detail {
+
+// Thread: loop-only but for the constructor, cancel, drop and fail. Lifetime: counted: by its user, by each
+// record in use, by what is on its way to the loop, and by the chain until its outermost interceptor has
+// ended.
+//
+// One message of the response is read ahead, so that the end of an attempt is seen while nobody reads.
+class WrappedStream final : public ClientStream, private ClientWrappedCall {
+ public:
+  // `first`, or null: the one request, encoded here.
+  WrappedStream(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method, const Message* first,
+                const CallOptions& options);
+  void begin();
+
+  // ClientStream
+  Loop& loop() const override { return call_loop(); }
+  OpRecord* start_recv() override;
+  OpRecord* start_send(const Message& message, WriteOptions options) override;
+  OpRecord* start_close_write() override;
+  OpRecord* start_header() override;
+  OpRecord* start_finish() override;
+  OpRecord* start_finish_unary() override;
+  void release(OpRecord& record) override;
+  void fail(Status status) override;
+  void cancel() override { fail(Status(StatusCode::kCancelled, "call cancelled")); }
+  void drop() override;
+  const Metadata& header() const override { return header_; }
+  const Metadata& trailer() const override { return trailer_; }
+  const Addr& peer() const override { return peer_; }
+
+ private:
+  // An operation of the attempt's stream. Its end is a step of its own on the loop: one that led to the next
+  // on the same stack could free the stream under it.
+  struct AttemptOp : Runnable {
+    using Done = void (WrappedStream::*)();
+    AttemptOp(WrappedStream& s, Done d) : Runnable(&run), stream(s), done(d) {}
+    static void run(Runnable& self) noexcept;
+    WrappedStream& stream;
+    const Done done;
+    OpRecord* record = nullptr;  // while in flight
+  };
+  // What the caller wrote.
+  struct Write {
+    std::optional<Chain> message;  // none: only half-closes
+    bool last;
+  };
+  struct Unary final : UnaryRecord {
+    explicit Unary(WrappedStream& s) : stream(s) {}
+    void cancel() override { stream.cancel(); }
+    void release() override;
+    const Metadata& header() const override { return stream.header_; }
+    const Metadata& trailer() const override { return stream.trailer_; }
+    const Addr& peer() const override { return stream.peer_; }
+    WrappedStream& stream;
+  };
+  ~WrappedStream() = default;
+
+  // WrappedCall, ClientWrappedCall
+  Progress start_end_of_chain(Status& out) override;
+  void chain_ended(Status status) override;
+  const Metadata& attempt_header() const override { return attempt_ ? attempt_->header() : no_metadata_; }
+  const Metadata& attempt_trailer() const override { return attempt_ ? attempt_->trailer() : no_metadata_; }
+  const Addr& attempt_peer() const override { return attempt_ ? attempt_->peer() : nowhere_; }
+  bool can_restart() const override { return !told_header_ && !told_message_ && !lost_; }
+  void keep_writes(std::size_t max_bytes) override { keep_limit_ = max_bytes; }
+
+  // The attempt.
+  void watch(AttemptOp& op, OpRecord* record);
+  void pump_reads();
+  void received();
+  void pump_writes();
+  void sent();
+  void header_came();
+  void finish_attempt();
+  void finished();
+  void fail_attempt(Status why);
+  bool attempt_over() const;
+  Status end_attempt();
+
+  // The caller's operations.
+  void deliver();
+  void tell_header();
+  void queue_write(Write write);
+  void forget_sent();
+  void report_failed_write();
+  void complete_send(Status status);
+  void complete_unary();
+  bool send_waiting() const { return send_in_use_ && !send_.done(); }
+  Status write_failure() const;
+
+  void ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void unref();
+
+  std::atomic<int> refs_{2};  // the user's and the chain's
+
+  // The caller's side.
+  RecvRecord recv_;
+  StatusRecord send_;
+  StatusRecord header_record_;
+  StatusRecord finish_record_;
+  Unary unary_;
+  bool recv_in_use_ = false;
+  bool send_in_use_ = false;
+  bool header_in_use_ = false;
+  bool finish_in_use_ = false;
+  bool unary_in_use_ = false;
+  bool half_closed_ = false;
+  bool discarding_ = false;    // nobody will read any more
+  bool told_header_ = false;   // header_ is constant from now on
+  bool told_message_ = false;  // a message of a response went to the caller
+  bool ended_ = false;         // the outermost interceptor has
+  Status status_;              // then
+  Metadata header_;
+  Metadata trailer_;
+  Addr peer_;
+
+  // What was written and may have to be sent, or sent again.
+  std::deque<Write> writes_;
+  std::size_t next_write_ = 0;  // of the attempt
+  std::size_t written_ = 0;     // bytes
+  std::size_t keep_limit_ = 0;
+  bool lost_ = false;  // something that was written is not in writes_ any more
+
+  // The attempt, the last one if none runs.
+  const bool has_first_;
+  ClientStreamPtr attempt_;
+  bool attempting_ = false;
+  bool again_ = false;  // not the first one
+  AttemptOp recv_op_, send_op_, header_op_, finish_op_;
+  std::optional<Chain> ahead_;  // read and not yet asked for
+  bool reads_over_ = false;
+  bool write_failed_ = false;
+  bool status_known_ = false;
+  Status attempt_status_;
+  Status refused_;  // by a filter
+};
+
+}  // namespace sluice::detail

@@ -1,0 +1,219 @@
+// The caller's operations on a WrappedStream.
+#include "rpc/intercepted_channel.h"
+#include "rpc/wrapped_stream.h"
+#include "sluice/async/run_on.h"
+#include "sluice/rpc/message_traits.h"
+
+namespace sluice::detail {
+
+OpRecord* WrappedStream::start_recv() {
+  if (recv_in_use_) {
+    Status misuse(StatusCode::kFailedPrecondition, "a second read was started while one is in flight");
+    fail(misuse);
+    return new FailedRecord(std::move(misuse));
+  }
+  recv_in_use_ = true;
+  ref();
+  recv_.begin();
+  recv_.stream = this;
+  recv_.has_message = false;
+  recv_.into = nullptr;
+  if (ahead_) {
+    deliver();
+  } else if (ended_) {
+    recv_.complete(call_loop());
+  }
+  return &recv_;
+}
+
+void WrappedStream::deliver() {
+  if (!recv_in_use_ || recv_.done()) return;
+  tell_header();
+  told_message_ = true;
+  recv_.message = std::move(*ahead_);
+  ahead_.reset();
+  recv_.has_message = true;
+  recv_.complete(call_loop());
+  pump_reads();
+}
+
+void WrappedStream::tell_header() {
+  if (std::exchange(told_header_, true)) return;
+  header_ = attempt_->header();
+}
+
+OpRecord* WrappedStream::start_send(const Message& message, WriteOptions options) {
+  if (send_in_use_) {
+    Status misuse(StatusCode::kFailedPrecondition, "a second write was started while one is in flight");
+    fail(misuse);
+    return new FailedRecord(std::move(misuse));
+  }
+  send_in_use_ = true;
+  ref();
+  send_.begin();
+  send_.stream = this;
+  if (ended_) {
+    complete_send(write_failure());
+  } else if (half_closed_) {
+    complete_send(Status(StatusCode::kFailedPrecondition, "write after the stream was half-closed"));
+  } else if (Result<Chain> bytes = to_bytes(message); !bytes.ok()) {
+    complete_send(std::move(bytes).status());
+  } else {
+    queue_write({std::move(*bytes), options.last});
+  }
+  return &send_;
+}
+
+OpRecord* WrappedStream::start_close_write() {
+  if (send_in_use_) {
+    Status misuse(StatusCode::kFailedPrecondition, "a second write was started while one is in flight");
+    fail(misuse);
+    return new FailedRecord(std::move(misuse));
+  }
+  send_in_use_ = true;
+  ref();
+  send_.begin();
+  send_.stream = this;
+  complete_send({});
+  if (!ended_ && !half_closed_) queue_write({std::nullopt, true});
+  return &send_;
+}
+
+void WrappedStream::queue_write(Write write) {
+  half_closed_ = write.last;
+  if (write.message) written_ += write.message->size();
+  writes_.push_back(std::move(write));
+  pump_writes();
+  report_failed_write();
+}
+
+void WrappedStream::forget_sent() {
+  if (written_ <= keep_limit_ && !lost_) return;
+  for (; next_write_ > 0; --next_write_) {
+    lost_ |= writes_.front().message.has_value();
+    writes_.pop_front();
+  }
+}
+
+// A write that failed waits for what becomes of the attempt, unless the caller has seen too much of it for
+// there to be another one, or has yet to read something before its end can be known.
+void WrappedStream::report_failed_write() {
+  if (write_failed_ && send_waiting() && (ahead_ || !can_restart())) complete_send(write_failure());
+}
+
+Status WrappedStream::write_failure() const {
+  return status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_;
+}
+
+void WrappedStream::complete_send(Status status) {
+  send_.status = std::move(status);
+  send_.complete(call_loop());
+}
+
+OpRecord* WrappedStream::start_header() {
+  if (header_in_use_) {
+    return new FailedRecord(
+        Status(StatusCode::kFailedPrecondition, "the header is being waited for already"));
+  }
+  header_in_use_ = true;
+  ref();
+  header_record_.begin();
+  header_record_.stream = this;
+  header_record_.status = Status();
+  if (told_header_ || ended_) {
+    if (!told_header_) header_record_.status = status_;
+    header_record_.complete(call_loop());
+  } else if (attempting_ && !header_op_.record) {
+    watch(header_op_, attempt_->start_header());
+  }
+  return &header_record_;
+}
+
+OpRecord* WrappedStream::start_finish() {
+  if (finish_in_use_) {
+    return new FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() is in flight already"));
+  }
+  finish_in_use_ = true;
+  ref();
+  finish_record_.begin();
+  finish_record_.stream = this;
+  if (ended_) {
+    finish_record_.status = status_;
+    finish_record_.complete(call_loop());
+    return &finish_record_;
+  }
+  discarding_ = true;
+  ahead_.reset();
+  pump_reads();
+  if (!half_closed_) queue_write({std::nullopt, true});
+  return &finish_record_;
+}
+
+OpRecord* WrappedStream::start_finish_unary() {
+  if (unary_in_use_) {
+    return new FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() was called already"));
+  }
+  unary_in_use_ = true;
+  ref();
+  unary_.begin();
+  if (ended_) {
+    complete_unary();
+  } else if (!half_closed_) {
+    queue_write({std::nullopt, true});
+  }
+  return &unary_;
+}
+
+void WrappedStream::complete_unary() {
+  unary_.status = status_;
+  unary_.complete(call_loop());
+}
+
+// The stream's one reply is taken once.
+void WrappedStream::Unary::release() {
+  if (!done()) stream.fail(Status(StatusCode::kCancelled, "call cancelled"));
+  reply.clear();
+  stream.unref();
+}
+
+void WrappedStream::release(OpRecord& record) {
+  if (!record.done()) fail(Status(StatusCode::kCancelled, "an operation of the call was given up"));
+  if (&record == &recv_) {
+    recv_in_use_ = false;
+    recv_.message.clear();
+  }
+  if (&record == &send_) send_in_use_ = false;
+  if (&record == &header_record_) header_in_use_ = false;
+  if (&record == &finish_record_) finish_in_use_ = false;
+  unref();
+}
+
+// The call ends when its interceptors have; what is unread is thrown away.
+void WrappedStream::fail(Status status) {
+  ref();
+  run_on(call_loop(), [this, status = std::move(status)]() mutable {
+    if (!ended_) {
+      refuse_attempts(status);
+      discarding_ = true;
+      ahead_.reset();
+      if (attempting_) {
+        attempt_->fail(std::move(status));
+        pump_reads();
+      }
+    }
+    unref();
+  });
+}
+
+void WrappedStream::drop() {
+  run_on(call_loop(), [this] {
+    fail(Status(StatusCode::kCancelled, "the stream was dropped"));
+    unref();
+  });
+}
+
+void WrappedStream::unref() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+}  // namespace sluice::detail
