@@ -61,7 +61,8 @@ class [[nodiscard]] Next {
 class Invocation : public FrameAllocator {
  public:
   virtual const MethodInfo& method() const = 0;
-  // Its clock (`loop().now()`), its random().
+  // Its random(), and its clock, which stands still while the loop is at work: to take how long something
+  // takes read the Runtime's.
   virtual Loop& loop() const = 0;
 
   // The one request of a method that takes one, as bytes. May be replaced before next(). Empty where the
