@@ -5,8 +5,10 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 
 import counts
+import peers
 
 ROWS = (1, 3, 4, 5, 6, 11)
 ONE_CORE, FREE = "one core", "free"
@@ -18,6 +20,7 @@ class Subject:
     program: str
     api: str = ""
     pinnings: tuple = (ONE_CORE,)  # programs with one thread gain nothing from a second core
+    build: Callable | None = None  # makes the program, if CMake does not; callgrind cannot count those
 
 
 SUBJECTS = (
@@ -27,6 +30,8 @@ SUBJECTS = (
     Subject("grpc++ sync", "bench_grpcpp", "sync", (ONE_CORE, FREE)),
     Subject("grpc++ callback", "bench_grpcpp", "callback", (ONE_CORE, FREE)),
     Subject("grpc++ cq", "bench_grpcpp", "cq"),
+    Subject("grpc-go net.Pipe", "bench-go", "pipe", (ONE_CORE, FREE), peers.grpc_go),
+    Subject("grpc-go bufconn", "bench-go", "bufconn", (ONE_CORE, FREE), peers.grpc_go),
 )
 
 
@@ -56,6 +61,20 @@ def find_program(build, name):
     return None
 
 
+def program_of(build, subject):
+    """The subject's program, or None, with a line that says why."""
+    if subject.build is None:
+        program = find_program(build, subject.program)
+        if program is None:
+            print(f"{subject.name}: {subject.program} is not built in {build}", file=sys.stderr)
+        return program
+    try:
+        return str(subject.build())
+    except (peers.Missing, peers.BuildFailed) as why:
+        print(f"{subject.name}: left out: {why}", file=sys.stderr)
+        return None
+
+
 def pinned(pinning, command):
     if pinning == FREE:
         return command
@@ -80,7 +99,7 @@ def count_results(jobs):
     """Instructions and system calls of a unary call, once a subject: they do not drift from round to round."""
     results = []
     for job in jobs:
-        if job.row != 1 or job.pinning != ONE_CORE:
+        if job.row != 1 or job.pinning != ONE_CORE or job.subject.build is not None:
             continue
         api = ["--api", job.subject.api] if job.subject.api else []
         for metric, counter in (("instructions", counts.instructions), ("system_calls", counts.system_calls)):
@@ -98,9 +117,8 @@ def run(build, plan):
     """All results, and a line for each measurement that failed."""
     jobs = []
     for subject in SUBJECTS:
-        program = find_program(build, subject.program)
+        program = program_of(build, subject)
         if program is None:
-            print(f"{subject.name}: {subject.program} is not built in {build}", file=sys.stderr)
             continue
         jobs += [Job(subject, program, row, pinning) for row in plan.rows for pinning in subject.pinnings]
     seed = plan.seed if plan.seed is not None else random.SystemRandom().randrange(1 << 31)

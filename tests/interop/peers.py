@@ -1,44 +1,18 @@
 """The programs of the interop matrix: what each needs, how it is built below build/interop, how it is called."""
-import hashlib
-import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+from foreign import BuildFailed, Missing, build_once, go_module, output, run  # noqa: E402
+
 WORK = ROOT / "build" / "interop"
 PROTO = HERE / "interop.proto"
 SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-class Missing(Exception):
-    """A tool-chain that is not on this machine."""
-
-
-class BuildFailed(Exception):
-    """A peer that did not build; the text is what to look at."""
-
-
-def run(command, log, cwd=None, env=None):
-    """Runs one step of a build; its output goes to `log`."""
-    with open(log, "ab") as out:
-        out.write(f"$ {' '.join(map(str, command))}\n".encode())
-        out.flush()
-        done = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out,
-                              stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        tail = log.read_text(errors="replace").splitlines()[-3:]
-        raise BuildFailed(f"{command[0]} exited with {done.returncode}: {' | '.join(tail)} (all of it in {log.relative_to(ROOT)})")
-
-
-def output(command, env=None):
-    done = subprocess.run(command, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False)
-    if done.returncode:
-        raise BuildFailed(f"{' '.join(map(str, command))}: {(done.stderr or done.stdout).strip()[-300:]}")
-    return done.stdout.strip()
 
 
 class Peer:
@@ -60,21 +34,6 @@ class Peer:
 
     def client(self):
         """The command of its client, without arguments."""
-
-    def build_once(self, inputs, steps, *more):
-        """Calls steps(log) unless a build of the same inputs is there."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256("\0".join(more).encode())
-        for path in sorted(inputs):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        stamp = self.folder / "stamp"
-        if stamp.exists() and stamp.read_text() == digest.hexdigest():
-            return
-        stamp.unlink(missing_ok=True)
-        log = self.folder / "build.log"
-        log.unlink(missing_ok=True)
-        steps(log)
-        stamp.write_text(digest.hexdigest())
 
 
 class Sluice(Peer):
@@ -124,31 +83,8 @@ class GrpcGo(Peer):
     name = "grpc-go"
 
     def prepare(self):
-        go = shutil.which("go") or "/usr/local/go/bin/go"
-        if not pathlib.Path(go).exists():
-            raise Missing("there is no go (Debian 12's golang-go is older than what peers/go/go.mod asks for)")
-        wanted = re.search(r"^go (\d+)\.(\d+)", (HERE / "peers/go/go.mod").read_text(), re.M)
-        version = output([go, "env", "GOVERSION"], {"GOTOOLCHAIN": "local"})
-        found = re.match(r"go(\d+)\.(\d+)", version)
-        if found and (int(found[1]), int(found[2])) < (int(wanted[1]), int(wanted[2])):
-            raise Missing(f"{go} is {version}; peers/go/go.mod asks for go {wanted[1]}.{wanted[2]} or newer")
-        sources = list((HERE / "peers/go").iterdir())
-        self.build_once([*sources, PROTO], lambda log: self.build(go, sources, log), version)
+        go_module(HERE / "peers/go", [PROTO], self.folder, "interop-go")
         self.version = output([*self.server(), "--version"])
-
-    def build(self, go, sources, log):
-        source, bins = self.folder / "src", self.folder / "bin"
-        shutil.rmtree(source, ignore_errors=True)
-        (source / "pb").mkdir(parents=True)
-        for path in sources:
-            shutil.copy(path, source)
-        env = {"GOPATH": str(self.folder / "path"), "GOMODCACHE": str(self.folder / "mod"), "GOCACHE": str(self.folder / "cache"),
-               "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false", "CGO_ENABLED": "0"}
-        plugins = ["google.golang.org/protobuf/cmd/protoc-gen-go", "google.golang.org/grpc/cmd/protoc-gen-go-grpc"]
-        run([go, "build", "-o", f"{bins}/", *plugins], log, source, env)
-        run(["protoc", f"--plugin={bins}/protoc-gen-go", f"--plugin={bins}/protoc-gen-go-grpc", f"-I{HERE}", f"--go_out={source}",
-             "--go_opt=module=interop", f"--go-grpc_out={source}", "--go-grpc_opt=module=interop", PROTO.name], log)
-        run([go, "build", "-o", f"{bins}/interop-go", "."], log, source, env)
 
     def server(self):
         return [str(self.folder / "bin/interop-go")]
@@ -172,7 +108,7 @@ class Grpcio(Peer):
         if probe.returncode:
             raise Missing(f"{SYSTEM_PYTHON} has no grpc (Debian: python3-grpcio python3-protobuf)")
         self.version = probe.stdout.strip()
-        self.build_once([PROTO], lambda log: run(["protoc", f"-I{HERE}", f"--python_out={self.folder}", PROTO.name], log))
+        build_once(self.folder, [PROTO], lambda log: run(["protoc", f"-I{HERE}", f"--python_out={self.folder}", PROTO.name], log))
 
     def server(self):
         return [SYSTEM_PYTHON, str(HERE / "peers/python/server.py")]
@@ -195,7 +131,7 @@ class GrpcJs(Peer):
         if not node or not npm:
             raise Missing(f"there is no {'node' if not node else 'npm'} (Debian: nodejs npm)")
         package = [HERE / "peers/node/package.json", HERE / "peers/node/package-lock.json"]
-        self.build_once(package, lambda log: self.install(npm, package, log), output([node, "--version"]))
+        build_once(self.folder, package, lambda log: self.install(npm, package, log), output([node, "--version"]))
         self.version = output([node, "-p", "require('@grpc/grpc-js/package.json').version"], self.env)
 
     def install(self, npm, package, log):

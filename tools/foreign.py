@@ -1,0 +1,92 @@
+"""Building programs of other gRPC implementations, for the interop matrix and the benchmark: what is missing is told
+apart from what is broken, and a build is kept until what it was made from changes."""
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Missing(Exception):
+    """A tool-chain that is not on this machine."""
+
+
+class BuildFailed(Exception):
+    """A peer that did not build; the text is what to look at."""
+
+
+def run(command, log, cwd=None, env=None):
+    """Runs one step of a build; its output goes to `log`."""
+    with open(log, "ab") as out:
+        out.write(f"$ {' '.join(map(str, command))}\n".encode())
+        out.flush()
+        done = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out,
+                              stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        tail = log.read_text(errors="replace").splitlines()[-3:]
+        raise BuildFailed(f"{command[0]} exited with {done.returncode}: {' | '.join(tail)} (all of it in {log.relative_to(ROOT)})")
+
+
+def output(command, env=None):
+    done = subprocess.run(command, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False)
+    if done.returncode:
+        raise BuildFailed(f"{' '.join(map(str, command))}: {(done.stderr or done.stdout).strip()[-300:]}")
+    return done.stdout.strip()
+
+
+def build_once(folder, inputs, steps, *more):
+    """Calls steps(log) unless a build of the same inputs, and the same `more`, is in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256("\0".join(more).encode())
+    for path in sorted(inputs):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    stamp = folder / "stamp"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    stamp.unlink(missing_ok=True)
+    log = folder / "build.log"
+    log.unlink(missing_ok=True)
+    steps(log)
+    stamp.write_text(digest.hexdigest())
+
+
+def go_module(module, protos, folder, program, packages=()):
+    """Builds folder/bin/PROGRAM from the Go module in `module` and the code of `protos`; returns its path.
+
+    `packages` are the Go packages of protos that do not name their own, as {"echo.proto": "bench/echo"}. Modules and
+    caches stay below `folder`; only what go.sum names is fetched.
+    """
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    if not pathlib.Path(go).exists():
+        raise Missing(f"there is no go (Debian 12's golang-go is older than what {module.relative_to(ROOT)}/go.mod asks for)")
+    mod = (module / "go.mod").read_text()
+    wanted = re.search(r"^go (\d+)\.(\d+)", mod, re.M)
+    version = output([go, "env", "GOVERSION"], {"GOTOOLCHAIN": "local"})
+    found = re.match(r"go(\d+)\.(\d+)", version)
+    if found and (int(found[1]), int(found[2])) < (int(wanted[1]), int(wanted[2])):
+        raise Missing(f"{go} is {version}; {module.relative_to(ROOT)}/go.mod asks for go {wanted[1]}.{wanted[2]} or newer")
+    sources = list(module.iterdir())
+    name = re.search(r"^module (\S+)", mod, re.M)[1]
+    options = ",".join([f"module={name}", *(f"M{proto}={package}" for proto, package in dict(packages).items())])
+
+    def steps(log):
+        source, bins = folder / "src", folder / "bin"
+        shutil.rmtree(source, ignore_errors=True)
+        (source / "pb").mkdir(parents=True)
+        for path in sources:
+            shutil.copy(path, source)
+        env = {"GOPATH": str(folder / "path"), "GOMODCACHE": str(folder / "mod"), "GOCACHE": str(folder / "cache"),
+               "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false", "CGO_ENABLED": "0"}
+        plugins = ["google.golang.org/protobuf/cmd/protoc-gen-go", "google.golang.org/grpc/cmd/protoc-gen-go-grpc"]
+        run([go, "build", "-o", f"{bins}/", *plugins], log, source, env)
+        imports = sorted({f"-I{proto.parent}" for proto in protos})
+        run(["protoc", f"--plugin={bins}/protoc-gen-go", f"--plugin={bins}/protoc-gen-go-grpc", *imports, f"--go_out={source}",
+             f"--go_opt={options}", f"--go-grpc_out={source}", f"--go-grpc_opt={options}", *(p.name for p in protos)], log)
+        run([go, "build", "-o", f"{bins}/{program}", "."], log, source, env)
+
+    build_once(folder, [*sources, *protos], steps, version)
+    return folder / "bin" / program
