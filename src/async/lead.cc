@@ -75,7 +75,7 @@ void Loop::leave() {
   // wake-up for each call would cost more than the calls.
   bool work_left = !(ready_.empty() && tick_end_.empty());
   if (foreign_.load(std::memory_order_relaxed)) {
-    work_left = work_left || timers_.next() != told_deadline_;
+    work_left = work_left || timers_.next() != told_deadline_.load(std::memory_order_relaxed);
   } else {
     work_left = work_left && !drove_;
   }

@@ -152,7 +152,7 @@ std::size_t Loop::poll() {
     if (n == 0) break;
     ran += n;
   }
-  told_deadline_ = timers_.next();
+  told_deadline_.store(timers_.next(), std::memory_order_relaxed);
   leave();
   return ran;
 }

@@ -362,6 +362,85 @@ TEST(Loop, TellsSomebodyElsesLoopWhatACallerLeftBehind) {
   EXPECT_FALSE(readable(fd));
 }
 
+// For a thread that others may be ahead of.
+void lead_when_free(Loop& loop, const std::function<void()>& f) {
+  while (!loop.try_enter()) std::this_thread::yield();
+  f();
+  loop.leave();
+}
+
+// Somebody else's loop, asleep until there is something to poll for.
+void sleep_and_poll(Loop& loop, int fd) {
+  const TimePoint deadline = loop.next_deadline();
+  int timeout = -1;
+  if (deadline != kNever) {
+    const Duration left = deadline - TimePoint(std::chrono::steady_clock::now().time_since_epoch());
+    timeout = static_cast<int>(
+        std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+  }
+  pollfd p{fd, POLLIN, 0};
+  ::poll(&p, 1, timeout);
+  loop.poll();
+}
+
+TEST(Loop, WakesSomebodyElsesLoopForWhatOtherThreadsDo) {
+  TestLoop loop;
+  const int fd = loop->native_fd();
+  bool rang_late = false;
+  Alarm late([&] { rang_late = true; });
+  loop.lead_and([&] { loop->arm(late, loop->now() + std::chrono::hours(1)); });
+  loop->poll();
+  ASSERT_NE(loop->next_deadline(), kNever);
+
+  bool ran = false, rang = false, told = false;
+  Action action([&] { ran = true; });
+  std::thread posts([&] { loop->post(action); });
+  while (!ran) sleep_and_poll(*loop, fd);
+  posts.join();
+
+  Alarm early([&] { rang = true; });
+  std::thread arms(
+      [&] { lead_when_free(*loop, [&] { loop->arm(early, loop->now() + std::chrono::milliseconds(2)); }); });
+  while (!rang) sleep_and_poll(*loop, fd);
+  arms.join();
+
+  Watched watched([&] { told = true; });
+  loop.lead_and([&] { ASSERT_TRUE(loop->watch(watched).ok()); });
+  std::thread writes([&] { ::eventfd_write(watched.fd(), 1); });
+  while (!told) sleep_and_poll(*loop, fd);
+  writes.join();
+
+  EXPECT_FALSE(rang_late);
+  loop.lead_and([&] { loop->unwatch(watched), loop->disarm(late); });
+}
+
+TEST(Loop, MayBePolledWhileAnotherThreadLeads) {
+  TestLoop loop;
+  loop->native_fd();
+  int rang = 0;
+  bool done = false;
+  std::function<void()> again;
+  Alarm alarm([&] { again(); });
+  again = [&] {
+    done = ++rang == 200;
+    if (!done) loop->arm(alarm, loop->now() + std::chrono::microseconds(rang % 3));
+  };
+  std::atomic<bool> ended{false};
+  std::thread leader([&] {
+    lead_when_free(*loop, [&] {
+      again();
+      loop->run_until(done);
+    });
+    ended = true;
+  });
+  while (!ended) {
+    loop->poll();
+    EXPECT_GE(loop->next_deadline(), TimePoint());
+  }
+  leader.join();
+  EXPECT_EQ(rang, 200);
+}
+
 TEST(Loop, GivesSomebodyElsesLoopItsTurnBack) {
   TestLoop loop;
   const int fd = loop->native_fd();

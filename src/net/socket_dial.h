@@ -27,7 +27,7 @@ class SocketDial final : public Runnable, public std::enable_shared_from_this<So
  private:
   // Of a dial: done (op_ has its conn or failure), waiting, or on to the next address.
   enum class Attempt { kDone, kWaits, kNext };
-  struct Connecting : FdWatch {
+  struct Connecting final : FdWatch {
     Connecting(SocketDial& d, int fd);
     void on_ready(std::uint32_t) override { dial.connected(); }
     SocketDial& dial;

@@ -147,13 +147,18 @@ class Loop {
     bool lead_ = false;
   };
 
-  // Bring your own loop. Any thread that may block; see check_may_block.
+  // Bring your own loop (docs/loops.md). Any thread.
   // Runs what is ready, polls descriptors and fires due timers without blocking; returns how many items ran.
+  // 0, at once, while another thread leads: that one does it.
   std::size_t poll();
-  // When poll() is next due if no descriptor becomes ready; kNever if no timer is armed. Call after poll().
-  TimePoint next_deadline() const { return timers_.next(); }
-  // A descriptor that becomes readable when poll() has something to do or next_deadline() has changed. -1 in
-  // a simulation, and when the process has no descriptor left.
+  // When poll() is next due if native_fd() does not become readable before, as of the last poll(); kNever if
+  // no timer is armed.
+  TimePoint next_deadline() const {
+    return leads() ? timers_.next() : told_deadline_.load(std::memory_order_relaxed);
+  }
+  // A descriptor to wait on for reading; it stays the loop's. Level-triggered: readable while poll() has
+  // something to do that nobody else will, or next_deadline() would change. -1 in a simulation, and when the
+  // process has no descriptor left. From the first call on, whoever posts while nobody leads pays a wake-up.
   int native_fd();
 
   // The loop's own thread; start once, stop joins it.
@@ -196,6 +201,7 @@ class Loop {
   std::atomic<bool> own_asleep_{false};    // the own thread waits for the lead to become free
   std::atomic<bool> foreign_{false};       // native_fd() was asked for: who is absent waits there
   std::atomic<bool> foreign_woken_{false};
+  std::atomic<TimePoint> told_deadline_{kNever};  // next_deadline() of the last poll()
 
   // Loop-only.
   ReadyQueue ready_;
@@ -206,9 +212,8 @@ class Loop {
   int inline_left_ = 0;
   bool overfull_ = false;  // the last tick left ready what may have been posted
   bool poll_soon_ = false;
-  bool drove_ = false;                // the leader ran the loop, rather than looking in to start or cancel
-  bool timers_put_off_ = false;       // due timers let what had arrived go first, once
-  TimePoint told_deadline_ = kNever;  // what next_deadline() was after the last poll()
+  bool drove_ = false;           // the leader ran the loop, rather than looking in to start or cancel
+  bool timers_put_off_ = false;  // due timers let what had arrived go first, once
   std::uint32_t ticks_ = 0;
   std::uint64_t timer_order_ = 0;
   std::size_t watches_ = 0;

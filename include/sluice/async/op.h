@@ -226,6 +226,16 @@ class [[nodiscard]] Call {
   // Ends it with CANCELLED unless it is done; any thread.
   void cancel() { detail::cancel_started(*kind_, *loop_, op_); }
 
+  // For bridges to other kinds of asynchronous code (sluice/asio.h), instead of get() or co_await:
+  Loop& loop() const { return *loop_; }
+  // Loop-only. Posts `r` to the loop when the operation is done.
+  void on_done(Runnable& r) {
+    OpRecord* record = waitable();
+    record->done() ? loop_->post(r) : record->set_waiter(r);
+  }
+  // The outcome; any thread. REQUIRES that on_done's Runnable ran.
+  OpResult<T> take() { return outcome(waitable()); }
+
   // REQUIRE a completed get() or await, of an operation that has them (a unary call).
   const Metadata& header() const { return metadata(kind_->header); }
   const Metadata& trailer() const { return metadata(kind_->trailer); }
