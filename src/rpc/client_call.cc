@@ -81,6 +81,10 @@ Status ClientWrappedCall::outcome(Status status, Chain& reply) {
     return Status(StatusCode::kInternal,
                   "an interceptor of " + path_ + " ended the call as OK without a reply");
   }
+  if (reply_->is_bytes()) {
+    reply = reply_->take_bytes();
+    return {};
+  }
   Result<Chain> bytes = to_bytes(*reply_);
   if (!bytes.ok()) return std::move(bytes).status();
   reply = std::move(*bytes);

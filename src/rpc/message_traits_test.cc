@@ -100,5 +100,70 @@ TEST(ChainMessage, ClonesBorrowedBytesAsItsOwn) {
   EXPECT_EQ(static_cast<Chain*>(clone.get())->to_string(), "borrowed");
 }
 
+// A message type of its own, whose size is not known before it is encoded.
+struct Number {
+  int value = 0;
+};
+
+}  // namespace
+
+template <>
+struct MessageTraits<Number> {
+  static const MessageOps& ops() {
+    static constexpr char kType = 0;
+    static constexpr MessageOps kOps = {
+        .type_id = &kType,
+        .encoded_size = [](const void*) { return MessageOps::kUnknownSize; },
+        .encode = [](const void* o, Chain& out) -> Status {
+          const int value = static_cast<const Number*>(o)->value;
+          if (value < 0) return {StatusCode::kInternal, "negative"};
+          out.append(Bytes::copy(std::to_string(value)));
+          return {};
+        },
+        .decode = [](const Chain& bytes, void* o) -> Status {
+          const std::string text = bytes.to_string();
+          if (text.find_first_not_of("0123456789") != std::string::npos)
+            return {StatusCode::kInternal, text + " is no number"};
+          static_cast<Number*>(o)->value = std::stoi(text);
+          return {};
+        },
+    };
+    return kOps;
+  }
+};
+
+namespace {
+
+TEST(AnyMessage, IsReadAsAnObjectWhateverItsForm) {
+  const Number borrowed{7};
+  EXPECT_EQ(decode_as<Number>(Message(&borrowed, MessageTraits<Number>::ops()))->value, 7);
+  EXPECT_EQ(decode_as<Number>(to_message(Number{8}))->value, 8);
+  EXPECT_EQ(decode_as<Number>(Message(Chain::copy("9")))->value, 9);
+  EXPECT_EQ(decode_as<Number>(to_message(Chain::copy("10")))->value, 10);
+  EXPECT_EQ(decode_as<Chain>(to_message(Number{11}))->to_string(), "11");
+  EXPECT_EQ(decode_as<Number>(Message(Chain::copy("x"))).status(),
+            Status(StatusCode::kInternal, "x is no number"));
+}
+
+TEST(AnyMessage, GivesItsObjectOnlyAsWhatItIs) {
+  const Number number{7};
+  const Message message(&number, MessageTraits<Number>::ops());
+  EXPECT_EQ(message_cast<Number>(message), &number);
+  EXPECT_EQ(message_cast<Chain>(message), nullptr);
+  EXPECT_EQ(message_cast<Number>(Message(Chain::copy("7"))), nullptr);
+}
+
+TEST(AnyMessage, HasBytesAndASize) {
+  EXPECT_EQ(to_bytes(to_message(Number{123}))->to_string(), "123");
+  EXPECT_EQ(message_size(to_message(Number{123})), 3u);
+  EXPECT_EQ(message_size(to_message(Chain::copy("four"))), 4u);
+  EXPECT_EQ(message_size(Message(Chain::copy("fiver"))), 5u);
+  EXPECT_EQ(to_bytes(to_message(Number{-1})).status(), Status(StatusCode::kInternal, "negative"));
+  std::string text = "borrowed";
+  const Result<Chain> bytes = to_bytes(Message(Chain(Bytes::borrow(as_bytes(text)))));
+  text.assign(text.size(), 'x');
+  EXPECT_EQ(bytes->to_string(), "borrowed");
+}
+
 }  // namespace
 }  // namespace sluice

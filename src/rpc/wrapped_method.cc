@@ -31,13 +31,10 @@ class ServerLevel final : public ServerInvocation, public Level {
   ServerWrappedCall& server_call_;
 };
 
-// To the transport the handler of the call, to the handler the call.
-class ServerWrappedCall final : public ServerCall::Handler,
-                                public WrappedCall,
-                                private ServerCall,
-                                private MessagePasses {
+// To the handler it is the call. Lies in the loop's pool, as do the levels: the call's own memory is for the
+// handler, as it is without interceptors.
+class ServerWrappedCall final : public WrappedCall, private ServerCall, private MessagePasses {
  public:
-  using Handler = ServerCall::Handler;
   ServerWrappedCall(const WrappedMethod& method, ServerCall& call)
       : method_(method),
         call_(call),
@@ -47,7 +44,7 @@ class ServerWrappedCall final : public ServerCall::Handler,
         handler_ended_(*this) {
     if (info_.path.empty()) info_.path = path_;
   }
-  ~ServerWrappedCall() override {
+  ~ServerWrappedCall() {
     if (handler_) drop(*handler_);
   }
 
@@ -58,9 +55,9 @@ class ServerWrappedCall final : public ServerCall::Handler,
   Message& editable_request();
   std::optional<Message>& reply() { return reply_; }
 
-  // ServerCall::Handler
-  bool start(Loop&, Runnable& on_done) override;
-  Status finish(Message& reply) override;
+  // As a ServerCall::Handler.
+  bool start(Runnable& on_done);
+  Status finish(Message& reply);
 
  private:
   struct HandlerEnded : Runnable {
@@ -123,13 +120,11 @@ Message& ServerLevel::request() { return server_call_.editable_request(); }
 std::optional<Message>& ServerLevel::reply() { return server_call_.reply(); }
 ServerContext& ServerLevel::context() { return server_call_.context(); }
 ServerStream& ServerLevel::stream() { return server_call_.transport_stream(); }
-void* ServerLevel::allocate_frame(std::size_t size) { return server_call_.context().allocate_frame(size); }
-void ServerLevel::free_frame(void* frame, std::size_t size) {
-  server_call_.context().free_frame(frame, size);
-}
+void* ServerLevel::allocate_frame(std::size_t size) { return loop().blocks().take(size); }
+void ServerLevel::free_frame(void* frame, std::size_t size) { loop().blocks().give(frame, size); }
 bool ServerLevel::begin_next(Next& next) { return server_call_.begin_next(*this, next); }
 
-bool ServerWrappedCall::start(Loop&, Runnable& on_done) {
+bool ServerWrappedCall::start(Runnable& on_done) {
   on_done_ = &on_done;
   Progress progress = start_chain(status_);
   if (progress == Progress::kNobody) progress = start_end_of_chain(status_);
@@ -148,7 +143,7 @@ Status ServerWrappedCall::finish(Message& reply) {
                   "an interceptor of " + std::string(info_.path) + " ended the call as OK without a reply");
   }
   if (!reply_->is_bytes()) {
-    reply = *reply_;
+    reply = std::move(*reply_);
   } else {
     reply_bytes_ = reply_->take_bytes();
     reply = Message(&reply_bytes_, MessageTraits<Chain>::ops());
@@ -157,13 +152,13 @@ Status ServerWrappedCall::finish(Message& reply) {
 }
 
 Level& ServerWrappedCall::make_level(Level* outer) {
-  return *new (context_.allocate_frame(sizeof(ServerLevel))) ServerLevel(*this, outer);
+  return *new (call_loop().blocks().take(sizeof(ServerLevel))) ServerLevel(*this, outer);
 }
 
 void ServerWrappedCall::free_level(Level& level) {
   auto& server_level = static_cast<ServerLevel&>(level);
   server_level.~ServerLevel();
-  context_.free_frame(&server_level, sizeof(ServerLevel));
+  call_loop().blocks().give(&server_level, sizeof(ServerLevel));
 }
 
 Status ServerWrappedCall::check_next(Level&, bool again) {
@@ -242,10 +237,28 @@ void ServerWrappedCall::reject(Status status) {
   handler_over_ = true;
 }
 
+// To the transport the handler of the call.
+class WrappedHandler final : public ServerCall::Handler {
+ public:
+  WrappedHandler(const WrappedMethod& method, ServerCall& call)
+      : loop_(call.context().loop()),
+        call_(*new (loop_.blocks().take(sizeof(ServerWrappedCall))) ServerWrappedCall(method, call)) {}
+  ~WrappedHandler() override {
+    call_.~ServerWrappedCall();
+    loop_.blocks().give(&call_, sizeof(ServerWrappedCall));
+  }
+  bool start(Loop&, Runnable& on_done) override { return call_.start(on_done); }
+  Status finish(Message& reply) override { return call_.finish(reply); }
+
+ private:
+  Loop& loop_;
+  ServerWrappedCall& call_;
+};
+
 }  // namespace
 
 void serve_wrapped(void* method, ServerCall& call) {
-  call.run(call.make<ServerWrappedCall>(*static_cast<const WrappedMethod*>(method), call));
+  call.run(call.make<WrappedHandler>(*static_cast<const WrappedMethod*>(method), call));
 }
 
 }  // namespace sluice::detail

@@ -333,8 +333,7 @@ class Marking : public ClientInterceptor {
     Status on_request(Message& request) override { return add(request); }
     Status on_reply(Message& reply) override { return add(reply); }
     Status add(Message& message) {
-      const auto text = std::make_shared<const Chain>(bytes(content_of(message) + mark));
-      message = Message(std::static_pointer_cast<const void>(text), MessageTraits<Chain>::ops());
+      message = to_message(bytes(content_of(message) + mark));
       return {};
     }
     const std::string mark;

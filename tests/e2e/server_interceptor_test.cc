@@ -396,8 +396,7 @@ class Marking : public ServerInterceptor {
       return {};
     }
     Status on_reply(Message& reply) override {
-      const auto text = std::make_shared<const Chain>(bytes(content_of(reply) + mark));
-      reply = Message(std::static_pointer_cast<const void>(text), MessageTraits<Chain>::ops());
+      reply = to_message(bytes(content_of(reply) + mark));
       return {};
     }
     const std::string mark;

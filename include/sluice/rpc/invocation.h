@@ -57,7 +57,7 @@ class [[nodiscard]] Next {
 // What both sides share.
 //
 // Thread: loop-only, that is: the interceptor's coroutine. Lifetime: until that coroutine has ended, whose
-// frame comes from the call's memory.
+// frame comes from the loop's pool.
 class Invocation : public FrameAllocator {
  public:
   virtual const MethodInfo& method() const = 0;
@@ -68,8 +68,8 @@ class Invocation : public FrameAllocator {
   // The one request of a method that takes one, as bytes. May be replaced before next(). Empty where the
   // client streams: a MessageFilter sees those.
   virtual Message& request() = 0;
-  // The one reply of a method that gives one: there when next() was OK, and to be replaced or set. What is
-  // set without next() answers the call. A borrowed object must live as long as the call.
+  // The one reply of a method that gives one: there when next() was OK, and to be replaced or set, as bytes
+  // or by to_message(). What is set without next() answers the call.
   virtual std::optional<Message>& reply() = 0;
 
   // `Status status = co_await call.next();` runs the rest of the chain and what stands at its end, and gives

@@ -1,6 +1,7 @@
 // MessageTraits: which C++ types can be messages, and their MessageOps.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "sluice/base/message.h"
@@ -20,6 +21,11 @@ struct MessageTraits<Chain> {
 
 // For code that is handed Messages of whatever form, such as interceptors.
 
+// A message that owns its object: `call.reply() = to_message(reply);`.
+template <class T>
+Message to_message(T object) {
+  return Message(std::make_shared<const T>(std::move(object)), MessageTraits<T>::ops());
+}
 // The message as bytes, shared or encoded.
 Result<Chain> to_bytes(const Message& message);
 // The number of bytes it takes when sent.
