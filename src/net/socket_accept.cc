@@ -60,16 +60,13 @@ Status SocketAccept::closed(const ListeningSocket& socket) {
 }
 
 void SocketAccept::begin() {
-  const Duration until(socket_->paused_until.load());
-  if (socket_->exhausted.load() && TimePoint(until) > loop_.now()) loop_.arm(pause_, TimePoint(until));
-  // Also while it pauses: the end of the listener is told as an event.
   watched_ = loop_.watch(*this).ok();
-  if (!watched_) loop_.arm(pause_, after(loop_.now(), kPause));
+  if (!watched_) pause();
 }
 
 void SocketAccept::on_ready(std::uint32_t) {
   if (socket_->closed.load()) return end(closed(*socket_));
-  if (!pause_.armed()) try_accept();
+  try_accept();
 }
 
 void SocketAccept::pause_over(Runnable& timer) noexcept {
@@ -109,9 +106,9 @@ void SocketAccept::accepted(Fd fd, const SocketAddr& peer) {
   end(Status());
 }
 
-// Said once, by whoever sees it first; then tried again in silence until it has passed.
+// Said once, by whoever sees it first; then tried again in silence until it has passed. The socket stays
+// watched: what the kernel has told once it tells again only for the next connection, or for the end.
 void SocketAccept::trouble(Status status) {
-  socket_->paused_until.store(after(loop_.now(), kPause).time_since_epoch().count());
   if (socket_->exhausted.exchange(true)) return pause();
   op_.again = true;
   end(std::move(status));

@@ -367,8 +367,8 @@ std::optional<PeerCredentials> SocketConn::peer_credentials() const {
   socklen_t size = sizeof credentials;
   int domain = 0;
   socklen_t domain_size = sizeof domain;
-  if (closed_ || ::getsockopt(fd_.get(), SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) != 0 ||
-      domain != AF_UNIX || ::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) != 0 || domain != AF_UNIX ||
+      ::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
     return std::nullopt;
   return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
 }

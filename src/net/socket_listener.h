@@ -24,7 +24,6 @@ struct ListeningSocket {
   std::atomic<bool> closed{false};
   std::atomic<std::uint64_t> num_unnamed{0};  // numbers the peers that have no address
   std::atomic<bool> exhausted{false};         // descriptors have run out; the first accept to see it said so
-  std::atomic<std::int64_t> paused_until{0};  // on the loops' clock: try again then
 };
 
 // No lock: the kernel knows who waits. Closing shuts the socket down, which wakes the accepts of all loops.

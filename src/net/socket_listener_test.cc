@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "sluice/async/sleep.h"
 #include "sluice/net/system_network.h"
 #include "support/conn_fixture.h"
 #include "support/raw_socket.h"
@@ -202,9 +203,14 @@ TEST_F(SocketListenerTest, AnyAddressOfIpv6IsAnyOfIpv4Too) {
 }
 
 TEST_F(SocketListenerTest, AnAddressOfIpv6IsOfIpv6Alone) {
-  const auto v6 = listen({"tcp", "[::1]:0"});
-  const auto v4 = listen({"tcp", "127.0.0.1:" + std::to_string(support::port_of(v6->addr()))});
-  EXPECT_TRUE(v4);
+  // The same port of IPv4 is free, unless somebody happens to have it.
+  bool both = false;
+  for (int i = 0; i < 20 && !both; ++i) {
+    const auto v6 = listen({"tcp", "[::1]:0"});
+    const auto v4 = network_.listen({"tcp", "127.0.0.1:" + std::to_string(support::port_of(v6->addr()))});
+    both = v4.ok();
+  }
+  EXPECT_TRUE(both);
 }
 
 int option_of(int fd, int level, int option) {
@@ -235,6 +241,19 @@ TEST_F(SocketListenerTest, SocketsSendAtOnceDoNotBlockAndStayInThisProcess) {
   loop_.run(look_at_sockets(network_, *listener));
 }
 
+// The connections that a server has closed keep its port for a minute.
+TEST_F(SocketListenerTest, ListensAgainWhereItHasJustServed) {
+  Addr addr{"tcp", "127.0.0.1:0"};
+  for (int i = 0; i < 2; ++i) {
+    const auto listener = listen(addr);
+    ASSERT_TRUE(listener);
+    addr = listener->addr();
+    RawSocket client = RawSocket::connect_to(RawAddr::loopback(support::port_of(addr)));
+    peer_of_next(*listener);
+    EXPECT_EQ(client.receive(), "");
+  }
+}
+
 // --- Descriptors run out.
 
 TEST_F(SocketListenerTest, NamesTheListenerThatFoundNoDescriptor) {
@@ -257,10 +276,9 @@ Task<void> accept_without_descriptors(Listener& listener, support::NoMoreDescrip
 
   // It is not said again, nor is the kernel asked all the time.
   second.started(listener.start_accept(second, loop));
+  co_await sluice::sleep(std::chrono::milliseconds(110));
   EXPECT_FALSE(second.ended());
   EXPECT_EQ(loop.live().timers, 1);
-  for (int i = 0; i < 10; ++i) co_await yield();
-  EXPECT_FALSE(second.ended());
   none.lift();
   co_await second;
   EXPECT_TRUE(second.status.ok()) << second.status;
@@ -270,10 +288,13 @@ Task<void> accept_without_descriptors(Listener& listener, support::NoMoreDescrip
 
 TEST_F(SocketListenerTest, AnAcceptThatFindsNoDescriptorSaysSoOnceAndWaitsForOne) {
   const auto listener = listen({"tcp", "127.0.0.1:0"});
-  const RawSocket client = RawSocket::connect_to(RawAddr::loopback(support::port_of(listener->addr())));
   loop_->native_fd();  // the loop has its own
-  support::NoMoreDescriptors none;
-  loop_.run(accept_without_descriptors(*listener, none));
+  // When it has passed and comes again, that is said too.
+  for (int i = 0; i < 2; ++i) {
+    const RawSocket client = RawSocket::connect_to(RawAddr::loopback(support::port_of(listener->addr())));
+    support::NoMoreDescriptors none;
+    loop_.run(accept_without_descriptors(*listener, none));
+  }
 }
 
 Task<void> close_while_paused(Listener& listener) {
