@@ -147,6 +147,7 @@ void ClientChannel::attempt_failed(const Status& why) {
   last_failure_ = Status(StatusCode::kUnavailable,
                          "no connection to " + addr_.to_string() + ": " + std::string(why.message()));
   ++failures_;
+  if (loop_.group().logs()) loop_.group().log(LogLevel::kWarning, last_failure_.message());
   set_state(ConnectivityState::kTransientFailure);
   loop_.arm(backoff_timer_, after(loop_.now(), next_backoff()));
   fail_pending(last_failure_);
@@ -187,8 +188,12 @@ void ClientChannel::on_draining(Connection& connection) {
 }
 
 void ClientChannel::on_closed(Connection& connection, const Status& why) {
+  const bool was_ready = &connection != connection_.get() || state() == ConnectivityState::kReady;
+  if (was_ready && loop_.group().logs()) {
+    loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
+                      "connection to " + connection.peer_addr().to_string() + " " + connection.ending(why));
+  }
   if (&connection == connection_.get()) {
-    const bool was_ready = state() == ConnectivityState::kReady;
     connection_.reset();
     if (state() != ConnectivityState::kShutdown) {
       if (was_ready) {

@@ -23,7 +23,7 @@ Session::Session(const SessionOptions& options)
           static_cast<std::uint32_t>(std::min<std::size_t>(options.local.max_frame_size, max_block_))),
       conn_credit_at_(std::clamp<std::uint32_t>(options.connection_window, kInitialWindow, kMaxWindow) / 2),
       next_id_(options.role == Role::kClient ? 1 : 2),
-      preface_left_(options.role == Role::kServer ? kClientPreface.size() : 0),
+      preface_left_(options.role == Role::kServer ? kClientPreface.size() : 1),
       conn_recv_window_(std::clamp<std::int64_t>(options.connection_window, kInitialWindow, kMaxWindow)),
       encoder_(options.encoder_table_size) {
   assert(options.local.max_frame_size >= kMinMaxFrameSize &&
@@ -53,6 +53,14 @@ void Session::submit_goaway(StreamId last, ErrorCode code, std::string_view debu
 }
 
 StreamId Session::last_peer_stream() const { return std::min(highest_peer_id_, goaway_sent_); }
+
+std::string_view Session::unfinished() const {
+  if (options_.role == Role::kServer && preface_left_ > 0) {
+    return preface_left_ < kClientPreface.size() ? "the preface" : "";
+  }
+  if (block_.stream != 0) return "a header block";
+  return partial_.empty() && !body_.active ? "" : "a frame";
+}
 
 const Settings& Session::peer_settings() const { return peer_; }
 

@@ -147,6 +147,9 @@ class Session {
   // The same for the block that on_headers_end is telling of.
   std::size_t received_list_size() const { return received_list_size_; }
   const FrameCounts& counts() const { return counts_; }
+  // What has come in part: "the preface", "a header block", "a frame"; empty between frames. For the
+  // text of a connection that ends there.
+  std::string_view unfinished() const;
 
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -269,7 +272,7 @@ class Session {
   std::bitset<1024> reset_ids_;
 
   // Receiving.
-  std::size_t preface_left_;
+  std::size_t preface_left_;        // a client's: the first byte to be looked at
   std::vector<std::byte> partial_;  // an incomplete frame
   std::size_t partial_want_ = 0;    // what partial_ must hold to go on
   Body body_;

@@ -2,9 +2,11 @@
 // one is copied. DATA goes on to the sink piece by piece.
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "http2/session.h"
+#include "http2/stranger.h"
 
 namespace sluice::http2 {
 
@@ -59,12 +61,21 @@ bool Session::feed_some(Bytes& bytes, EventSink& sink) {
   return true;
 }
 
-// RFC 9113 section 3.4.
+// RFC 9113 section 3.4. A server begins with a frame, of which a client looks at the first byte here:
+// SETTINGS are shorter than 64 KiB, and the records and texts of other protocols do not begin with a zero.
 bool Session::feed_preface(Bytes& bytes) {
+  if (options_.role == Role::kClient) {
+    preface_left_ = 0;
+    if (bytes.data()[0] == std::byte{0}) return true;
+    return broken(ErrorCode::kProtocolError, name_stranger(options_.role, bytes.text()));
+  }
   const std::size_t n = std::min(bytes.size(), preface_left_);
-  const std::string_view expected = kClientPreface.substr(kClientPreface.size() - preface_left_, n);
+  const std::size_t seen = kClientPreface.size() - preface_left_;
+  const std::string_view expected = kClientPreface.substr(seen, n);
   if (std::memcmp(bytes.data(), expected.data(), n) != 0) {
-    return broken(ErrorCode::kProtocolError, "invalid client preface");
+    const std::string first =
+        std::string(kClientPreface.substr(0, seen)) + std::string(bytes.text().substr(0, n));
+    return broken(ErrorCode::kProtocolError, name_stranger(options_.role, first));
   }
   preface_left_ -= n;
   bytes.remove_prefix(n);

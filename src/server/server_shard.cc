@@ -127,8 +127,8 @@ void ServerShard::on_stream_gone(transport::ServerStream& stream) {
 
 void ServerShard::on_closed(Connection& connection, const Status& why) {
   if (loop_.group().logs()) {
-    loop_.group().log(LogLevel::kInfo,
-                      "connection from " + connection.peer_addr().to_string() + " ended: " + why.to_string());
+    loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
+                      "connection from " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
   if (connection.any_place_taken()) {
     for (transport::ServerStream* s = streams_; s; s = s->next_served) s->forget_place(connection);

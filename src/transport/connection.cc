@@ -91,6 +91,7 @@ void Connection::start() {
 void Connection::PatienceTimer::expired(Runnable& self) noexcept {
   Connection& c = static_cast<PatienceTimer&>(static_cast<Timer&>(self)).connection;
   if (c.drain_ping_ != 0) return c.finish_drain();
+  c.broken_ = true;
   c.close(
       Status(StatusCode::kUnavailable, "no HTTP/2 SETTINGS from " + c.peer_addr().to_string() + " in time"));
 }
@@ -118,21 +119,36 @@ bool Connection::take_read() {
     close(std::move(read_.status));
     return false;
   }
-  if (read_.result.eof) {
-    close(Status(StatusCode::kUnavailable, "connection closed by " + peer_addr().to_string()));
-    return false;
-  }
+  if (read_.result.eof) return end_of_input(), false;
   Chain data = std::move(read_.result.data);
   busy_ = true;
   http2::Error error;
   while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
   if (!error.ok()) {
+    broken_ = true;
     close(Status(StatusCode::kUnavailable, "connection error: " + std::string(error_code_name(error.code)) +
                                                ": " + std::string(error.what)),
           error.code);
   }
   settle();
   return !closing();
+}
+
+void Connection::end_of_input() {
+  std::string text = "connection closed by " + peer_addr().to_string();
+  if (const std::string_view part = session_.unfinished(); !part.empty()) {
+    broken_ = true;
+    text.append(" in the middle of ").append(part);
+  } else if (state_ == State::kHandshake) {
+    text.append(" before its HTTP/2 SETTINGS");
+  }
+  close(Status(StatusCode::kUnavailable, std::move(text)));
+}
+
+std::string Connection::ending(const Status& why) const {
+  std::string text = "ended: " + std::string(why.message());
+  if (complaints_ > 1) text += " (" + std::to_string(complaints_) + " complaints)";
+  return text;
 }
 
 // What events asked for while the session was busy.

@@ -95,6 +95,14 @@ class Connection final : private http2::EventSink, private Waiter {
   // says GOAWAY with `code` first.
   void close(Status why, http2::ErrorCode code = http2::ErrorCode::kNoError);
 
+  // For the log. The peer ended it by breaking the protocol, by stopping in the middle, or never spoke it.
+  bool broken() const { return broken_; }
+  // Something about the peer that the log should know; true if it is to be written: the first time only, so
+  // that no peer fills the log. The others are counted in ending().
+  bool complain() { return complaints_++ == 0 && loop_.group().logs(); }
+  // A line without its beginning: "ended: connection closed by tcp:10.0.0.7:4711".
+  std::string ending(const Status& why) const;
+
   // Streams of this connection, for close and for reports.
   void add_stream(CallStream& stream);
   void remove_stream(CallStream& stream);
@@ -167,7 +175,8 @@ class Connection final : private http2::EventSink, private Waiter {
 
   void read_on();
   bool take_read();  // false: the connection ended
-  void settle();     // after the session was busy
+  void end_of_input();
+  void settle();  // after the session was busy
   void flush();
   void end_now(http2::ErrorCode code);
   void finish_drain();
@@ -211,6 +220,8 @@ class Connection final : private http2::EventSink, private Waiter {
   bool busy_ = false;  // inside the session: closing has to wait
   bool close_wanted_ = false;
   bool read_queued_ = false;
+  bool broken_ = false;
+  std::size_t complaints_ = 0;
   Status why_;
   std::uint64_t drain_ping_ = 0;  // payload of the PING between the two GOAWAYs; 0: none
   http2::ErrorCode close_code_ = http2::ErrorCode::kNoError;

@@ -72,7 +72,7 @@ void Connection::on_ping_ack(std::uint64_t payload) {
 }
 
 void Connection::on_goaway(http2::StreamId, http2::ErrorCode code, std::string_view debug) {
-  if (code != http2::ErrorCode::kNoError && loop_.group().logs()) {
+  if (code != http2::ErrorCode::kNoError && complain()) {
     loop_.group().log(LogLevel::kWarning, "GOAWAY from " + peer_addr().to_string() + ": " +
                                               std::string(error_code_name(code)) + " " +
                                               std::string(debug.substr(0, 256)));

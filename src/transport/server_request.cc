@@ -165,7 +165,7 @@ ServerStream::Refusal ServerStream::check_head() const {
 }
 
 void ServerStream::refuse(const Refusal& refusal) {
-  if (loop_.group().logs()) {
+  if (conn_->complain()) {
     loop_.group().log(LogLevel::kInfo, "refused a request from " + conn_->peer_addr().to_string() +
                                            " for \"" + std::string(path_.substr(0, 256)) +
                                            "\": " + refusal.status.to_string());

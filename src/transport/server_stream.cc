@@ -259,10 +259,10 @@ void ServerStream::on_reset(http2::ErrorCode code) {
 }
 
 void ServerStream::on_stream_error(const http2::Error& error) {
-  if (loop_.group().logs()) {
+  if (conn_->complain()) {
     loop_.group().log(LogLevel::kWarning,
-                      "stream error from " + peer_.to_string() + " in " + std::string(path_) + ": " +
-                          std::string(error_code_name(error.code)) + ": " + std::string(error.what));
+                      "stream error from " + conn_->peer_addr().to_string() + " in " + std::string(path_) +
+                          ": " + std::string(error_code_name(error.code)) + ": " + std::string(error.what));
   }
   cancel_handler("stream error");
 }

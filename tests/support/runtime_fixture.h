@@ -24,14 +24,15 @@ namespace sluice::support {
 struct RuntimeParam {
   enum class Kind { kSimulated, kReal, kTwoThreads };
   Kind kind = Kind::kSimulated;
-  std::uint64_t seed = 0;  // of a simulation
+  std::uint64_t seed = 0;         // of a simulation
+  std::string_view net = "pipe";  // what a test that asks for it listens on
 
   std::string name() const {
     switch (kind) {
       case Kind::kSimulated:
         return "Seed" + std::to_string(seed);
       case Kind::kReal:
-        return "Real";
+        return net == "pipe" ? "Real" : net == "tcp" ? "RealTcp" : "RealUnix";
       case Kind::kTwoThreads:
         return "TwoThreads";
     }
@@ -57,6 +58,12 @@ class LogCollector {
       const std::lock_guard lock(mutex_);
       lines_.emplace_back(level, text);
     };
+  }
+  std::vector<std::string> all() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> found;
+    for (const auto& [level, text] : lines_) found.push_back(text);
+    return found;
   }
   std::vector<std::string> at(LogLevel level) const {
     const std::lock_guard lock(mutex_);

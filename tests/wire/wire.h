@@ -1,6 +1,8 @@
 // What the tests of the wire share: a Server for a scripted client, a Channel for a scripted server.
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <string>
 #include <utility>
@@ -40,6 +42,12 @@ using support::Wire;
 inline constexpr support::RuntimeParam kRuntimes[] = {
     support::kSimulatedRuntimes[0], support::kSimulatedRuntimes[1], support::kSimulatedRuntimes[2],
     support::kRealRuntimes[0]};
+// The same over what the kernel has; there what was sent takes its time to arrive.
+inline constexpr support::RuntimeParam kNetworks[] = {
+    support::kSimulatedRuntimes[0],
+    support::kRealRuntimes[0],
+    {.kind = support::RuntimeParam::Kind::kReal, .net = "tcp"},
+    {.kind = support::RuntimeParam::Kind::kReal, .net = "unix"}};
 
 class WireTest : public support::RuntimeTest {
  protected:
@@ -55,6 +63,13 @@ class WireTest : public support::RuntimeTest {
   void settle() {
     while (runtime().poll() > 0) {
     }
+  }
+  // An address of the network that the parameter asks for, which nobody else uses.
+  static std::string some_address() {
+    if (GetParam().net == "tcp") return "tcp:127.0.0.1:0";
+    if (GetParam().net == "unix")
+      return "unix:" + ::testing::TempDir() + "sluice-wire-" + std::to_string(::getpid());
+    return "pipe:some";
   }
 };
 
