@@ -160,6 +160,7 @@ void ClientStream::open(Connection& connection) {
                                      unsent_last_ ? EndStream::kYes : EndStream::kNo);
   }
   connection.flush_soon();
+  connection.opened(id());
   if (send_waiting()) complete_send_when_queued();
 }
 

@@ -54,6 +54,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       max_streams_(options.max_concurrent_streams),
       max_header_list_size_(options.max_header_list_size),
       max_headers_(options.max_headers),
+      last_stream_id_(options.last_stream_id),
       session_(session_options(options, conn_->in_memory())),
       read_(*this),
       write_(*this),
@@ -213,6 +214,11 @@ void Connection::drain() {
   } else if (!busy_) {
     close_if_drained();
   }
+}
+
+void Connection::out_of_ids() {
+  draining_ = true;
+  owner_.on_draining(*this);
 }
 
 // What the client sent before it knew has arrived by now, or it does not answer.

@@ -41,6 +41,9 @@ struct ConnectionOptions {
   // fields.
   std::uint32_t max_header_list_size = 8 << 10;
   std::uint32_t max_headers = 100;
+  // Client: the connection drains once a stream has this id. Ids are not used again (RFC 9113 section 5.1.1);
+  // at three quarters of them there is time to connect anew before they run out.
+  http2::StreamId last_stream_id = http2::kMaxStreamId / 4 * 3;
 };
 
 // A field that this connection's peer has put into its HPACK table and will send again.
@@ -86,6 +89,12 @@ class Connection final : private http2::EventSink, private Waiter {
   bool closing() const { return state_ >= State::kClosing; }
   bool can_open() const { return state_ == State::kReady && !draining_ && session_.can_open(); }
   bool draining() const { return draining_; }
+
+  // Client: a stream was opened; the last thing that is done for it there.
+  void opened(http2::StreamId id) {
+    if (id >= last_stream_id_ && !draining_) [[unlikely]]
+      out_of_ids();
+  }
 
   // Server: refuses new streams politely (GOAWAY with the largest id, a PING round trip of at most 5 s,
   // GOAWAY with the last id: gRPC A9) and closes when the last stream has ended. Client: opens none any more;
@@ -180,6 +189,7 @@ class Connection final : private http2::EventSink, private Waiter {
   void flush();
   void end_now(http2::ErrorCode code);
   void finish_drain();
+  void out_of_ids();
   void close_if_drained();
   void finish_if_quiet();
 
@@ -211,6 +221,7 @@ class Connection final : private http2::EventSink, private Waiter {
   const std::size_t max_streams_;  // of the peer
   const std::size_t max_header_list_size_;
   const std::size_t max_headers_;
+  const http2::StreamId last_stream_id_;
 
   http2::Session session_;
   State state_ = State::kHandshake;

@@ -7,6 +7,8 @@
 namespace sluice::wire {
 namespace {
 
+using http2::testing::plain;
+
 class ServerDrain : public WireTest {};
 INSTANTIATE_TEST_SUITE_P(All, ServerDrain, ::testing::ValuesIn(kRuntimes), support::name_of);
 
@@ -101,6 +103,48 @@ TEST_P(ServerDrain, ThatIsGivenUpLeavesTheCallsAlone) {
   settle();
   EXPECT_EQ(client.outcome(1), "0");
   EXPECT_EQ(service.cancelled, 0);
+}
+
+// What only a broken client says: each ends the connection, with a GOAWAY that says why.
+class ServerConnections : public WireTest {};
+INSTANTIATE_TEST_SUITE_P(All, ServerConnections, ::testing::ValuesIn(kRuntimes), support::name_of);
+
+TEST_P(ServerConnections, BrokenRulesEndTheConnection) {
+  const Headers head = request_head("/test.Raw/Bidi");
+  Wire nine;
+  nine.headers(1, "", 0);
+  for (int i = 0; i < 9; ++i) nine.continuation(1, "");
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {Wire().headers(2, head).str(), "PROTOCOL_ERROR HEADERS on a stream that the peer may not open"},
+      {Wire().headers(0, head).str(), "PROTOCOL_ERROR HEADERS on stream 0"},
+      {Wire().data(1, "x").str(), "PROTOCOL_ERROR DATA on an idle stream"},
+      {Wire().rst(1, ErrorCode::kCancel).str(), "PROTOCOL_ERROR RST_STREAM on an idle stream"},
+      {Wire().window_update(0, 0).str(), "PROTOCOL_ERROR WINDOW_UPDATE of zero"},
+      {Wire().window_update(0, 0x7fffffff).str(), "FLOW_CONTROL_ERROR connection's window above 2^31-1"},
+      {Wire().settings({{SettingId::kMaxFrameSize, 1}}).str(),
+       "PROTOCOL_ERROR SETTINGS_MAX_FRAME_SIZE out of range"},
+      {Wire().ping("1234567").str(), "FRAME_SIZE_ERROR PING not of eight bytes"},
+      {Wire().frame(FrameType::kPushPromise, 4, 1, Wire::u32(2)).str(),
+       "PROTOCOL_ERROR PUSH_PROMISE although push is off"},
+      {Wire().headers(1, plain(head), 0).ping("12345678").str(), "PROTOCOL_ERROR header block interrupted"},
+      {nine.str(), "ENHANCE_YOUR_CALM more than 8 CONTINUATION frames"},
+      {Wire().headers(1, "\x80").str(), "COMPRESSION_ERROR "},
+  };
+  RawService service;
+  ServedRaw served(runtime(), service);
+  ScriptedClient beside(runtime(), "pipe:served");
+  beside.greet();
+  for (const auto& [bytes, why] : table) {
+    ScriptedClient client(runtime(), "pipe:served");
+    client.greet();
+    client.send(bytes);
+    ASSERT_EQ(client.frames("GOAWAY").size(), 1u) << why;
+    EXPECT_EQ(client.frames("GOAWAY")[0].substr(9, why.size()), why);
+    EXPECT_TRUE(client.closed()) << why;
+  }
+  EXPECT_EQ(log().at(LogLevel::kWarning).size(), table.size());
+  beside.send(unary_request(1));
+  EXPECT_EQ(beside.outcome(1), "0");
 }
 
 class ClientConnections : public ClientTest {

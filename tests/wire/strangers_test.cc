@@ -233,6 +233,20 @@ TEST_P(ServerLog, IsNotFilledByOneConnection) {
                 "connection from " + peer + " ended: connection closed by " + peer + " (1500 complaints)"}));
 }
 
+TEST_P(ServerLog, HoldsNoMetadata) {
+  ScriptedClient client(runtime(), address_);
+  client.greet();
+  const Headers secrets = {{"authorization", "Bearer s3cret"}, {"cookie", "s3cret"}, {"x-token", "s3cret"}};
+  client.send(Wire().headers(1, request_head("/no/such", secrets), kEnd));
+  Headers broken = secrets;
+  broken.push_back({"te", "s3cret"});
+  ScriptedClient other(runtime(), address_);
+  other.greet();
+  other.send(Wire().headers(1, request_head("/no/such", broken), kEnd));
+  EXPECT_EQ(log().all().size(), 2u);
+  for (const std::string& line : log().all()) EXPECT_EQ(line.find("s3cret"), line.npos) << line;
+}
+
 TEST_P(ServerLog, QuotesAPeerWithinBounds) {
   ScriptedClient client(runtime(), address_);
   client.greet();
