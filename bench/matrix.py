@@ -42,6 +42,7 @@ class Plan:
     seconds: float
     warmup: float
     seed: int | None = None
+    peers: bool = False  # builds the programs that CMake does not, which may fetch them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +62,16 @@ def find_program(build, name):
     return None
 
 
-def program_of(build, subject):
+def program_of(build, subject, plan):
     """The subject's program, or None, with a line that says why."""
     if subject.build is None:
         program = find_program(build, subject.program)
         if program is None:
             print(f"{subject.name}: {subject.program} is not built in {build}", file=sys.stderr)
         return program
+    if not plan.peers:
+        print(f"{subject.name}: left out: not asked for", file=sys.stderr)
+        return None
     try:
         return str(subject.build())
     except (peers.Missing, peers.BuildFailed) as why:
@@ -117,7 +121,7 @@ def run(build, plan):
     """All results, and a line for each measurement that failed."""
     jobs = []
     for subject in SUBJECTS:
-        program = program_of(build, subject)
+        program = program_of(build, subject, plan)
         if program is None:
             continue
         jobs += [Job(subject, program, row, pinning) for row in plan.rows for pinning in subject.pinnings]

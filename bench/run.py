@@ -53,7 +53,8 @@ def main(argv):
         rounds=args.rounds or (5 if args.quick else 10),
         seconds=args.seconds or (0.15 if args.quick else 1.0),
         warmup=0.05 if args.quick else 0.2,
-        seed=args.seed)
+        seed=args.seed,
+        peers=True)
     results, failures = matrix.run(args.build, plan)
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")
