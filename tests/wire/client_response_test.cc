@@ -228,12 +228,12 @@ TEST_P(ClientResponses, ResetBecomesTheStatusOfItsCode) {
       {0xd, "INTERNAL: stream reset by the peer: HTTP_1_1_REQUIRED"},
       {0xe, "UNKNOWN: stream reset by the peer: error code 14"},
       {0xffffffff, "UNKNOWN: stream reset by the peer: error code 4294967295"}};
-  for (const auto& [code, status] : table) {
-    EXPECT_EQ(text([&](Wire& w, auto id) { w.rst(id, static_cast<ErrorCode>(code)); }), status);
-    EXPECT_EQ(text([&](Wire& w, auto id) {
-                w.headers(id, kResponseHead).data(id, message("r")).rst(id, static_cast<ErrorCode>(code));
-              }),
-              status);
+  for (const auto& [number, status] : table) {
+    const auto code = static_cast<ErrorCode>(number);
+    EXPECT_EQ(text([code](Wire& w, auto id) { w.rst(id, code); }), status);
+    EXPECT_EQ(
+        text([code](Wire& w, auto id) { w.headers(id, kResponseHead).data(id, message("r")).rst(id, code); }),
+        status);
   }
 }
 
