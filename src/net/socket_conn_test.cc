@@ -38,7 +38,7 @@ class SocketConnTest : public ::testing::TestWithParam<std::string> {
   }
   bool tcp() const { return GetParam() == "tcp"; }
 
-  const support::ExpectNoNewDescriptors no_new_descriptors_;
+  support::ExpectNoNewDescriptors no_new_descriptors_;
   support::TestLoop loop_;
   BlockingPool pool_{1};
   SystemNetwork network_{pool_};
@@ -165,7 +165,7 @@ TEST_P(SocketConnTest, AWriteThatExpiresBeforeItBeganLeavesTheConnGood) {
   // Fills this end's socket without the conn: a descriptor of the process is as good as another.
   std::size_t filled = 0;
   for (int fd = 3; fd < 100; ++fd) {
-    RawAddr theirs, mine;
+    RawAddr theirs;
     if (::getpeername(fd, theirs.get(), &theirs.size) != 0 || fd == peer.fd()) continue;
     filled += RawSocket(::dup(fd)).fill();
   }

@@ -33,7 +33,7 @@ class SocketDialTest : public ::testing::Test {
     return socket;
   }
 
-  const support::ExpectNoNewDescriptors no_new_descriptors_;
+  support::ExpectNoNewDescriptors no_new_descriptors_;
   support::TestLoop loop_;
   BlockingPool pool_{1};
   SystemNetwork network_{pool_};

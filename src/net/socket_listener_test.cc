@@ -39,7 +39,7 @@ class SocketListenerTest : public ::testing::Test {
     co_return peer;
   }
 
-  const support::ExpectNoNewDescriptors no_new_descriptors_;
+  support::ExpectNoNewDescriptors no_new_descriptors_;
   support::TestLoop loop_;
   BlockingPool pool_{1};
   SystemNetwork network_{pool_};
@@ -276,7 +276,8 @@ Task<void> accept_without_descriptors(Listener& listener, support::NoMoreDescrip
 
   // It is not said again, nor is the kernel asked all the time.
   second.started(listener.start_accept(second, loop));
-  co_await sluice::sleep(std::chrono::milliseconds(110));
+  const Status slept = co_await sluice::sleep(std::chrono::milliseconds(110));
+  EXPECT_TRUE(slept.ok()) << slept;
   EXPECT_FALSE(second.ended());
   EXPECT_EQ(loop.live().timers, 1);
   none.lift();

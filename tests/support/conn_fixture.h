@@ -244,7 +244,7 @@ class ConnFixture : public ::testing::TestWithParam<ConnParam> {
   }
 
  private:
-  const ExpectNoNewDescriptors no_new_descriptors_;
+  ExpectNoNewDescriptors no_new_descriptors_;
   // Loops first: what lives on them goes before they do.
   std::optional<TestLoop> one_;
   std::optional<TwoLoops> two_;

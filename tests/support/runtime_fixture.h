@@ -129,7 +129,7 @@ class RuntimeTest : public ::testing::TestWithParam<RuntimeParam> {
     if (param.kind == RuntimeParam::Kind::kTwoThreads) options.threads = 2;
     return options;
   }
-  const ExpectNoNewDescriptors no_new_descriptors_;
+  ExpectNoNewDescriptors no_new_descriptors_;
   LogCollector log_;
   Runtime runtime_;
 };
