@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "async/poller.h"
+#include "base/escape.h"
 #include "sluice/async/simulation.h"
 
 namespace sluice {
@@ -49,6 +50,10 @@ bool LoopGroup::leads_any() const {
     if (loop->leads()) return true;
   }
   return false;
+}
+
+void LoopGroup::log(LogLevel level, std::string_view text) const {
+  if (log_) log_(level, escaped(text, Keep::kUnicode));
 }
 
 Loop::Loop(LoopGroup& group, Simulation* simulation)

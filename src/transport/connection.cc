@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/escape.h"
 #include "transport/call_stream.h"
 #include "transport/error_map.h"
 
@@ -20,6 +21,7 @@ constexpr std::uint32_t kPipeStreamWindow = 8 << 20;
 constexpr std::uint32_t kPipeConnectionWindow = 64 << 20;
 constexpr std::uint32_t kPipeFrameSize = 4 << 20;
 constexpr std::uint32_t kSocketConnectionWindow = 1 << 20;
+constexpr std::size_t kQuotedGreeting = 32;  // bytes
 // A client that does not answer the PING of a drain: as long as grpc-go waits.
 constexpr std::chrono::seconds kDrainPingTimeout{5};
 
@@ -117,22 +119,35 @@ void Connection::Read::done(Runnable& self) noexcept {
 
 bool Connection::take_read() {
   if (!read_.status.ok()) {
-    close(std::move(read_.status));
+    close(Status(read_.status.code(), std::string(read_.status.message()) + unfinished_handshake()));
     return false;
   }
   if (read_.result.eof) return end_of_input(), false;
   Chain data = std::move(read_.result.data);
+  const std::string greeting = state_ == State::kHandshake ? quoted_greeting(data) : std::string();
   busy_ = true;
   http2::Error error;
   while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
   if (!error.ok()) {
     broken_ = true;
     close(Status(StatusCode::kUnavailable, "connection error: " + std::string(error_code_name(error.code)) +
-                                               ": " + std::string(error.what)),
+                                               ": " + std::string(error.what) +
+                                               (state_ == State::kHandshake ? greeting : "")),
           error.code);
   }
   settle();
   return !closing();
+}
+
+std::string Connection::unfinished_handshake() const {
+  return state_ == State::kHandshake ? " before its HTTP/2 SETTINGS" : "";
+}
+
+// What a server began with, should it turn out not to speak HTTP/2: an error page says much about where one
+// has got to. A client's first bytes stay out of a server's log, where they may be somebody's secret.
+std::string Connection::quoted_greeting(const Chain& data) const {
+  if (role_ == http2::Role::kServer) return {};
+  return " (\"" + escaped(data.front().text().substr(0, kQuotedGreeting), Keep::kAscii) + "\")";
 }
 
 void Connection::end_of_input() {
@@ -140,8 +155,8 @@ void Connection::end_of_input() {
   if (const std::string_view part = session_.unfinished(); !part.empty()) {
     broken_ = true;
     text.append(" in the middle of ").append(part);
-  } else if (state_ == State::kHandshake) {
-    text.append(" before its HTTP/2 SETTINGS");
+  } else {
+    text.append(unfinished_handshake());
   }
   close(Status(StatusCode::kUnavailable, std::move(text)));
 }

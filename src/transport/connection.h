@@ -185,6 +185,8 @@ class Connection final : private http2::EventSink, private Waiter {
   void read_on();
   bool take_read();  // false: the connection ended
   void end_of_input();
+  std::string unfinished_handshake() const;
+  std::string quoted_greeting(const Chain& data) const;
   void settle();  // after the session was busy
   void flush();
   void end_now(http2::ErrorCode code);

@@ -11,7 +11,6 @@ CallStream& call(http2::Stream& stream) { return static_cast<CallStream&>(stream
 }  // namespace
 
 http2::Stream* Connection::on_open(http2::StreamId) {
-  if (draining_ && drain_ping_ == 0) return nullptr;
   CallStream* stream = owner_.on_incoming(*this);
   if (stream) stream->attach_to(*this);
   return stream;

@@ -277,6 +277,30 @@ TEST_P(ClientConnections, GoawayFailsTheCallsAboveItAndLetsTheOthersFinish) {
   EXPECT_TRUE(server.closed()) << "its last call has ended";
 }
 
+// Those that the server's limit has kept back were never sent: the next connection takes them.
+TEST_P(ClientConnections, CallsThatWaitGoToTheNextConnection) {
+  for (const bool politely : {true, false}) {
+    const Channel fresh = dial(runtime(), "pipe:scripted").value();
+    Call<Chain> sent = fresh.invoke(kUnary, request_).start();
+    ScriptedPeer& first = accept({{SettingId::kMaxConcurrentStreams, 1}});
+    Call<Chain> waits = fresh.invoke(kUnary, request_).start();
+    settle();
+    EXPECT_EQ(first.frames("HEADERS").size(), 1u);
+    if (politely) {
+      first.send(Wire().goaway(1, ErrorCode::kNoError));
+    } else {
+      first.close();
+      EXPECT_EQ(sent.get().status().code(), StatusCode::kUnavailable);
+    }
+    ScriptedPeer& second = accept();
+    second.send(reply_to(1, "from the second"));
+    EXPECT_EQ(e2e::text_of(waits.get()), "from the second");
+    if (!politely) continue;
+    first.send(reply_to(1, "from the first"));
+    EXPECT_EQ(e2e::text_of(sent.get()), "from the first");
+  }
+}
+
 TEST_P(ClientConnections, GoawayWithAnErrorIsLoggedAsAWarning) {
   Call<Chain> call = start();
   ScriptedPeer& server = accept();

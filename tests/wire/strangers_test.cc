@@ -247,6 +247,15 @@ TEST_P(ServerLog, HoldsNoMetadata) {
   for (const std::string& line : log().all()) EXPECT_EQ(line.find("s3cret"), line.npos) << line;
 }
 
+// What a peer chose cannot begin another line, nor tell a terminal what to do.
+TEST_P(ServerLog, EscapesControlCharacters) {
+  ScriptedClient client(runtime(), address_);
+  client.greet();
+  client.send(Wire().goaway(0, ErrorCode::kInternalError, "a\nb\x1b[2J"));
+  ASSERT_EQ(log().all().size(), 1u);
+  EXPECT_TRUE(log().all()[0].ends_with("INTERNAL_ERROR a\\x0ab\\x1b[2J")) << log().all()[0];
+}
+
 TEST_P(ServerLog, QuotesAPeerWithinBounds) {
   ScriptedClient client(runtime(), address_);
   client.greet();
@@ -289,15 +298,18 @@ INSTANTIATE_TEST_SUITE_P(All, ClientStrangers, ::testing::ValuesIn(kNetworks), s
 
 TEST_P(ClientStrangers, WhoSpeaksSomethingElseIsNamedInTheStatus) {
   const std::string no = "no connection to PEER: ";
+  const std::string no_settings = "connection error: PROTOCOL_ERROR: first frame is not SETTINGS";
   const Case cases[] = {
-      {"web server", "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nwhat?", no + kHttp1},
-      {"TLS server", kTlsAlert, no + kTls},
-      {"ssh", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", no + kOther},
-      {"random bytes", "\xde\xad\xbe\xef\x00\x01\x02\x03"s, no + kOther},
-      {"zeros", std::string(100, '\0'), no + "connection error: PROTOCOL_ERROR: first frame is not SETTINGS"},
-      {"long garbage", std::string(100'000, '!'), no + kOther},
+      {"web server", "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nwhat?",
+       no + kHttp1 + R"( ("HTTP/1.1 400 Bad Request\x0d\x0aConten"))"},
+      {"TLS server", kTlsAlert, no + kTls + R"( ("\x15\x03\x03\x00\x02\x02F"))"},
+      {"ssh", "SSH-2.0-OpenSSH\r\n", no + kOther + R"( ("SSH-2.0-OpenSSH\x0d\x0a"))"},
+      {"error page", "<!DOCTYPE HTML>\n<html>", no + kOther + R"( ("<!DOCTYPE HTML>\x0a<html>"))"},
+      {"random bytes", "\xde\xad\xbe\xef"s, no + kOther + R"( ("\xde\xad\xbe\xef"))"},
+      {"long garbage", std::string(100'000, '!'), no + kOther + " (\"" + std::string(32, '!') + "\")"},
+      {"zeros", std::string(9, '\0'), no + no_settings + R"( ("\x00\x00\x00\x00\x00\x00\x00\x00\x00"))"},
       {"refuses at once", Wire().goaway(0, ErrorCode::kHttp11Required).str(),
-       no + "connection error: PROTOCOL_ERROR: first frame is not SETTINGS"},
+       no + no_settings + R"( ("\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0d"))"},
       {"SETTINGS, then garbage", Wire().settings().raw("hello, hello, hello").str(),
        "connection error: FRAME_SIZE_ERROR: frame longer than SETTINGS_MAX_FRAME_SIZE"}};
   for (const Case& c : cases) expect_unavailable(c, Then::kWaits);
@@ -305,8 +317,9 @@ TEST_P(ClientStrangers, WhoSpeaksSomethingElseIsNamedInTheStatus) {
 
 TEST_P(ClientStrangers, WhoSpeaksSomethingElseAndClosesIsNamedAllTheSame) {
   const std::string no = "no connection to PEER: ";
-  expect_unavailable({"web server", "HTTP/1.1 400 Bad Request\r\n\r\n", no + kHttp1}, Then::kCloses);
-  expect_unavailable({"TLS server", kTlsAlert, no + kTls}, Then::kCloses);
+  expect_unavailable({"web server", "HTTP/1.1 400\r\n", no + kHttp1 + R"( ("HTTP/1.1 400\x0d\x0a"))"},
+                     Then::kCloses);
+  expect_unavailable({"TLS server", "\x15", no + kTls + R"( ("\x15"))"}, Then::kCloses);
 }
 
 TEST_P(ClientStrangers, WhoClosesEarlyIsNamedInTheStatus) {

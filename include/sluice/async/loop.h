@@ -239,9 +239,8 @@ class LoopGroup {
   void add(Loop& loop) { loops_.push_back(&loop); }
   // True if the calling thread leads one of them.
   bool leads_any() const;
-  void log(LogLevel level, std::string_view text) const {
-    if (log_) log_(level, text);
-  }
+  // Control characters, which may come from a peer, are escaped: a text is one line.
+  void log(LogLevel level, std::string_view text) const;
   bool logs() const { return static_cast<bool>(log_); }
 
  private:
