@@ -104,8 +104,6 @@ const Addr& ClientLevel::peer() const { return client_call_.attempt_peer(); }
 bool ClientLevel::can_restart() const { return client_call_.can_restart(); }
 void ClientLevel::keep_writes(std::size_t max_bytes) { client_call_.keep_writes(max_bytes); }
 bool ClientLevel::begin_next(Next& next) { return client_call_.WrappedCall::begin_next(*this, next); }
-void* ClientLevel::allocate_frame(std::size_t size) { return loop().blocks().take(size); }
-void ClientLevel::free_frame(void* frame, std::size_t size) { loop().blocks().give(frame, size); }
 
 TimePoint ClientLevel::deadline() const {
   if (deadline_) return *deadline_;

@@ -30,8 +30,6 @@ class ClientLevel final : public ClientInvocation, public Level {
   const Addr& peer() const override;
   bool can_restart() const override;
   void keep_writes(std::size_t max_bytes) override;
-  void* allocate_frame(std::size_t size) override;
-  void free_frame(void* frame, std::size_t size) override;
 
  private:
   friend class ClientWrappedCall;

@@ -66,11 +66,7 @@ void WrappedCall::level_ended(Level& level) {
 }
 
 Status WrappedCall::end_level(Level& level) {
-  Status status;
-  {
-    Task<Status> ended = std::move(level.task_);  // the frame goes before its allocator does
-    status = take_status_of(ended);
-  }
+  Status status = take_status_of(level.task_);
   (level.outer_ ? level.outer_->inner_ : outermost_) = nullptr;
   free_level(level);
   return status;

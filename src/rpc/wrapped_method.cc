@@ -23,8 +23,6 @@ class ServerLevel final : public ServerInvocation, public Level {
   std::optional<Message>& reply() override;
   ServerContext& context() override;
   ServerStream& stream() override;
-  void* allocate_frame(std::size_t size) override;
-  void free_frame(void* frame, std::size_t size) override;
 
  private:
   bool begin_next(Next& next) override;
@@ -120,8 +118,6 @@ Message& ServerLevel::request() { return server_call_.editable_request(); }
 std::optional<Message>& ServerLevel::reply() { return server_call_.reply(); }
 ServerContext& ServerLevel::context() { return server_call_.context(); }
 ServerStream& ServerLevel::stream() { return server_call_.transport_stream(); }
-void* ServerLevel::allocate_frame(std::size_t size) { return loop().blocks().take(size); }
-void ServerLevel::free_frame(void* frame, std::size_t size) { loop().blocks().give(frame, size); }
 bool ServerLevel::begin_next(Next& next) { return server_call_.begin_next(*this, next); }
 
 bool ServerWrappedCall::start(Runnable& on_done) {

@@ -72,7 +72,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   const Metadata& attempt_header() const override { return attempt_ ? attempt_->header() : no_metadata_; }
   const Metadata& attempt_trailer() const override { return attempt_ ? attempt_->trailer() : no_metadata_; }
   const Addr& attempt_peer() const override { return attempt_ ? attempt_->peer() : nowhere_; }
-  bool can_restart() const override { return !told_header_ && !told_message_ && !lost_; }
+  bool can_restart() const override { return !told_header_ && !lost_; }
   void keep_writes(std::size_t max_bytes) override { keep_limit_ = max_bytes; }
 
   // The attempt.
@@ -116,11 +116,10 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   bool finish_in_use_ = false;
   bool unary_in_use_ = false;
   bool half_closed_ = false;
-  bool discarding_ = false;    // nobody will read any more
-  bool told_header_ = false;   // header_ is constant from now on
-  bool told_message_ = false;  // a message of a response went to the caller
-  bool ended_ = false;         // the outermost interceptor has
-  Status status_;              // then
+  bool discarding_ = false;   // nobody will read any more
+  bool told_header_ = false;  // or a message, which comes with it; header_ is constant from now on
+  bool ended_ = false;        // the outermost interceptor has
+  Status status_;             // then
   Metadata header_;
   Metadata trailer_;
   Addr peer_;

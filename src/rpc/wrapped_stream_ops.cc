@@ -29,7 +29,6 @@ OpRecord* WrappedStream::start_recv() {
 void WrappedStream::deliver() {
   if (!recv_in_use_ || recv_.done()) return;
   tell_header();
-  told_message_ = true;
   recv_.message = std::move(*ahead_);
   ahead_.reset();
   recv_.has_message = true;

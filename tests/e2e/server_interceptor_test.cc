@@ -7,8 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/journal.h"
-#include "e2e/raw_service.h"
+#include "e2e/interceptor_kit.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
@@ -40,33 +39,6 @@ class CountingService : public RawService {
   }
   std::atomic<int> calls = 0;
 };
-
-// All four kinds, one after the other; the texts of what came of them.
-Lines call_all_kinds(ServedRaw& served, const std::string& text, const CallOptions& options = {}) {
-  const Chain request = bytes(text);
-  Lines got;
-  got.push_back(text_of(served.unary(request, options).get()));
-  {
-    auto stream = served.reply_stream(request, options);
-    std::string all;
-    Chain reply;
-    while (stream.read_into(reply).get()) all += reply.to_string() + ",";
-    got.push_back(all + stream.finish().get().to_string());
-  }
-  {
-    auto stream = served.request_stream(options);
-    for (int i = 0; i < 2; ++i) (void)stream.write(request).get();
-    got.push_back(text_of(stream.finish().get()));
-  }
-  auto stream = served.bidi(options);
-  std::string all;
-  for (int i = 0; i < 2; ++i) {
-    (void)stream.write(request).get();
-    if (std::optional<Chain> reply = stream.read().get()) all += reply->to_string() + ",";
-  }
-  got.push_back(all + stream.finish().get().to_string());
-  return got;
-}
 
 // Stage one.
 
@@ -163,9 +135,11 @@ struct User {
 class Identify : public ServerInterceptor {
  public:
   Status on_headers(ServerContext& context) override {
-    context.set_context(context.context().with_value(User{std::string(*context.metadata().get("user"))}));
+    first = context.context();
+    context.set_context(first.with_value(User{std::string(*context.metadata().get("user"))}));
     return {};
   }
+  Context first;
 };
 
 class NamingService : public RawService {
@@ -204,6 +178,7 @@ TEST_P(ServerInterceptors, ContextWithValuesIsCancelledWithTheCall) {
   }
   served.end_server();
   EXPECT_TRUE(service.cancelled);
+  EXPECT_TRUE(identify.first.cancelled());
 }
 
 // Notes what it is asked and told.
@@ -377,8 +352,6 @@ TEST_P(ServerInterceptors, StreamMayBeAnsweredWithoutItsHandler) {
 
 // Messages.
 
-std::string content_of(const Message& message) { return decode_as<Chain>(message).value().to_string(); }
-
 // Puts its mark on each message.
 class Marking : public ServerInterceptor {
  public:
@@ -466,20 +439,49 @@ TEST_P(ServerInterceptors, MessageThatAFilterRefusesEndsTheCall) {
             (Lines{thrown, thrown, thrown, thrown}));
 }
 
+TEST_P(ServerInterceptors, HandlerThatGoesOnAfterARefusedMessageGetsNoMore) {
+  class Undeterred : public RawService {
+   public:
+    Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>& stream) override {
+      for (Chain request; co_await stream.read_into(request);) {
+        ++requests;
+        const Status ignored = co_await stream.write(request);
+      }
+      co_return Status();
+    }
+    std::atomic<int> requests = 0;
+  };
+  Undeterred service;
+  Censor censor;
+  ServedRaw served = this->served(service, {censor});
+  auto stream = served.bidi({.metadata = MetadataList({"refuse", "reply"})});
+  const Chain message = bytes("x");
+  for (int i = 0; i < 5; ++i) (void)stream.write(message).get();
+  EXPECT_EQ(stream.finish().get(), Status(StatusCode::kInvalidArgument, "second reply"));
+  EXPECT_EQ(service.requests, 2);
+}
+
 TEST_P(ServerInterceptors, ReadGivenUpByTheHandlerLeavesNothingBehind) {
   class GivingUp : public RawService {
    public:
     Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>& stream) override {
-      (void)stream.read().start();
+      if (Status s = stream.send_header(); !s.ok()) co_return s;
+      {
+        Call<std::optional<Chain>> read = stream.read().start();
+        for (int i = 0; i < yields; ++i) co_await yield();
+      }
       co_return {StatusCode::kAborted, "had enough"};
     }
+    std::atomic<int> yields = 0;
   };
   GivingUp service;
   Marking marking("m");
   ServedRaw served = this->served(service, {marking});
   for (int i = 0; i < 20; ++i) {
+    service.yields = i;
     auto stream = served.bidi();
     const Chain message = bytes("x");
+    EXPECT_EQ(stream.wait_header().get(), Status());
     (void)stream.write(message).get();
     const Status status = stream.finish().get();
     EXPECT_TRUE(status.code() == StatusCode::kAborted || status.code() == StatusCode::kCancelled) << status;

@@ -11,10 +11,21 @@
 
 namespace sluice {
 
+// Memory for a coroutine frame, given by whoever owns the call that the coroutine serves. A coroutine with a
+// parameter that is one (ServerContext), or converts to one (Invocation), takes its frame from it.
+class FrameAllocator {
+ public:
+  virtual void* allocate_frame(std::size_t size) = 0;
+  virtual void free_frame(void* frame, std::size_t size) = 0;
+
+ protected:
+  ~FrameAllocator() = default;
+};
+
 // Blocks by size class, a few of each kept. Loop-only. In a library built with AddressSanitizer every block
 // is the heap's own, so that use after free is seen; a program may be built with it though the library was
 // not.
-class BlockPool {
+class BlockPool final : public FrameAllocator {
  public:
   BlockPool();
   ~BlockPool() { trim(); }
@@ -45,6 +56,8 @@ class BlockPool {
     }
     ::operator delete(block);
   }
+  void* allocate_frame(std::size_t size) override { return take(size); }
+  void free_frame(void* frame, std::size_t size) override { give(frame, size); }
   // Gives everything back to the heap.
   void trim() {
     for (Class& c : classes_) {

@@ -23,17 +23,6 @@
 
 namespace sluice {
 
-// Memory for a coroutine frame, given by whoever owns the call that the coroutine serves. A coroutine with a
-// parameter of a type derived from this (ServerContext) takes its frame from it.
-class FrameAllocator {
- public:
-  virtual void* allocate_frame(std::size_t size) = 0;
-  virtual void free_frame(void* frame, std::size_t size) = 0;
-
- protected:
-  ~FrameAllocator() = default;
-};
-
 // What every promise has: its place in a queue (running it resumes the coroutine), its loop, and what is run
 // when it ends.
 class PromiseBase : public Runnable {

@@ -56,9 +56,8 @@ class [[nodiscard]] Next {
 
 // What both sides share.
 //
-// Thread: loop-only, that is: the interceptor's coroutine. Lifetime: until that coroutine has ended, whose
-// frame comes from the loop's pool.
-class Invocation : public FrameAllocator {
+// Thread: loop-only, that is: the interceptor's coroutine. Lifetime: until that coroutine has ended.
+class Invocation {
  public:
   virtual const MethodInfo& method() const = 0;
   // Its random(), and its clock, which stands still while the loop is at work: to take how long something
@@ -76,6 +75,9 @@ class Invocation : public FrameAllocator {
   // the status of that; it does not throw. With a filter, which must live that long, for the messages.
   Next next() { return Next(*this, nullptr); }
   Next next(MessageFilter& filter) { return Next(*this, &filter); }
+
+  // Coroutines that are given an Invocation lie in the loop's pool.
+  operator FrameAllocator&() { return loop().blocks(); }
 
  protected:
   ~Invocation() = default;

@@ -1,0 +1,110 @@
+// Reads through filters when they are given up at each moment. The stream below is the test's own.
+#include "rpc/filtered_server_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "support/loop_fixture.h"
+
+namespace sluice::detail {
+namespace {
+
+// Its one read completes when the test says so.
+class FakeStream final : public ServerStream {
+ public:
+  explicit FakeStream(Loop& loop) : loop_(loop) {}
+  void bring(std::string_view text) {
+    recv_.message = Chain::copy(text);
+    recv_.has_message = true;
+    recv_.complete(loop_);
+  }
+  Loop& loop() const override { return loop_; }
+  OpRecord* start_recv() override {
+    recv_.begin();
+    reading = true;
+    return &recv_;
+  }
+  OpRecord* start_send(const Message&, WriteOptions) override { throw std::logic_error("no writes here"); }
+  void fail(Status status) override { failed = std::move(status); }
+  void release(OpRecord& record) override {
+    EXPECT_EQ(&record, &recv_);
+    EXPECT_TRUE(reading);
+    reading = false;
+  }
+  ServerContext& context() override { throw std::logic_error("no context here"); }
+  Status send_header() override { return {}; }
+
+  bool reading = false;
+  Status failed;
+
+ private:
+  Loop& loop_;
+  RecvRecord recv_;
+};
+
+struct Exclaim final : MessagePasses {
+  Status pass_request(Message& message) override {
+    message = Message(Chain::copy(message.bytes().to_string() + "!"));
+    return {};
+  }
+  Status pass_reply(Message&) override { return {}; }
+};
+
+struct Note : Runnable {
+  Note() : Runnable([](Runnable& self) noexcept { static_cast<Note&>(self).ran = true; }) {}
+  bool ran = false;
+};
+
+TEST(FilteredServerStream, ReadGetsWhatTheFilterMadeOfTheMessage) {
+  support::TestLoop loop;
+  FakeStream below(loop.loop());
+  Exclaim exclaim;
+  FilteredServerStream stream(below, exclaim);
+  Note waiter;
+  OpRecord* record = loop.lead_and([&] { return stream.start_recv(); });
+  record->set_waiter(waiter);
+  loop.lead_and([&] { below.bring("hello"); });
+  EXPECT_FALSE(record->done());
+  loop.drain();
+  EXPECT_TRUE(waiter.ran);
+  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "hello!");
+  loop.lead_and([&] { stream.release(*record); });
+  EXPECT_FALSE(below.reading);
+}
+
+TEST(FilteredServerStream, ReadGivenUpBeforeTheMessageComesIsGivenUpBelow) {
+  support::TestLoop loop;
+  FakeStream below(loop.loop());
+  Exclaim exclaim;
+  FilteredServerStream stream(below, exclaim);
+  loop.lead_and([&] { stream.release(*stream.start_recv()); });
+  EXPECT_FALSE(below.reading);
+  EXPECT_FALSE(stream.busy());
+}
+
+TEST(FilteredServerStream, ReadGivenUpWhileItsMessageIsOnItsWayEndsTheCallAndIsBusyUntilThen) {
+  support::TestLoop loop;
+  FakeStream below(loop.loop());
+  Exclaim exclaim;
+  FilteredServerStream stream(below, exclaim);
+  Note quiet;
+  loop.lead_and([&] {
+    OpRecord* record = stream.start_recv();
+    below.bring("late");
+    stream.release(*record);
+    EXPECT_TRUE(stream.busy());
+    EXPECT_TRUE(below.reading);
+    EXPECT_EQ(below.failed.code(), StatusCode::kCancelled);
+    stream.when_quiet(quiet);
+  });
+  loop.drain();
+  EXPECT_TRUE(quiet.ran);
+  EXPECT_FALSE(stream.busy());
+  EXPECT_FALSE(below.reading);
+}
+
+}  // namespace
+}  // namespace sluice::detail
