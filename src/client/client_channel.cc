@@ -63,8 +63,9 @@ OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& re
                                      const CallOptions& options) {
   auto* stream = new (loop_.blocks().take(sizeof(transport::ClientStream)))
       transport::ClientStream(loop_, limits_, identity_, method, options);
+  OpRecord* record = stream->begin_unary();
   Connection* connection = connection_ && connection_->can_open() ? connection_.get() : nullptr;
-  OpRecord* record = stream->begin_unary(request, connection);
+  stream->send_unary(request, connection);
   if (!connection) submit(*stream);
   return record;
 }

@@ -74,11 +74,15 @@ bool ClientStream::admitted() {
   return false;
 }
 
-OpRecord* ClientStream::begin_unary(const Message& request, Connection* connection) {
+OpRecord* ClientStream::begin_unary() {
   unary_.begin();
   single_reply_ = unary_in_use_ = true;
   begin();
-  if (ended_) return &unary_;
+  return &unary_;
+}
+
+void ClientStream::send_unary(const Message& request, Connection* connection) {
+  if (ended_) return;
   Scratch scratch;
   Status status = encode(request, scratch, unsent_);
   unsent_last_ = true;
@@ -89,7 +93,6 @@ OpRecord* ClientStream::begin_unary(const Message& request, Connection* connecti
   } else {
     unsent_.keep();
   }
-  return &unary_;
 }
 
 void ClientStream::send_only(const Message& request) {

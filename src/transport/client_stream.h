@@ -49,9 +49,11 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void begin();
   // Loop-only, after begin() of a stream: frees it if it was dropped before it began.
   void free_if_dropped() { try_free(); }
-  // A unary call: `request` is sent on `connection`, or kept until open() if that is null. The record is done
-  // when the call has ended.
-  OpRecord* begin_unary(const Message& request, Connection* connection);
+  // begin() of a unary call. Interceptors may use the channel in it, so that what can be opened is known only
+  // afterwards. The record is done when the call has ended.
+  OpRecord* begin_unary();
+  // Then: `request` is sent on `connection`, or kept until open() if that is null.
+  void send_unary(const Message& request, Connection* connection);
   // The first and only message of a server stream.
   void send_only(const Message& request);
 

@@ -51,8 +51,8 @@ TEST(Connection, DrainsBeforeItsStreamIdsRunOut) {
   const auto call = [&] {
     auto* stream = new (loop->blocks().take(sizeof(ClientStream)))
         ClientStream(*loop, {}, identity, {"/test.Raw/Unary"}, {});
-    calls.push_back(
-        static_cast<UnaryRecord*>(stream->begin_unary(Message(Chain::copy("m")), side->connection.get())));
+    calls.push_back(static_cast<UnaryRecord*>(stream->begin_unary()));
+    stream->send_unary(Message(Chain::copy("m")), side->connection.get());
   };
   const auto serve = [&](std::string_view bytes) {
     loop.run([](net::Conn& conn, std::string text) -> Task<void> {

@@ -78,6 +78,39 @@ TEST_P(ClientInterceptors, MetadataThatCannotBeSentFailsTheCall) {
   EXPECT_EQ(service.calls, 0);
 }
 
+// The hook runs while a call begins: what it does to the channel counts for that call already.
+TEST_P(ClientInterceptors, HeaderStageMayUseAndCloseItsChannel) {
+  class Using : public ClientInterceptor {
+   public:
+    Status on_headers(OutgoingHeaders& headers) override {
+      if (headers.metadata.get("close")) channel->close();
+      if (headers.metadata.get("call")) {
+        const Chain request = bytes("inner");
+        inner.push_back(channel->invoke(kUnary, request).start());
+      }
+      return {};
+    }
+    Channel* channel = nullptr;
+    std::vector<Call<Chain>> inner;
+  };
+  RawService service;
+  Using interceptor;
+  support::Served::Options options;
+  options.server.max_concurrent_streams = 1;
+  options.channel.interceptors = {interceptor};
+  ServedRaw served(runtime(), service, std::move(options));
+  interceptor.channel = &served.channel();
+  EXPECT_EQ(text_of(served.unary(bytes("x")).get()), "x");
+  const CallOptions call = {.metadata = MetadataList({"call", "1"})};
+  EXPECT_EQ(text_of(served.unary(bytes("outer"), call).get()), "outer");
+  EXPECT_EQ(text_of(served.request_stream(call).finish().get()), "");
+  ASSERT_EQ(interceptor.inner.size(), 2u);
+  for (Call<Chain>& inner : interceptor.inner) EXPECT_EQ(text_of(inner.get()), "inner");
+  const CallOptions close = {.metadata = MetadataList({"close", "1"})};
+  EXPECT_EQ(text_of(served.unary(bytes("x"), close).get()), "CANCELLED: channel is closed");
+  EXPECT_EQ(text_of(served.request_stream(close).finish().get()), "CANCELLED: channel is closed");
+}
+
 // Stage two.
 
 TEST_P(ClientInterceptors, FirstOfTheChainIsOutermost) {

@@ -218,6 +218,27 @@ TEST_P(ServerInterceptors, RefusedCallIsToldToThoseFurtherOut) {
   EXPECT_EQ(service.calls, 0);
 }
 
+TEST_P(ServerInterceptors, HeaderStageMayCloseItsServer) {
+  class Closing : public ServerInterceptor {
+   public:
+    Status on_headers(ServerContext& context) override {
+      server->close();
+      if (context.metadata().get("refuse")) return {StatusCode::kAborted, "too late"};
+      return {};
+    }
+    Server* server = nullptr;
+  };
+  for (const char* key : {"refuse", "let-pass"}) {
+    CountingService service;
+    Closing closing;
+    ServedRaw served = this->served(service, {closing});
+    closing.server = &served.server();
+    const Status status = served.unary(bytes("x"), {.metadata = MetadataList({key, "1"})}).get().status();
+    EXPECT_TRUE(status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kAborted) << status;
+    EXPECT_EQ(service.calls, 0);
+  }
+}
+
 // Stage two.
 
 TEST_P(ServerInterceptors, FirstOfTheChainIsOutermost) {
