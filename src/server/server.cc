@@ -72,7 +72,9 @@ Server::~Server() {
   close();
   // Handlers use the services, which may go after the server: they end first.
   const Status status = Op<Status>(kQuiet, core_.get(), nullptr, nullptr).get();
-  if (!status.ok()) {
+  if (status.ok()) {
+    core_->drop_services();
+  } else {
     core_->home().group().log(LogLevel::kError,
                               "a server was destroyed while handlers run: " + status.to_string());
   }

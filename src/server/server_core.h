@@ -107,6 +107,9 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   bool listener_ended(const SharedListener& listener);
   void drain();
   void close();
+  // Lets go of the services registered by shared_ptr, though loops may still refer to the core. REQUIRES that
+  // all is quiet and stays so.
+  void drop_services() { kept_.clear(); }
 
   // Home loop.
   void wait_quiet(QuietRecord& record);

@@ -53,7 +53,7 @@ class Server {
   // Before the first serve(). ALREADY_EXISTS names a service that is registered; FAILED_PRECONDITION after
   // serve().
   Status register_service(Service& service);
-  Status register_service(std::shared_ptr<Service> service);  // kept until the last handler has ended
+  Status register_service(std::shared_ptr<Service> service);  // kept until ~Server, or the last handler
   Status register_service(const ServiceDesc& desc, void* object);
 
   // Accepts from `listener` from now on; several listeners may be served at once. Returns at once.
