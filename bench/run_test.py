@@ -13,9 +13,11 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
 import counts  # noqa: E402
 import gate  # noqa: E402
 import matrix  # noqa: E402
+import profile_call  # noqa: E402
 import run  # noqa: E402
 import table  # noqa: E402
 
@@ -129,6 +131,44 @@ class Table(unittest.TestCase):
         text = table.markdown(raw)
         self.assertEqual(text.count("| grpc++ sync |"), 2)
         self.assertIn("9 (9–9)", text)
+
+
+CALLGRIND = """version: 1
+positions: line
+events: Ir
+
+ob=(1) /program
+fl=(1) /a.cc
+fn=(1) outer
+10 5
++1 {outer}
+cfn=(2) inner
+calls={calls} 20
+* {below}
+
+fn=(2)
+20 {below}
+fi=(2) /b.h
+7 3
+"""
+
+
+class ProfileCall(unittest.TestCase):
+    def test_reads_abbreviated_names_and_positions_and_subtracts(self):
+        def profile(calls):
+            text = CALLGRIND.format(calls=calls, outer=2 * calls, below=10 * calls)
+            return profile_call.Parser(text.splitlines()).profile
+        difference = profile(20).minus(profile(10))
+        self.assertEqual(dict(difference.own), {"outer": 20, "inner": 100})
+        self.assertEqual(dict(difference.lines), {("/a.cc", 11): 20, ("/a.cc", 20): 100})
+        rows = {row[3]: row[:3] for row in profile_call.rows_of(difference, "function")}
+        self.assertEqual(rows, {"outer": (20, 120, 0), "inner": (100, 100, 10)})
+
+    def test_adds_up_to_what_the_gate_counts(self):
+        os.environ.update(FAKE_ALLOCATIONS="1", FAKE_SYSTEM_CALLS="0", FAKE_WORK="100")
+        once, twice = (profile_call.callgrind([FAKE], "unary", n, False) for n in (50, 100))
+        total = sum(twice.minus(once).own.values()) / 50
+        self.assertAlmostEqual(total, counts.instructions([FAKE], "unary", 50), delta=5)
 
 
 class CommandLine(unittest.TestCase):
