@@ -42,7 +42,7 @@ class Fake:
             os.environ[f"FAKE_{name}"] = str(costs.get(name.lower(), 2))
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            code = gate.run(self.build, write, gate.Gate(program, "none", scenarios, self.budgets, calls=50))
+            code = gate.run(self.build, write, gate.Gate(program, "none", dict.fromkeys(scenarios, 50), self.budgets))
         return code, out.getvalue()
 
 
@@ -77,6 +77,8 @@ class Gate(unittest.TestCase):
         self.assertLessEqual(first["instructions"], measured["instructions"] * 1.01)
         self.assertGreaterEqual(first["instructions"], measured["instructions"])
         self.assertEqual((first["allocations"], first["system_calls"]), (2, 2))
+        self.assertEqual(gate.budget_for("instructions", 995, 1000), 1000)
+        self.assertEqual(gate.budget_for("instructions", 900, 1000), 909)
         self.assertIn("raised: unary allocations from 2.0 to 5.0", self.fake.gate(write=True, allocations=5)[1])
 
     def test_fails_without_a_budget_a_program_or_a_scenario(self):

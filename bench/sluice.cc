@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "echo.sluice.h"
+#include "gate_calls.h"
 #include "helloworld.sluice.h"
 #include "support/payload.h"
 #include "support/subject.h"
@@ -93,11 +94,14 @@ class Sluice final : public bench::Subject {
 
   bool stream(std::uint64_t messages) override { return runtime_.run(read_stream(messages)); }
 
-  bool large(std::uint64_t i) override {
-    if (large_.data().empty()) large_.set_data(bench::make_large());
-    bench::stamp_large(*large_.mutable_data(), i);
-    sluice::Result<echo::Payload> reply = echo_stub_.Unary(large_).get();
-    return reply.ok() && bench::same_large(large_.data(), reply->data(), i);
+  bool large(std::uint64_t i) override { return echo_large(bench::kLargeSize, i); }
+
+  bool gate_calls(const std::string& scenario, std::uint64_t calls) override {
+    if (scenario != "unary_64k") return gate_calls_.run(scenario, calls);
+    for (std::uint64_t i = 0; i < calls; ++i) {
+      if (!echo_large(64 << 10, i)) return false;
+    }
+    return true;
   }
 
   void hold_connections(unsigned n) override {
@@ -129,6 +133,13 @@ class Sluice final : public bench::Subject {
   bool exchange(ChatStream& chat, std::uint64_t i) {
     out_.set_data(payloads_.text(i));
     return chat.write(out_).get().ok() && chat.read_into(in_).get() && in_.data() == payloads_.text(i);
+  }
+
+  bool echo_large(std::size_t size, std::uint64_t i) {
+    if (large_.data().size() != size) large_.set_data(bench::make_large(size));
+    bench::stamp_large(*large_.mutable_data(), i);
+    sluice::Result<echo::Payload> reply = echo_stub_.Unary(large_).get();
+    return reply.ok() && bench::same_large(large_.data(), reply->data(), i);
   }
 
   // Calls one after the other until there are none left; as many of these run as calls are to be in flight.
@@ -177,6 +188,7 @@ class Sluice final : public bench::Subject {
   echo::Payload out_, in_, large_;
   std::uint64_t next_ = 0;
   bool right_ = true;
+  bench::GateCalls gate_calls_;
 };
 
 }  // namespace

@@ -33,8 +33,8 @@ class Payloads {
   std::array<std::string, kKinds> names_, greetings_, texts_;
 };
 
-inline std::string make_large() {
-  std::string large(kLargeSize, '\0');
+inline std::string make_large(std::size_t size = kLargeSize) {
+  std::string large(size, '\0');
   for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 131 >> 3);
   return large;
 }

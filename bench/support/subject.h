@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "support/options.h"
 
@@ -33,6 +34,8 @@ class Subject {
   virtual bool stream(std::uint64_t /*messages*/) { throw Unsupported{}; }
   // 1 MiB there and the same back; the request object is used again, the handler copies it into its reply.
   virtual bool large(std::uint64_t) { throw Unsupported{}; }
+  // `calls` calls of a scenario of the gate that is none of these; throws Unsupported for other names.
+  virtual bool gate_calls(const std::string& /*scenario*/, std::uint64_t /*calls*/) { throw Unsupported{}; }
   // Opens `n` more connections, makes one unary call on each, and keeps them until destruction.
   virtual void hold_connections(unsigned) { throw Unsupported{}; }
   // Opens `n` more bidirectional streams on the first connection, one message each way, and keeps them.

@@ -57,12 +57,15 @@ void measure_row(int row, const MakeSubject& make, const Options& options, const
 
 bool run_calls(Subject& subject, const std::string& scenario, std::uint64_t calls) {
   if (scenario == "stream_message") return subject.stream(calls);
+  using One = bool (Subject::*)(std::uint64_t);
+  const One one = scenario == "unary"            ? &Subject::unary
+                  : scenario == "unary_deadline" ? &Subject::unary_deadline
+                  : scenario == "unary_1m"       ? &Subject::large
+                  : scenario == "ping_pong"      ? &Subject::ping_pong
+                                                 : nullptr;
+  if (one == nullptr) return subject.gate_calls(scenario, calls);
   for (std::uint64_t i = 0; i < calls; ++i) {
-    bool ok = scenario == "unary"            ? subject.unary(i)
-              : scenario == "unary_deadline" ? subject.unary_deadline(i)
-              : scenario == "ping_pong"      ? subject.ping_pong(i)
-                                             : throw Unsupported{};
-    if (!ok) return false;
+    if (!(subject.*one)(i)) return false;
   }
   return true;
 }
@@ -70,8 +73,9 @@ bool run_calls(Subject& subject, const std::string& scenario, std::uint64_t call
 // Counting tools run a scenario with N and with 2N calls and subtract, so that start-up, warm-up and end
 // fall out.
 int run_scenario(Subject& subject, const Options& options) {
-  constexpr std::uint64_t kWarmupCalls = 256;
-  if (!run_calls(subject, options.scenario, kWarmupCalls)) throw WrongAnswer("wrong answer in the warm-up");
+  constexpr std::uint64_t kWarmupCalls = 256;  // fewer where few calls of much work are asked for
+  if (!run_calls(subject, options.scenario, std::min(kWarmupCalls, options.calls)))
+    throw WrongAnswer("wrong answer in the warm-up");
   if (options.count_allocations) start_counting();
   if (!run_calls(subject, options.scenario, options.calls)) throw WrongAnswer("wrong answer");
   const AllocCount count = stop_counting();
