@@ -30,6 +30,8 @@ SUBJECTS = (
     Subject("grpc++ sync", "bench_grpcpp", "sync", (ONE_CORE, FREE)),
     Subject("grpc++ callback", "bench_grpcpp", "callback", (ONE_CORE, FREE)),
     Subject("grpc++ cq", "bench_grpcpp", "cq"),
+    Subject("tonic current-thread", "bench-tonic", "current-thread", build=peers.tonic),
+    Subject("tonic multi-thread", "bench-tonic", "multi-thread", (ONE_CORE, FREE), peers.tonic),
     Subject("grpc-go net.Pipe", "bench-go", "pipe", (ONE_CORE, FREE), peers.grpc_go),
     Subject("grpc-go bufconn", "bench-go", "bufconn", (ONE_CORE, FREE), peers.grpc_go),
 )

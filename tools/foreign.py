@@ -90,3 +90,31 @@ def go_module(module, protos, folder, program, packages=()):
 
     build_once(folder, [*sources, *protos], steps, version)
     return folder / "bin" / program
+
+
+def version_of(text):
+    """The first dotted number of a tool's answer, as a tuple."""
+    found = re.search(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def cargo_crate(crate, protos, folder, program):
+    """Builds PROGRAM from the Rust crate in `crate`, whose build.rs makes the code of `protos`; returns its path.
+
+    Only what Cargo.lock names is fetched; the registry's copy and the build stay below `folder`.
+    """
+    cargo = shutil.which("cargo") or str(pathlib.Path.home() / ".cargo/bin/cargo")
+    if not pathlib.Path(cargo).exists():
+        raise Missing("there is no cargo")
+    wanted = re.search(r'^rust-version = "([\d.]+)"', (crate / "Cargo.toml").read_text(), re.M)[1]
+    version = output([cargo, "--version"])
+    if version_of(version) < version_of(wanted):
+        raise Missing(f"{cargo} is {version}; {crate.relative_to(ROOT)}/Cargo.toml asks for {wanted} or newer")
+    sources = [path for path in crate.rglob("*") if path.is_file()]
+
+    def steps(log):
+        run([cargo, "build", "--release", "--locked", "--manifest-path", crate / "Cargo.toml", "--target-dir", folder / "target"],
+            log, env={"CARGO_HOME": str(folder / "cargo")})
+
+    build_once(folder, [*sources, *protos], steps, version)
+    return folder / "target" / "release" / program
