@@ -39,10 +39,8 @@ class EpollPoller final : public Poller {
   std::size_t dispatch() override {
     std::size_t told = 0;
     for (int i = 0; i < batch_; ++i) {
-      if (events_[i].data.ptr == this) {
-        std::uint64_t count;
-        [[maybe_unused]] const auto n = ::read(event_fd_, &count, sizeof count);
-      } else if (auto* watch = static_cast<FdWatch*>(events_[i].data.ptr)) {
+      if (events_[i].data.ptr == this) continue;
+      if (auto* watch = static_cast<FdWatch*>(events_[i].data.ptr)) {
         watch->on_ready(events_[i].events);
         ++told;
       }
@@ -58,7 +56,8 @@ class EpollPoller final : public Poller {
 
   Status add_event_fd() {
     epoll_event event{};
-    event.events = EPOLLIN;
+    // Each write is an edge, so what was written need not be read; the count lasts for 2^64 wakes.
+    event.events = EPOLLIN | EPOLLET;
     event.data.ptr = this;
     return ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &event) == 0 ? Status() : failed("epoll_ctl");
   }

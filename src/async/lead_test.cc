@@ -1,5 +1,8 @@
 // The run token: callers that lead by turns, the loop's own thread, and wakes that are not made.
 #include <gtest/gtest.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <deque>
@@ -173,6 +176,88 @@ TEST(RunToken, NobodyIsWokenWhileTheLeaderIsNotParked) {
   loop.leave();
   EXPECT_EQ(loop.poll(), 1000u);
   EXPECT_EQ(counts.wakes, 0);
+}
+
+// A leader that has nothing to do, and a thread that posts once `ready` says so.
+template <class Ready>
+void post_to_idle_leader(Loop& loop, Ready ready) {
+  Loop::ThreadWaiter waiter(loop);
+  Hops op(loop, waiter, 0);
+  std::thread poster([&] {
+    while (!ready()) std::this_thread::yield();
+    loop.post(op);
+  });
+  EXPECT_TRUE(waiter.wait());
+  if (waiter.leading()) loop.leave();
+  poster.join();
+}
+
+TEST(Spinning, NeitherSleepsNorIsWoken) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  loop.set_spin(std::chrono::hours(1));
+  for (int i = 0; i < 20; ++i) {
+    int left = 100;
+    post_to_idle_leader(loop, [&] { return left-- == 0; });
+  }
+  EXPECT_EQ(counts.waits, 0);
+  EXPECT_EQ(counts.wakes, 0);
+}
+
+TEST(Spinning, EndsAndThenTheLeaderParks) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  loop.set_spin(std::chrono::microseconds(50));
+  post_to_idle_leader(loop, [&] { return counts.waits > 0; });
+  EXPECT_LE(counts.wakes, 1);
+}
+
+TEST(Spinning, LooksAtDescriptorsAndTimers) {
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  loop.set_spin(std::chrono::hours(1));
+  struct Readable final : FdWatch {
+    explicit Readable(int fd) : FdWatch(fd, EPOLLIN) {}
+    void on_ready(std::uint32_t) override { done = true; }
+    bool done = false;
+  };
+  struct Due final : Timer {
+    Due() : Timer([](Runnable& r) noexcept { static_cast<Due&>(static_cast<Timer&>(r)).done = true; }) {}
+    bool done = false;
+  };
+  const int fd = ::eventfd(0, EFD_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  Readable readable(fd);
+  Due due;
+  ASSERT_TRUE(loop.try_enter());
+  loop.arm(due, loop.now() + std::chrono::microseconds(200));
+  EXPECT_TRUE(loop.run_until(due.done));
+  ASSERT_EQ(loop.watch(readable), Status());
+  const std::uint64_t one = 1;
+  std::thread writer([&] { EXPECT_EQ(::write(fd, &one, sizeof one), ssize_t{sizeof one}); });
+  EXPECT_TRUE(loop.run_until(readable.done));
+  writer.join();
+  loop.unwatch(readable);
+  loop.leave();
+  ::close(fd);
+}
+
+TEST(Spinning, OwnThreadGivesWayToCallersAndStops) {
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  loop.set_spin(std::chrono::hours(1));
+  loop.start_thread();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 100; ++i) call(loop, i % 7);
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  loop.stop_thread();
+  EXPECT_TRUE(loop.live().all_zero());
 }
 
 TEST(OwnThread, RunsWhatIsPostedAndStops) {

@@ -241,15 +241,26 @@ void ClientChannel::describe(std::string& out) const {
   if (dial_.active) out += (pending_.empty() ? "" : ", ") + std::string("dial ") + addr_.to_string();
 }
 
+namespace {
+
+// A channel lives on the loop that dials it; other threads' channels are spread by what they are to.
+Loop& home_of(std::span<Loop* const> loops, std::string_view target) {
+  if (loops.size() == 1) return *loops.front();
+  for (Loop* loop : loops) {
+    if (loop->leads()) return *loop;
+  }
+  return *loops[std::hash<std::string_view>()(target) % loops.size()];
+}
+
+}  // namespace
+
 Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options) {
   Result<Addr> addr = Addr::parse(target);
   if (!addr.ok()) return std::move(addr).status();
   net::Network* network = host.network(addr->scheme);
   if (!network) return host.no_network(addr->scheme);
-  const auto loops = host.loops();
-  const std::size_t pick = loops.size() == 1 ? 0 : std::hash<std::string_view>()(target) % loops.size();
-  auto channel =
-      std::make_shared<ClientChannel>(*loops[pick], *network, std::move(*addr), std::move(options));
+  auto channel = std::make_shared<ClientChannel>(home_of(host.loops(), target), *network, std::move(*addr),
+                                                 std::move(options));
   std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });
   return Channel(detail::with_interceptors(channel, channel->interceptors()), std::move(closer));
 }

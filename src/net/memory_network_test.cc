@@ -260,6 +260,32 @@ TEST(MemoryNetwork, MayGoBeforeItsListenersAndTheirConns) {
   EXPECT_TRUE(dial.conn && accept.conn);
 }
 
+// Of loops that all accept, the dialer's own: its pipe then crosses no threads.
+TEST(MemoryNetwork, PrefersAnAcceptOnTheDialersLoop) {
+  MemoryNetwork network;
+  const std::unique_ptr<Listener> listener = std::move(network.listen(greeter())).value();
+  TestLoop first, second, neither;
+  HeldAccept on_first, on_second, on_first_again;
+  const auto accept_on = [&](TestLoop& loop, HeldAccept& accept) {
+    loop.lead_and([&] { accept.started(listener->start_accept(accept, loop.loop())); });
+  };
+  accept_on(first, on_first);
+  accept_on(second, on_second);
+  accept_on(first, on_first_again);
+  const auto dial_on = [&](TestLoop& loop, HeldDial& dial) {
+    dial.addr = greeter();
+    loop.lead_and([&] { dial.started(network.start_dial(dial, loop.loop())); });
+    first.drain(), second.drain();
+  };
+  HeldDial own, other, last;
+  dial_on(second, own);
+  EXPECT_TRUE(on_second.ended() && !on_first.ended());
+  dial_on(neither, other);  // the one that has waited longest
+  EXPECT_TRUE(on_first.ended() && !on_first_again.ended());
+  dial_on(second, last);
+  EXPECT_TRUE(on_first_again.ended());
+}
+
 // Who was matched by another thread may go at once, and its loop with it, while that thread is still posting.
 // Here nothing but the guard itself orders the two: the one thread leads its own loop all the while, the
 // other one polls and never parks. So a thread sanitizer sees each time whether the loop waited.

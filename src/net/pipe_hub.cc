@@ -109,8 +109,12 @@ bool PipeHub::try_dial(DialOp& op, Loop& loop, std::shared_ptr<WaitingDial>& wai
   }
   PipePort& port = *found->second;
   if (!port.accepts.empty()) {
-    WaitingAccept* accept = port.accepts.front();
-    port.accepts.pop_front();
+    // On the dialer's own loop if that one accepts too: then the pipe crosses no threads.
+    auto at = std::find_if(port.accepts.begin(), port.accepts.end(),
+                           [&](const WaitingAccept* accept) { return &accept->loop == &loop; });
+    if (at == port.accepts.end()) at = port.accepts.begin();
+    WaitingAccept* accept = *at;
+    port.accepts.erase(at);
     PipeEnds ends = make_ends(port, loop, accept->loop);
     ends.a->adopt();
     op.conn = std::move(ends.a);

@@ -14,6 +14,7 @@ Runtime::Runtime(RuntimeOptions options)
   for (unsigned i = 0; i < std::max(1u, threads_); ++i) {
     owned_loops_.push_back(std::make_unique<Loop>(*group_, simulation()));
     loops_.push_back(owned_loops_.back().get());
+    loops_.back()->set_spin(options.spin);
   }
   auto memory = options.memory_network ? std::move(options.memory_network)
                                        : std::make_shared<net::MemoryNetwork>(options.memory);

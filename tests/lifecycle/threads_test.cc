@@ -69,6 +69,48 @@ TEST_P(Threads, ManyCallersShareAChannel) {
   EXPECT_EQ(runtime_.threads_started(), GetParam());
 }
 
+// As many callers as nobody has cores, each with one call at a time.
+TEST_P(Threads, ManyMoreCallersThanCoresShareAChannel) {
+  RawService service;
+  ServedRaw served(runtime_, service);
+  for (const int callers : {2, 32}) {
+    std::atomic<int> right = 0;
+    on_threads(callers, [&](int caller) {
+      for (int i = 0; i < 100; ++i) {
+        const Chain request = bytes(std::to_string(caller) + "." + std::to_string(i));
+        right += text_of(served.unary(request).get()) == request.to_string();
+      }
+    });
+    EXPECT_EQ(right, callers * 100);
+  }
+}
+
+// A channel made by a handler runs on the handler's loop, with a server there: no other thread has a part in
+// it.
+TEST_P(Threads, AChannelLivesOnTheLoopThatDialsIt) {
+  struct Impl final : RawService {
+    Task<Result<Chain>> unary(ServerContext&, const Chain& request) override {
+      if (request.to_string() == "inner") {
+        inside += inner->base().loop().leads();
+        co_return Chain(request);
+      }
+      inner.emplace(dial(*runtime, "pipe:served").value());
+      inside += inner->base().loop().leads();
+      const Chain text = bytes("inner");
+      co_return co_await inner->invoke(kUnary, text);
+    }
+    Runtime* runtime = nullptr;
+    std::optional<Channel> inner;
+    int inside = 0;
+  } service;
+  ServedRaw served(runtime_, service);
+  service.runtime = &runtime_;
+  const Chain request = bytes("outer");
+  EXPECT_EQ(text_of(served.unary(request).get()), "inner");
+  EXPECT_EQ(service.inside, 2);
+  service.inner.reset();
+}
+
 TEST_P(Threads, ManyCallersMakeChannelsOfTheirOwn) {
   RawService service;
   ServedRaw served(runtime_, service);
@@ -233,6 +275,57 @@ TEST_P(TwoRuntimes, MeetOverOneMemoryNetwork) {
   support::expect_idle(client_side);
   support::expect_idle(server_side);
   EXPECT_EQ(log.at(LogLevel::kError), std::vector<std::string>());
+}
+
+// Callers on many threads, all of whose calls cross from loop to loop; with and without a thread of the
+// client's own.
+TEST_P(TwoRuntimes, ManyCallersShareAChannel) {
+  for (const unsigned threads : {0u, 1u}) {
+    auto network = std::make_shared<net::MemoryNetwork>();
+    RawService service;
+    Runtime server_side({.threads = GetParam(), .spin = threads * 100us, .memory_network = network});
+    Runtime client_side({.threads = threads, .spin = threads * 100us, .memory_network = network});
+    {
+      Server server(server_side);
+      ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+      ASSERT_EQ(server.serve(server_side.listen("pipe:meet").value()), Status());
+      const Channel channel = dial(client_side, "pipe:meet").value();
+      std::atomic<int> wrong = 0;
+      on_threads(kCallers, [&](int i) { wrong += call_all_kinds(channel, i, 5); });
+      EXPECT_EQ(wrong, 0);
+    }
+    while (client_side.live().sessions > 0) client_side.poll();
+    support::expect_idle(client_side);
+    support::expect_idle(server_side);
+  }
+}
+
+// A caller on each side, whose calls the other side serves: its own thread while nobody calls there, else the
+// caller.
+TEST(TwoRuntimesThatCallEachOther, BothHaveTheirReplies) {
+  for (const unsigned threads : {0u, 1u, 2u}) {
+    struct Side {
+      Side(const std::shared_ptr<net::MemoryNetwork>& network, unsigned n, const std::string& addr)
+          : runtime({.threads = n, .memory_network = network}), server(runtime) {
+        EXPECT_EQ(server.register_service(RawService::desc(), &service), Status());
+        EXPECT_EQ(server.serve(runtime.listen(addr).value()), Status());
+      }
+      RawService service;
+      Runtime runtime;
+      Server server;
+    };
+    auto network = std::make_shared<net::MemoryNetwork>();
+    Side left(network, threads, "pipe:left"), right(network, threads, "pipe:right");
+    const Channel to_right = dial(left.runtime, "pipe:right").value();
+    const Channel to_left = dial(right.runtime, "pipe:left").value();
+    std::atomic<int> calling = 2;
+    on_threads(2, [&](int i) {
+      EXPECT_EQ(call_all_kinds(i == 0 ? to_right : to_left, i, 20), 0);
+      --calling;
+      // Without threads of their own, whoever is done first goes on to serve.
+      while (calling > 0) (i == 0 ? left : right).runtime.poll();
+    });
+  }
 }
 
 TEST_P(TwoRuntimes, ServerThatClosesEndsTheOthersCalls) {

@@ -77,6 +77,9 @@ class Loop {
   // Any thread. True on the thread that leads this loop now.
   bool leads() const { return leader_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
   LoopGroup& group() const { return group_; }
+  // How long the leader looks for work before it parks; a simulation never does. REQUIRES: nobody has led
+  // yet.
+  void set_spin(Duration spin) { spin_ = spin; }
 
   // Loop-only: queues.
   // Runs `r` when the ready work of this tick is done; connections flush here, once a tick.
@@ -140,9 +143,12 @@ class Loop {
    private:
     friend class Loop;
     static void completed(Runnable& self) noexcept;  // run on the loop
+    bool queue();
+    void look_before_sleep() const;
     Loop& loop_;
     ThreadWaiter* next_ = nullptr;
     std::condition_variable wake_;
+    std::atomic<bool> told_{false};  // done_ or lead_ has become true
     bool done_ = false;
     bool lead_ = false;
   };
@@ -176,7 +182,11 @@ class Loop {
   std::size_t fire_timers_while_busy();
   std::size_t poll_descriptors();
   bool idle_until_work(bool own_thread);
+  bool spin(TimePoint deadline, bool own_thread);
+  bool wanted_elsewhere(bool own_thread) const;
   void park(TimePoint deadline, bool own_thread);
+  void awake();
+  void finish_for_waiters();
   void hand_over();
   void wake_parked();
   void wake_absent();
@@ -190,6 +200,7 @@ class Loop {
   // Constant after construction.
   LoopGroup& group_;
   Simulation* const simulation_;
+  Duration spin_{};
 
   // Any thread.
   std::atomic<std::uint32_t> token_{0};

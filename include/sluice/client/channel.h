@@ -68,7 +68,8 @@ class Channel {
 };
 
 // A channel to `target`: an address such as "pipe:greeter". Lazy: errors in the address or its scheme are
-// told now, whether anybody listens is not.
+// told now, whether anybody listens is not. Dialled in a handler or callback it lives on the loop that runs
+// it, which then runs its calls without another thread; otherwise on the loop that `target` hashes to.
 Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options = {});
 
 }  // namespace sluice

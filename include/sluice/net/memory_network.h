@@ -18,7 +18,8 @@ struct MemoryNetworkOptions {
   std::size_t backlog = 1024;
 };
 
-// Serves addresses "pipe:NAME". Listeners and dialers may be on different loops and of different Runtimes.
+// Serves addresses "pipe:NAME". Listeners and dialers may be on different loops and of different Runtimes; of
+// several loops that accept on a listener the dialer's own is preferred.
 class MemoryNetwork final : public Network {
  public:
   explicit MemoryNetwork(MemoryNetworkOptions options = {});
