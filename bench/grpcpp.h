@@ -18,6 +18,8 @@ std::unique_ptr<Subject> make_grpcpp_sync();
 std::unique_ptr<Subject> make_grpcpp_callback();
 // Client and server on one completion queue, polled by the calling thread: no hand-over between threads.
 std::unique_ptr<Subject> make_grpcpp_cq();
+// The same with a thread and a queue for each side; `placed`: each on a processor of its own.
+std::unique_ptr<Subject> make_grpcpp_cq_threads(bool placed);
 
 // A new in-process transport to `server`, ready for 1 MiB messages.
 inline std::shared_ptr<grpc::Channel> in_process(grpc::Server& server) {

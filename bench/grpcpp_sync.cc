@@ -1,9 +1,11 @@
 // grpc++'s blocking API: every call crosses to a server thread and back.
 #include <chrono>
+#include <optional>
 
 #include "echo.grpc.pb.h"
 #include "grpcpp.h"
 #include "helloworld.grpc.pb.h"
+#include "support/crew.h"
 #include "support/payload.h"
 
 namespace bench {
@@ -93,6 +95,15 @@ class GrpcppSync final : public Subject {
     return true;
   }
 
+  bool unary_from(std::uint64_t calls, unsigned callers) override {
+    if (!crew_ || crew_->size() != callers) crew_.emplace(callers, false);
+    return crew_->run([&](unsigned k) {
+      for (std::uint64_t i = k; i < calls; i += callers)
+        if (!unary(i)) return false;
+      return true;
+    });
+  }
+
   bool ping_pong(std::uint64_t i) override {
     if (!chat_) chat_ = open_chat();
     return exchange(*chat_, i);
@@ -152,6 +163,7 @@ class GrpcppSync final : public Subject {
   std::unique_ptr<helloworld::Greeter::Stub> greeter_stub_;
   std::unique_ptr<echo::Echo::Stub> echo_stub_;
   std::vector<std::unique_ptr<helloworld::Greeter::Stub>> held_;
+  std::optional<Crew> crew_;
   std::unique_ptr<Chat> chat_;
   echo::Payload out_, in_, large_;
 };

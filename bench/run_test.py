@@ -20,6 +20,7 @@ import matrix  # noqa: E402
 import profile_call  # noqa: E402
 import run  # noqa: E402
 import table  # noqa: E402
+import threads  # noqa: E402
 
 FAKE = ""
 
@@ -127,6 +128,21 @@ class Table(unittest.TestCase):
                                   (2.04e10, "B/s", "20.4 GB/s"), (17, "count", "17"), (26784, "B", "26784 B")):
             self.assertEqual(table.figure(value, unit), text)
 
+    def test_judges_threads_by_wake_ups_and_peers_of_the_same_pinning(self):
+        def verdict(sluice, peer):
+            raw = [dict(result(name, 0, value, row=2, pinning="two cores"), name=threads.UNARY[1])
+                   for name, value in (("floor-wakeups", 100), ("sluice own thread", sluice), ("grpc++ x", peer))]
+            raw.append(dict(raw[0], pinning="one core", value=1))
+            text = table.markdown(raw)
+            self.assertIn("| 1.1 (1.1–1.1) |" if sluice == 110 else "| sluice own thread |", text)
+            return text.splitlines()[-1] if text.splitlines()[-1] else text.splitlines()[-2]
+        self.assertIn("goal met", verdict(110, 200))
+        self.assertIn("must met", verdict(120, 200))
+        self.assertIn("MISSED", verdict(120, 120))
+        raw = [dict(result("sluice two loops", 0, 1.79, metric="times_one_loop", row=2, pinning="two cores", unit="count"),
+                    name=threads.LOOPS[1], params=threads.LOOPS[2])]
+        self.assertIn("1.79 × one loop | 1.8 | MISSED", table.markdown(raw))
+
     def test_markdown_has_a_line_for_each_subject_and_pinning(self):
         raw = [result("floor-protobuf", 0, 100), result("grpc++ sync", 0, 900),
                result("grpc++ sync", 0, 800, pinning="free")]
@@ -175,7 +191,7 @@ class ProfileCall(unittest.TestCase):
 
 class CommandLine(unittest.TestCase):
     def test_refuses_rows_that_are_not_there_and_budgets_without_the_gate(self):
-        for argv in (["--rows", "2"], ["--rows", "x"], ["--write-budgets"], ["--rounds", "0"]):
+        for argv in (["--rows", "13"], ["--rows", "x"], ["--write-budgets"], ["--rounds", "0"]):
             with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit):
                 run.parse(["--build", "x", *argv])
         self.assertEqual(run.parse(["--build", "x", "--rows", "3,1"]).rows, [3, 1])

@@ -6,9 +6,12 @@ the time, or half the rate.
 import collections
 import statistics
 
+import threads
+
 MAIN = {1: "p50", 3: "per_second", 4: "p50", 5: "p50", 6: "bytes_per_second"}
 BESIDE = ("p99", "cpu", "context_switches", "instructions", "system_calls")
 RATES = ("per_second", "bytes_per_second")
+BASES = ("floor-protobuf", "sluice")
 
 # What docs/performance.md asks of sluice: (row, params, metric, goal, must), for a machine on which the
 # floor-protobuf of row 1 takes REFERENCE_FLOOR nanoseconds; scaled by what it takes here.
@@ -62,9 +65,9 @@ class Results:
         rounds = self.rounds(key, metric, subject, pinning)
         return statistics.median(rounds.values()) if rounds else None
 
-    def cost_ratio(self, key, metric, subject, pinning, base):
-        """(median, low, high) of the per-round ratios to `base` on one core, or None."""
-        mine, theirs = self.rounds(key, metric, subject, pinning), self.rounds(key, metric, base)
+    def cost_ratio(self, key, metric, subject, pinning, base, base_pinning="one core"):
+        """(median, low, high) of the per-round ratios to `base`, or None."""
+        mine, theirs = self.rounds(key, metric, subject, pinning), self.rounds(key, metric, base, base_pinning)
         ratios = []
         for number in mine.keys() & theirs.keys():
             a, b = (theirs, mine) if metric in RATES else (mine, theirs)
@@ -83,9 +86,18 @@ def key_order(key):
     return row, name, int(digits) if digits else 0
 
 
+def main_metrics(results, key):
+    """What the tables of a measurement are of."""
+    row, there = key[0], {m for k, m in results.units if k == key}
+    if row == threads.ROW:
+        return [m for m in threads.MAIN if m in there]
+    return [MAIN[row]] if row in MAIN else sorted(there)
+
+
 def table_of(results, key, metric):
     beside = [m for m in BESIDE if metric in MAIN.values() and (key, m) in results.units]
-    heads = ["subject", "pinning", f"median {metric}", "min–max", *beside, "× floor-protobuf", "× sluice"]
+    bases = threads.BASES if key[0] == threads.ROW else BASES
+    heads = ["subject", "pinning", f"median {metric}", "min–max", *beside, *(f"× {base}" for base in bases)]
     out = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     unit = results.units[(key, metric)]
     lines = [line for line in results.lines[key] if results.rounds(key, metric, *line)]
@@ -95,8 +107,8 @@ def table_of(results, key, metric):
         cells = [subject, pinning, figure(statistics.median(rounds), unit),
                  f"{figure(min(rounds), unit)} – {figure(max(rounds), unit)}"]
         cells += [figure(results.median(key, m, subject, pinning), results.units[(key, m)]) for m in beside]
-        cells += [ratio_text(results.cost_ratio(key, metric, subject, pinning, base))
-                  for base in ("floor-protobuf", "sluice")]
+        base_pinning = pinning if key[0] == threads.ROW else "one core"
+        cells += [ratio_text(results.cost_ratio(key, metric, subject, pinning, base, base_pinning)) for base in bases]
         out.append("| " + " | ".join(cells) + " |")
     return out
 
@@ -142,9 +154,8 @@ def markdown(raw):
     out = []
     for key in sorted(results.measurements, key=key_order):
         row, name, params = key
-        metrics = [MAIN[row]] if row in MAIN else sorted({m for k, m in results.units if k == key})
-        for metric in metrics:
+        for metric in main_metrics(results, key):
             if (key, metric) not in results.units:
                 continue
             out += [f"### {row} {name}{' (' + params + ')' if params else ''}", "", *table_of(results, key, metric), ""]
-    return "\n".join(out + targets(results))
+    return "\n".join(out + targets(results) + threads.verdicts(results))

@@ -86,16 +86,17 @@ void measure_latency(const Measurement& what, const Options& options, const Repo
   usage.report(report, what, i - first);
 }
 
-// `run(n)` makes n calls. Chunks are grown until one lasts 5 ms; the rate is that of the median chunk, so
-// that a neighbour who takes the core for a while weighs no more here than in a median of latencies.
+// `run(n)` makes n calls. Chunks are grown until one lasts `least` nanoseconds; the rate is that of the
+// median chunk, so that a neighbour who takes the core for a while weighs no more here than in a median of
+// latencies.
 template <class Run>
 void measure_rate(const Measurement& what, const Options& options, const Report& report, unsigned outstanding,
-                  Run run) {
+                  Run run, double least = 5e5) {
   std::uint64_t chunk = std::max(16u, 4 * outstanding), done = 0;
   for (auto start = Clock::now(); !passed(start, options.warmup_seconds);) {
     auto chunk_start = Clock::now();
     require(run(chunk), what.name, chunk);
-    if (nanoseconds_since(chunk_start) < 5e5) chunk *= 2;
+    if (nanoseconds_since(chunk_start) < least) chunk *= 2;
   }
   std::vector<double> chunks;
   Usage usage;
@@ -113,6 +114,56 @@ void measure_rate(const Measurement& what, const Options& options, const Report&
 void measure_unary(Subject& subject, const Options& options, const Report& report) {
   measure_latency({1, "unary", ""}, options, report, 32, 0,
                   [&](std::uint64_t i) { return subject.unary(i); });
+}
+
+void measure_wakeups(Subject& subject, const Options& options, const Report& report) {
+  measure_latency({2, "unary, server on another thread", ""}, options, report, 16, 0,
+                  [&](std::uint64_t i) { return subject.unary(i); });
+}
+
+// Chunks long enough that starting and joining the callers, a wake-up for each, weighs little.
+constexpr double kLongChunk = 1e7;
+
+void measure_callers(Subject& subject, const Options& options, const Report& report) {
+  for (unsigned callers : {2u, 8u, 32u}) {
+    const std::string params = "callers=" + std::to_string(callers);
+    measure_rate(
+        {2, "callers of one stub", params}, options, report, callers,
+        [&](std::uint64_t calls) { return subject.unary_from(calls, callers); }, kLongChunk);
+  }
+}
+
+void measure_across(Subject& subject, const Options& options, const Report& report) {
+  measure_rate(
+      {2, "two sides that call each other", ""}, options, report, 2,
+      [&](std::uint64_t calls) { return subject.unary_across(calls); }, kLongChunk);
+}
+
+// One loop and two by turns, so that the machine is the same for both; the ratio is the median of the turns'.
+void measure_loops(Subject& subject, const Options& options, const Report& report) {
+  constexpr unsigned kOutstanding = 64;
+  const Measurement what{2, "two loops", "outstanding=64"};
+  std::uint64_t chunk = 16 * kOutstanding, done = 0;
+  const auto rate = [&](unsigned loops) {
+    auto start = Clock::now();
+    require(subject.unary_on_loops(chunk, kOutstanding, loops), what.name, done);
+    done += chunk;
+    return static_cast<double>(chunk) / nanoseconds_since(start) * 1e9;
+  };
+  while (static_cast<double>(chunk) / rate(2) < kLongChunk / 1e9) chunk *= 2;
+  for (auto start = Clock::now(); !passed(start, options.warmup_seconds);) rate(1), rate(2);
+  std::vector<double> ones, twos, ratios;
+  done = 0;
+  Usage usage;
+  for (auto start = Clock::now(); ratios.empty() || !passed(start, options.seconds);) {
+    ones.push_back(rate(1));
+    twos.push_back(rate(2));
+    ratios.push_back(twos.back() / ones.back());
+  }
+  report.add(what, "per_second", "1/s", percentile(twos, 0.5));
+  report.add(what, "one_loop_per_second", "1/s", percentile(ones, 0.5));
+  report.add(what, "times_one_loop", "count", percentile(ratios, 0.5));
+  usage.report(report, what, done);
 }
 
 void measure_throughput(Subject& subject, const Options& options, const Report& report) {

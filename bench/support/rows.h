@@ -16,6 +16,11 @@ struct WrongAnswer : std::runtime_error {
 
 // All throw Unsupported when the subject lacks the operation and WrongAnswer when it answers wrongly.
 void measure_unary(Subject& subject, const Options& options, const Report& report);
+// Row 2. Which of them a pinning is for stands in subject_main.cc.
+void measure_wakeups(Subject& subject, const Options& options, const Report& report);
+void measure_callers(Subject& subject, const Options& options, const Report& report);
+void measure_across(Subject& subject, const Options& options, const Report& report);
+void measure_loops(Subject& subject, const Options& options, const Report& report);
 void measure_throughput(Subject& subject, const Options& options, const Report& report);
 void measure_ping_pong(Subject& subject, const Options& options, const Report& report);
 void measure_stream(Subject& subject, const Options& options, const Report& report);

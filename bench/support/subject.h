@@ -23,7 +23,7 @@ class Subject {
   virtual ~Subject() = default;
 
   // HelloRequest of 10 B, built here, to HelloReply of 16 B; one call at a time.
-  virtual bool unary(std::uint64_t i) = 0;
+  virtual bool unary(std::uint64_t) { throw Unsupported{}; }
   // The same with a timeout of a minute on it.
   virtual bool unary_deadline(std::uint64_t) { throw Unsupported{}; }
   // `calls` unary calls, `outstanding` of them in flight at any time while there are so many left.
@@ -36,6 +36,15 @@ class Subject {
   virtual bool large(std::uint64_t) { throw Unsupported{}; }
   // `calls` calls of a scenario of the gate that is none of these; throws Unsupported for other names.
   virtual bool gate_calls(const std::string& /*scenario*/, std::uint64_t /*calls*/) { throw Unsupported{}; }
+  // `calls` unary calls, shared out among `callers` threads that call at once by the same stub.
+  virtual bool unary_from(std::uint64_t /*calls*/, unsigned /*callers*/) { throw Unsupported{}; }
+  // `calls` unary calls by two threads, each of which also runs the server that the other one calls.
+  virtual bool unary_across(std::uint64_t /*calls*/) { throw Unsupported{}; }
+  // `calls` unary calls by so many threads that share nothing but the service, `outstanding` in flight on
+  // each.
+  virtual bool unary_on_loops(std::uint64_t /*calls*/, unsigned /*outstanding*/, unsigned /*loops*/) {
+    throw Unsupported{};
+  }
   // Opens `n` more connections, makes one unary call on each, and keeps them until destruction.
   virtual void hold_connections(unsigned) { throw Unsupported{}; }
   // Opens `n` more bidirectional streams on the first connection, one message each way, and keeps them.

@@ -37,6 +37,15 @@ void measure_row(int row, const MakeSubject& make, const Options& options, const
   switch (row) {
     case 1:
       return with_new_subject("unary", [&](Subject& s) { measure_unary(s, options, report); });
+    case 2:
+      with_new_subject("unary", [&](Subject& s) { measure_wakeups(s, options, report); });
+      if (options.pinning != "one core") {
+        with_new_subject("two loops", [&](Subject& s) { measure_loops(s, options, report); });
+        with_new_subject("across", [&](Subject& s) { measure_across(s, options, report); });
+      }
+      if (options.pinning == "free")
+        with_new_subject("callers", [&](Subject& s) { measure_callers(s, options, report); });
+      return;
     case 3:
       return with_new_subject("throughput", [&](Subject& s) { measure_throughput(s, options, report); });
     case 4:

@@ -161,6 +161,8 @@ func measureRow(row int, s *subject, r report) error {
 	switch row {
 	case 1:
 		return r.latency(measurement{1, "unary", ""}, 32, 0, s.unary)
+	case 2:
+		return r.latency(measurement{2, "unary, server on another thread", ""}, 16, 0, s.unary)
 	case 3:
 		for _, outstanding := range []int{1, 8, 64, 512} {
 			what := measurement{3, "throughput", fmt.Sprintf("outstanding=%d", outstanding)}
