@@ -23,6 +23,7 @@ class Subject:
     api: str = ""
     pinnings: tuple = (ONE_CORE,)  # programs with one thread gain nothing from a second core
     build: Callable | None = None  # makes the program, if CMake does not; callgrind cannot count those
+    slow: bool = False  # needs seconds to warm up: one process takes all rows, in fewer rounds
     rows: tuple = ONE_THREAD
 
 
@@ -33,6 +34,10 @@ SUBJECTS = (
     Subject("grpc++ sync", "bench_grpcpp", "sync", (ONE_CORE, FREE), rows=ROWS),
     Subject("grpc++ callback", "bench_grpcpp", "callback", (ONE_CORE, FREE), rows=ROWS),
     Subject("grpc++ cq", "bench_grpcpp", "cq"),
+    Subject("tonic current-thread", "bench-tonic", "current-thread", build=peers.tonic),
+    Subject("tonic multi-thread", "bench-tonic", "multi-thread", (ONE_CORE, FREE), peers.tonic),
+    Subject("grpc-java direct", "bench-java", "direct", (ONE_CORE,), peers.grpc_java, slow=True),
+    Subject("grpc-java inprocess", "bench-java", "inprocess", (ONE_CORE, FREE), peers.grpc_java, slow=True),
     Subject("grpc-go net.Pipe", "bench-go", "pipe", (ONE_CORE, FREE), peers.grpc_go, rows=ROWS),
     Subject("grpc-go bufconn", "bench-go", "bufconn", (ONE_CORE, FREE), peers.grpc_go, rows=ROWS),
     # Several threads. With two cores the programs put each side on one of its own.
@@ -56,14 +61,26 @@ class Plan:
     warmup: float
     seed: int | None = None
     peers: bool = False  # builds the programs that CMake does not, which may fetch them
+    free_rows: tuple = ROWS  # where the pinning `free` is measured too
+    slow_rounds: int = 5  # for what is slow
+    count_rounds: int = 3  # for row 11, which hardly drifts
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
     subject: Subject
     program: str
-    row: int
+    rows: tuple
     pinning: str
+
+    def rounds(self, plan):
+        """In how many rounds it is measured."""
+        few = [plan.rounds]
+        if self.subject.slow:
+            few.append(plan.slow_rounds)
+        if self.rows == (11,):
+            few.append(plan.count_rounds)
+        return min(few)
 
 
 def find_program(build, name):
@@ -100,7 +117,7 @@ def pinned(pinning, command):
 
 def run_job(job, plan, number):
     """The results of one process; raises RuntimeError when it fails."""
-    command = [job.program, "--rows", str(job.row), "--subject", job.subject.name, "--pinning", job.pinning,
+    command = [job.program, "--rows", ",".join(map(str, job.rows)), "--subject", job.subject.name, "--pinning", job.pinning,
                "--round", str(number), "--seconds", str(plan.seconds), "--warmup", str(plan.warmup)]
     if job.subject.api:
         command += ["--api", job.subject.api]
@@ -108,7 +125,7 @@ def run_job(job, plan, number):
                           timeout=120 + 10 * plan.seconds)
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise RuntimeError(f"{job.subject.name}, row {job.row}, {job.pinning}: {reason[0]}")
+        raise RuntimeError(f"{job.subject.name}, rows {job.rows}, {job.pinning}: {reason[0]}")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -116,7 +133,7 @@ def count_results(jobs):
     """Instructions and system calls of a unary call, once a subject: they do not drift from round to round."""
     results = []
     for job in jobs:
-        if job.row != 1 or job.pinning != ONE_CORE or job.subject.build is not None:
+        if job.rows != (1,) or job.pinning != ONE_CORE or job.subject.build is not None:
             continue
         api = ["--api", job.subject.api] if job.subject.api else []
         for metric, counter in (("instructions", counts.instructions), ("system_calls", counts.system_calls)):
@@ -139,14 +156,16 @@ def run(build, plan):
         program = program_of(build, subject, plan)
         if program is None:
             continue
-        rows = [row for row in plan.rows if row in subject.rows]
-        jobs += [Job(subject, program, row, pinning) for row in rows for pinning in subject.pinnings]
+        for pinning in subject.pinnings:
+            rows = [row for row in plan.rows if row in subject.rows and (pinning != FREE or row in plan.free_rows)]
+            together = [tuple(rows)] if subject.slow and rows else [(row,) for row in rows]
+            jobs += [Job(subject, program, each, pinning) for each in together]
     seed = plan.seed if plan.seed is not None else random.SystemRandom().randrange(1 << 31)
-    print(f"{len(jobs)} measurements in each of {plan.rounds} rounds, seed {seed}", file=sys.stderr)
+    print(f"{len(jobs)} measurements in each of {plan.rounds} rounds or fewer, seed {seed}", file=sys.stderr)
     order, results, failures = random.Random(seed), [], []
     for number in range(plan.rounds):
         order.shuffle(jobs)
-        for job in jobs:
+        for job in [job for job in jobs if number < job.rounds(plan)]:
             try:
                 results += run_job(job, plan, number)
             except (RuntimeError, subprocess.TimeoutExpired) as error:

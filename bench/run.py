@@ -7,6 +7,7 @@
 What each row means stands in docs/performance.md; how the programs measure, in README.md beside this file.
 """
 import argparse
+import dataclasses
 import json
 import pathlib
 import sys
@@ -28,10 +29,10 @@ def to_rows(text):
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True, help="the build folder with the bench programs")
-    parser.add_argument("--quick", action="store_true", help="under three minutes: short measurements, five rounds")
+    parser.add_argument("--quick", action="store_true", help="under three minutes: short measurements, three rounds")
     parser.add_argument("--rows", type=to_rows, default=list(matrix.ROWS), help="only these rows, such as 1,3")
-    parser.add_argument("--rounds", type=int, help="how often everything is measured (10, quick 5)")
-    parser.add_argument("--seconds", type=float, help="length of one measurement (1, quick 0.15)")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured (10, quick 3)")
+    parser.add_argument("--seconds", type=float, help="length of one measurement (0.5, quick 0.1)")
     parser.add_argument("--seed", type=int, help="of the order; printed, random unless given")
     parser.add_argument("--json", type=pathlib.Path, help="writes every result to this file, as an array")
     parser.add_argument("--gate", action="store_true", help="compares counts with budgets.json instead")
@@ -44,17 +45,20 @@ def parse(argv):
     return args
 
 
+def plan_of(args):
+    """A quick run shows where things stand; a full one is for publishing."""
+    plan = matrix.Plan(rows=args.rows, rounds=args.rounds or 10, seconds=args.seconds or 0.5, warmup=0.1, seed=args.seed, peers=True)
+    if not args.quick:
+        return plan
+    return dataclasses.replace(plan, rounds=args.rounds or 3, seconds=args.seconds or 0.1, warmup=0.03, free_rows=(1, 2, 3),
+                               slow_rounds=1, count_rounds=1)
+
+
 def main(argv):
     args = parse(argv)
     if args.gate:
         return gate.run(args.build, write_budgets=args.write_budgets)
-    plan = matrix.Plan(
-        rows=args.rows,
-        rounds=args.rounds or (5 if args.quick else 10),
-        seconds=args.seconds or (0.15 if args.quick else 1.0),
-        warmup=0.05 if args.quick else 0.2,
-        seed=args.seed,
-        peers=True)
+    plan = plan_of(args)
     results, failures = matrix.run(args.build, plan)
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")

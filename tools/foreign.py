@@ -90,3 +90,61 @@ def go_module(module, protos, folder, program, packages=()):
 
     build_once(folder, [*sources, *protos], steps, version)
     return folder / "bin" / program
+
+
+def version_of(text):
+    """The first number of a tool's answer, major and minor."""
+    found = re.search(r"(\d+)(?:\.(\d+))?", text)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+
+
+def cargo_crate(crate, protos, folder, program):
+    """Builds PROGRAM from the Rust crate in `crate`, whose build.rs makes the code of `protos`; returns its path.
+
+    Only what Cargo.lock names is fetched; the registry's copy and the build stay below `folder`.
+    """
+    cargo = shutil.which("cargo") or str(pathlib.Path.home() / ".cargo/bin/cargo")
+    if not pathlib.Path(cargo).exists():
+        raise Missing("there is no cargo")
+    wanted = re.search(r'^rust-version = "([\d.]+)"', (crate / "Cargo.toml").read_text(), re.M)[1]
+    version = output([cargo, "--version"])
+    if version_of(version) < version_of(wanted):
+        raise Missing(f"{cargo} is {version}; {crate.relative_to(ROOT)}/Cargo.toml asks for {wanted} or newer")
+    sources = [path for path in crate.rglob("*") if path.is_file()]
+
+    def steps(log):
+        run([cargo, "build", "--release", "--locked", "--manifest-path", crate / "Cargo.toml", "--target-dir", folder / "target"],
+            log, env={"CARGO_HOME": str(folder / "cargo")})
+
+    build_once(folder, [*sources, *protos], steps, version)
+    return folder / "target" / "release" / program
+
+
+def maven_project(project, protos, folder, main, flags=()):
+    """Builds the Java project in `project`, with the messages of `protos`; returns a script that runs the class `main`.
+
+    Only the versions that pom.xml names are fetched; the repository's copy and the build stay below `folder`.
+    """
+    java, mvn = shutil.which("java"), shutil.which("mvn")
+    if not (java and mvn and shutil.which("javac")):
+        raise Missing("there is no Java development kit with Maven (Debian: openjdk-17-jdk-headless maven)")
+    wanted = re.search(r"<maven.compiler.release>(\d+)<", (project / "pom.xml").read_text())[1]
+    version = output([java, "--version"])
+    if version_of(version)[0] < int(wanted):
+        raise Missing(f"{java} is {version.splitlines()[0]}; {project.relative_to(ROOT)}/pom.xml asks for {wanted} or newer")
+    sources = [path for path in project.rglob("*") if path.is_file()]
+    script = folder / "run"
+
+    def steps(log):
+        source = folder / "src"
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(project, source)
+        imports = sorted({f"-I{proto.parent}" for proto in protos})
+        run(["protoc", *imports, f"--java_out={source}/src/main/java", *(proto.name for proto in protos)], log)
+        run([mvn, "-q", "-B", "-f", source / "pom.xml", f"-Dmaven.repo.local={folder / 'repository'}", "compile"], log)
+        script.write_text(f"#!/bin/sh\nexec {java} {' '.join(flags)} -cp '{source}/target/classes:{source}/target/dependency/*' "
+                          f"{main} \"$@\"\n")
+        script.chmod(0o755)
+
+    build_once(folder, [*sources, *protos], steps, version, *flags)
+    return script
