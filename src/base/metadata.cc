@@ -50,34 +50,43 @@ bool is_reserved(std::string_view key) {
 
 }  // namespace
 
+Metadata::Metadata(const Metadata& other) : rep_(other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr) {}
+
+Metadata& Metadata::operator=(const Metadata& other) {
+  if (this != &other) *this = Metadata(other);
+  return *this;
+}
+
 void Metadata::add(std::string_view key, std::string_view value) {
   static constexpr std::size_t kMax = std::numeric_limits<std::uint32_t>::max();
-  const std::size_t before = text_.size();
+  const std::size_t before = rep_ ? rep_->text.size() : 0;
   if (key.size() > kMax - before || value.size() > kMax - before - key.size()) {
     throw std::length_error("metadata of more than 4 GiB");
   }
-  const auto append_to = [&](std::string& text) {
-    for (char c : key) text.push_back(to_lower(c));
-    text.append(value);
+  if (!rep_) rep_ = std::make_unique<Rep>();
+  std::string& text = rep_->text;
+  const auto append_to = [&](std::string& to) {
+    for (char c : key) to.push_back(to_lower(c));
+    to.append(value);
   };
   const std::size_t needed = before + key.size() + value.size();
-  if (needed <= text_.capacity()) {
-    append_to(text_);
+  if (needed <= text.capacity()) {
+    append_to(text);
   } else {
     // A string of its own, because the views may point into the old one.
     std::string larger;
-    larger.reserve(std::max(needed, 2 * text_.capacity()));
-    larger.append(text_);
+    larger.reserve(std::max(needed, 2 * text.capacity()));
+    larger.append(text);
     append_to(larger);
-    text_ = std::move(larger);
+    text = std::move(larger);
   }
-  entries_.push_back({static_cast<std::uint32_t>(before), static_cast<std::uint32_t>(key.size()),
-                      static_cast<std::uint32_t>(value.size())});
+  rep_->entries.push_back({static_cast<std::uint32_t>(before), static_cast<std::uint32_t>(key.size()),
+                           static_cast<std::uint32_t>(value.size())});
 }
 
 KV Metadata::operator[](std::size_t i) const {
-  const Entry& entry = entries_[i];
-  const char* key = text_.data() + entry.key_begin;
+  const Entry& entry = rep_->entries[i];
+  const char* key = rep_->text.data() + entry.key_begin;
   return {{key, entry.key_size}, {key + entry.key_size, entry.value_size}};
 }
 

@@ -31,9 +31,9 @@ class HpackEncoder {
   // changed nothing in the table, put into its cache.
   void encode(std::span<const HeaderPart> parts, std::vector<std::byte>& out);
 
-  // True when encode() would only copy `part`'s cache.
-  bool cached(const HeaderPart& part) const {
-    return part.cache != nullptr && part.cache->table_version == table_.version() && !update_due_;
+  // True when encode() of the part that `cache` was filled with, and of no other, would only copy it.
+  bool valid(const BlockCache& cache) const {
+    return cache.table_version == table_.version() && !update_due_;
   }
   const DynamicTable& table() const { return table_; }
 

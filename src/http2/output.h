@@ -31,15 +31,14 @@ class Output {
   // Moves slices in without copying; those that borrow are copied.
   void append(Chain&& payload);
 
-  // Everything, in order. The buffer leaves with it, so that no count is touched.
-  Chain take() {
-    Chain all = std::move(sealed_);
+  // Appends everything, in order. The buffer leaves with it, so that no count is touched.
+  void take(Chain& out) {
+    if (!sealed_.empty()) out.append(std::move(sealed_));
     if (end_ > begin_) {
-      all.append(Bytes(buffer_, buffer_->data() + begin_, end_ - begin_));
+      out.append(Bytes(buffer_, buffer_->data() + begin_, end_ - begin_));
       buffer_ = nullptr, begin_ = end_ = room_ = 0;
     }
     next_capacity_ = kFirstCapacity;
-    return all;
   }
 
  private:

@@ -108,9 +108,14 @@ class Session {
   // everything else is copied where it must be kept.
   Error feed(Bytes bytes, TimePoint now, EventSink& sink);
 
-  // All frames that may leave now, in order; frames of waiting DATA are made here, fairly among streams.
-  // Delivers on_writable and on_closed.
-  Chain take_output(EventSink& sink);
+  // Appends all frames that may leave now, in order; frames of waiting DATA are made here, fairly among
+  // streams. Delivers on_writable and on_closed.
+  void take_output(Chain& out, EventSink& sink);
+  Chain take_output(EventSink& sink) {
+    Chain out;
+    take_output(out, sink);
+    return out;
+  }
   // True when take_output would return bytes or deliver events. After a connection error no more events come.
   bool has_output() const;
 
@@ -123,8 +128,12 @@ class Session {
   // HEADERS or trailers; trailers wait behind queued DATA. A block past the frame size goes on in
   // CONTINUATION. REQUIRES: `end` is kYes if queued() is not 0.
   void submit_headers(Stream& stream, std::span<const HeaderPart> parts, EndStream end);
-  // Slices that borrow are copied.
-  void submit_data(Stream& stream, Chain data, EndStream end);
+  // Slices that borrow are copied. What is left in `data` means nothing.
+  void submit_data(Stream& stream, Chain&& data, EndStream end);
+  // The same as open() without END_STREAM and submit_headers() with the one part that filled `block`, by
+  // copying it. False: `block` does not serve any more, or must wait; nothing was done.
+  bool open_cached(Stream& stream, const BlockCache& block);
+  bool submit_cached(Stream& stream, const BlockCache& block, EndStream end);
   // Queues RST_STREAM unless the stream is closed already, and drops its queue. on_closed follows, at the
   // latest from the next feed or take_output.
   void reset(Stream& stream, ErrorCode code);
@@ -176,44 +185,55 @@ class Session {
     std::vector<std::byte> bytes;
   };
 
+  // What is rare stays out of line, and what ends something out of the way: the code of a usual call should
+  // fit into the instruction cache.
+  //
   // session.cc.
-  bool broken(ErrorCode code, std::string_view what);
-  Error fail();
+  [[gnu::cold]] bool broken(ErrorCode code, std::string_view what);
+  [[gnu::cold]] Error fail();
 
   // What returns bool has, when false, told broken() of an error of the connection.
   //
   // session_feed.cc: bytes to frames, and DATA.
   bool feed_some(Bytes& bytes, EventSink& sink);
-  bool feed_preface(Bytes& bytes);
-  bool feed_partial(Bytes& bytes, EventSink& sink);
+  [[gnu::cold]] bool feed_preface(Bytes& bytes);
+  [[gnu::noinline]] bool feed_partial(Bytes& bytes, EventSink& sink);
   bool feed_whole_data(const FrameHeader& header, Bytes& bytes, EventSink& sink);
-  bool feed_body(Bytes& bytes, EventSink& sink);
+  [[gnu::noinline]] bool feed_body(Bytes& bytes, EventSink& sink);
   bool unquestioned(const FrameHeader& header) const {
     return header.length <= unquestioned_length_ && block_.stream == 0 && settings_received_;
   }
-  bool check_header(const FrameHeader& header);
+  [[gnu::noinline]] bool check_header(const FrameHeader& header);
   bool handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  bool begin_data(const FrameHeader& header, std::span<const std::byte> pad_length, EventSink& sink);
+  [[gnu::noinline]] bool begin_data(const FrameHeader& header, std::span<const std::byte> pad_length,
+                                    EventSink& sink);
   void deliver_data(Bytes data, EventSink& sink);
   void end_body();
   void give_back(std::uint32_t n);
 
   // session_frames.cc: the frames that control a connection or a stream.
-  bool handle_settings(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  bool handle_settings_ack(EventSink& sink);
-  bool handle_ping(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  bool handle_goaway(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  bool handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  bool handle_window_update(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  bool handle_priority(const FrameHeader& header, EventSink& sink);
+  [[gnu::noinline]] bool handle_settings(const FrameHeader& header, std::span<const std::byte> payload,
+                                         EventSink& sink);
+  [[gnu::noinline]] bool handle_settings_ack(EventSink& sink);
+  [[gnu::noinline]] bool handle_ping(const FrameHeader& header, std::span<const std::byte> payload,
+                                     EventSink& sink);
+  [[gnu::noinline]] bool handle_goaway(const FrameHeader& header, std::span<const std::byte> payload,
+                                       EventSink& sink);
+  [[gnu::noinline]] bool handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload,
+                                           EventSink& sink);
+  [[gnu::noinline]] bool handle_window_update(const FrameHeader& header, std::span<const std::byte> payload,
+                                              EventSink& sink);
+  [[gnu::noinline]] bool handle_priority(const FrameHeader& header, EventSink& sink);
   bool adjust_send_windows(std::int64_t delta);
 
   // session_headers.cc: received header blocks.
   bool handle_headers(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
-  bool handle_continuation(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
+  [[gnu::noinline]] bool handle_continuation(const FrameHeader& header, std::span<const std::byte> payload,
+                                             EventSink& sink);
   bool handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink);
   bool accept_stream(StreamId id, Stream*& stream, EventSink& sink);
-  bool decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink);
+  [[gnu::noinline]] bool decode_block(Stream* stream, std::span<const std::byte> block, bool end,
+                                      EventSink& sink);
   bool deliver_repeated(Stream& stream, std::span<const std::byte> block, bool end, EventSink& sink);
 
   // session_streams.cc: streams come and go.
@@ -234,18 +254,20 @@ class Session {
     stream.state_ = to.next;
   }
   void close(Stream& stream);
-  void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
-  void on_closed_stream(StreamId id);
+  [[gnu::cold]] void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
+  [[gnu::cold]] void on_closed_stream(StreamId id);
   void mark_reset(StreamId id) { reset_ids_.set((id >> 1) % reset_ids_.size()); }
   void deliver_closed(EventSink& sink);
 
   // session_send.cc: what submit_* and take_output write.
   bool can_frame(const Stream& stream, std::size_t n) const;
-  void write_headers(Stream& stream, std::span<const HeaderPart> parts, bool end);
+  [[gnu::noinline]] void write_headers(Stream& stream, std::span<const HeaderPart> parts, bool end);
+  void write_cached(Stream& stream, const BlockCache& block, bool end);
+  void headers_written(Stream& stream, bool end);
   void write_data(Stream& stream, Chain&& payload, bool end);
-  void enqueue(Stream& stream, Chain&& data);
+  [[gnu::noinline]] void enqueue(Stream& stream, Chain&& data);
   void wake_if_ready(Stream& stream);
-  void frame_ready(EventSink& sink);
+  [[gnu::noinline]] void frame_ready(EventSink& sink);
   void frame_some(Stream& stream);
 
   // Constant after construction.

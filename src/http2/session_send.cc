@@ -28,6 +28,24 @@ void Session::open(Stream& stream, std::span<const HeaderPart> parts, EndStream 
   submit_headers(stream, parts, end);
 }
 
+bool Session::open_cached(Stream& stream, const BlockCache& block) {
+  assert(can_open());
+  if (!encoder_.valid(block)) return false;
+  const StreamId id = next_id_;
+  next_id_ += 2;
+  attach(stream, id);
+  write_cached(stream, block, false);
+  return true;
+}
+
+bool Session::submit_cached(Stream& stream, const BlockCache& block, EndStream end) {
+  if (!stream.attached_ || stream.local_closed_ || stream.state_ == State::kClosed) return true;
+  if (!stream.queue_.empty() || !encoder_.valid(block)) return false;
+  stream.local_closed_ = end == EndStream::kYes;
+  write_cached(stream, block, stream.local_closed_);
+  return true;
+}
+
 void Session::submit_headers(Stream& stream, std::span<const HeaderPart> parts, EndStream end) {
   if (!stream.attached_ || stream.local_closed_ || stream.state_ == State::kClosed) return;
   stream.local_closed_ = end == EndStream::kYes;
@@ -39,7 +57,7 @@ void Session::submit_headers(Stream& stream, std::span<const HeaderPart> parts, 
   }
 }
 
-void Session::submit_data(Stream& stream, Chain data, EndStream end) {
+void Session::submit_data(Stream& stream, Chain&& data, EndStream end) {
   if (!stream.attached_ || stream.local_closed_ || stream.state_ == State::kClosed) return;
   stream.local_closed_ = end == EndStream::kYes;
   if (stream.queue_.empty() && can_frame(stream, data.size())) [[likely]] {
@@ -59,17 +77,21 @@ bool Session::can_frame(const Stream& stream, std::size_t n) const {
 }
 
 void Session::write_headers(Stream& stream, std::span<const HeaderPart> parts, bool end) {
-  if (parts.size() == 1 && encoder_.cached(parts[0])) [[likely]] {
-    const BlockCache& cache = *parts[0].cache;
-    const auto flags = static_cast<std::uint8_t>(flag::kEndHeaders | (end ? flag::kEndStream : 0));
-    std::byte* p = out_.append(kFrameHeaderSize + cache.size);
-    FrameHeader{cache.size, FrameType::kHeaders, flags, stream.id_}.write(p);
-    std::memcpy(p + kFrameHeaderSize, cache.bytes.data(), cache.size);
-  } else {
-    encoded_.clear();
-    encoder_.encode(parts, encoded_);
-    write_block(out_, stream.id_, encoded_, end, peer_.max_frame_size);
-  }
+  encoded_.clear();
+  encoder_.encode(parts, encoded_);
+  write_block(out_, stream.id_, encoded_, end, peer_.max_frame_size);
+  headers_written(stream, end);
+}
+
+void Session::write_cached(Stream& stream, const BlockCache& block, bool end) {
+  const auto flags = static_cast<std::uint8_t>(flag::kEndHeaders | (end ? flag::kEndStream : 0));
+  std::byte* p = out_.append(kFrameHeaderSize + block.size);
+  FrameHeader{block.size, FrameType::kHeaders, flags, stream.id_}.write(p);
+  std::memcpy(p + kFrameHeaderSize, block.bytes.data(), block.size);
+  headers_written(stream, end);
+}
+
+void Session::headers_written(Stream& stream, bool end) {
   if (stream.state_ == State::kIdle) stream.state_ = State::kOpen;
   if (end) advance(stream, Event::kSendEnd);
 }
@@ -105,13 +127,13 @@ void Session::wake_if_ready(Stream& stream) {
   }
 }
 
-Chain Session::take_output(EventSink& sink) {
+void Session::take_output(Chain& out, EventSink& sink) {
   if (error_.ok()) [[likely]] {
     if (!closing_.empty()) deliver_closed(sink);
     if (!ready_.empty()) frame_ready(sink);
   }
   replies_ = 0;
-  return out_.take();
+  out_.take(out);
 }
 
 bool Session::has_output() const {

@@ -136,7 +136,7 @@ void CallStream::release_recv() {
   recv_.message.clear();
 }
 
-void CallStream::queue_message(Chain message) {
+void CallStream::queue_message(Chain&& message) {
   if (!recv_waiting()) {
     inbox_.push_back(std::move(message));
     return;

@@ -56,7 +56,7 @@ class CallStream : public http2::Stream {
 
   // A whole message has come, if take_message did not hand it to a reader: what to do with it. False: the
   // call ended.
-  virtual bool on_message(Chain message) = 0;
+  virtual bool on_message(Chain&& message) = 0;
   // The peer has half-closed, after all its messages.
   virtual void on_remote_end() = 0;
   // A piece of a body that is no message, after expect_text().
@@ -76,7 +76,7 @@ class CallStream : public http2::Stream {
   // Reads.
   OpRecord* start_recv(RpcStream& self);
   void release_recv();
-  void queue_message(Chain message);  // for the reader, now or later
+  void queue_message(Chain&& message);  // for the reader, now or later
   // No more messages will come; what is queued can still be read unless `drop`.
   void end_reads(bool drop);
   bool reads_ended() const { return reads_ended_; }

@@ -142,7 +142,7 @@ void ClientStream::trailers_say_ok() {
   end(inside_message() ? Status(StatusCode::kInternal, "the stream ended inside a message") : Status());
 }
 
-bool ClientStream::on_message(Chain message) {
+bool ClientStream::on_message(Chain&& message) {
   if (ended_) return false;
   if (!single_reply_) {
     queue_message(std::move(message));

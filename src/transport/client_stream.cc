@@ -125,46 +125,69 @@ void PendingCalls::remove(ClientStream& stream) {
 }
 
 void ClientStream::open(Connection& connection) {
-  const Field pseudo[] = {
-      {":method", "POST"}, {":scheme", "http"}, {":path", method_.path}, {":authority", identity_.authority}};
-  const Field common[] = {
-      {"te", "trailers"}, {"content-type", "application/grpc"}, {"user-agent", identity_.user_agent}};
-  std::optional<TimeoutText> timeout;
-  Field timeout_field;
-  HeaderPart parts[4];
-  std::size_t n = 0;
-  parts[n++] = {pseudo, &connection.request_cache(method_.path)};
-  if (deadline_ != kNever) {
-    timeout.emplace(deadline_ - loop_.now());
-    timeout_field = {"grpc-timeout", timeout->view(), http2::Indexing::kName};
-    parts[n++] = {{&timeout_field, 1}, nullptr};
-  }
-  parts[n++] = {common, &connection.common_cache};
-  std::optional<MetadataFields> custom;
-  if (!request_metadata_.empty()) {
-    custom.emplace();
-    for (const KV kv : request_metadata_) custom->add_checked(kv);
-    parts[n++] = {custom->fields(), nullptr};
-  }
-
-  const std::span<const HeaderPart> all(parts, n);
+  RequestCache& cache = connection.request_cache(method_.path);
   const std::size_t limit = connection.session().peer_settings().max_header_list_size;
-  if (const std::size_t size = http2::Session::list_size(all); size > limit) {
-    return end(Status(StatusCode::kResourceExhausted, "request header list of " + std::to_string(size) +
-                                                          " bytes exceeds the peer's limit of " +
-                                                          std::to_string(limit)));
+  const bool plain = deadline_ == kNever && request_metadata_.empty() && cache.list_size <= limit;
+  if (plain && connection.session().open_cached(*this, cache.whole)) [[likely]] {
+    attach_to(connection);
+  } else if (!open_anew(connection, cache, limit)) {
+    return;
   }
-  opened_ = true;
   peer_ = connection.peer_addr();
-  attach_to(connection);
-  connection.session().open(*this, all, EndStream::kNo);
   if (!unsent_.empty() || unsent_last_) {
     connection.session().submit_data(*this, std::move(unsent_),
                                      unsent_last_ ? EndStream::kYes : EndStream::kNo);
+    unsent_.clear();
   }
   connection.flush_soon();
   connection.opened(id());
   if (send_waiting()) complete_send_when_queued();
+}
+
+// With a block of its own, or the first of its kind. False: it is longer than the peer takes; the call has
+// ended.
+bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::size_t limit) {
+  const Field fixed[] = {{":method", "POST"},
+                         {":scheme", "http"},
+                         {":path", method_.path},
+                         {":authority", identity_.authority},
+                         {"te", "trailers"},
+                         {"content-type", "application/grpc"},
+                         {"user-agent", identity_.user_agent}};
+  const std::span<const Field> pseudo = std::span(fixed).first(4), common = std::span(fixed).subspan(4);
+  std::optional<TimeoutText> timeout;
+  std::optional<MetadataFields> custom;
+  Field timeout_field;
+  HeaderPart parts[4];
+  std::size_t n = 0;
+  if (deadline_ == kNever && request_metadata_.empty()) {
+    parts[n++] = {fixed, &cache.whole};
+  } else {
+    parts[n++] = {pseudo, &cache.pseudo};
+    if (deadline_ != kNever) {
+      timeout.emplace(deadline_ - loop_.now());
+      timeout_field = {"grpc-timeout", timeout->view(), http2::Indexing::kName};
+      parts[n++] = {{&timeout_field, 1}, nullptr};
+    }
+    parts[n++] = {common, &connection.common_cache};
+    if (!request_metadata_.empty()) {
+      custom.emplace();
+      for (const KV kv : request_metadata_) custom->add_checked(kv);
+      parts[n++] = {custom->fields(), nullptr};
+    }
+  }
+  const std::span<const HeaderPart> all(parts, n);
+  const std::size_t size = http2::Session::list_size(all);
+  if (size > limit) {
+    end(Status(StatusCode::kResourceExhausted, "request header list of " + std::to_string(size) +
+                                                   " bytes exceeds the peer's limit of " +
+                                                   std::to_string(limit)));
+    return false;
+  }
+  if (n == 1) cache.list_size = size;
+  attach_to(connection);
+  connection.session().open(*this, all, EndStream::kNo);
+  return true;
 }
 
 // Sends framed bytes, or keeps them until there is a connection.

@@ -136,16 +136,17 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void on_detached() override { try_free(); }
   void on_connection_lost(const Status& why) override;
   void describe(std::string& out) const override;
-  bool on_message(Chain message) override;
+  bool on_message(Chain&& message) override;
   void on_remote_end() override;
   void on_bad_message(Status status) override { end(std::move(status), Unread::kKept); }
   void on_text(std::string_view text) override;
   bool wants_message() const override { return single_reply_ || CallStream::wants_message(); }
 
-  bool admitted();  // false: an interceptor has ended the call
+  [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
+  [[gnu::noinline]] bool open_anew(Connection& connection, RequestCache& cache, std::size_t limit);
   void send(Chain framed, bool last);
-  void header_block();
-  void trailer_block();
+  [[gnu::noinline]] void header_block();
+  [[gnu::noinline]] void trailer_block();
   void header_came();
   void trailers_say_ok();
   void complete_unary();
@@ -170,7 +171,6 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   bool running_ = false;  // counted as a call
   bool ended_ = false;
   bool held_by_user_ = true;
-  bool opened_ = false;
   bool single_reply_ = false;  // messages go to unary_: there must be one
   bool unary_in_use_ = false;
   bool held_by_finish_ = false;  // a stream's finish() for its one reply is in use

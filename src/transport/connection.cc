@@ -123,20 +123,36 @@ bool Connection::take_read() {
     return false;
   }
   if (read_.result.eof) return end_of_input(), false;
-  Chain data = std::move(read_.result.data);
-  const std::string greeting = state_ == State::kHandshake ? quoted_greeting(data) : std::string();
+  Chain& data = read_.result.data;  // nobody reads while the session is busy
   busy_ = true;
-  http2::Error error;
-  while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
-  if (!error.ok()) {
-    broken_ = true;
-    close(Status(StatusCode::kUnavailable, "connection error: " + std::string(error_code_name(error.code)) +
-                                               ": " + std::string(error.what) +
-                                               (state_ == State::kHandshake ? greeting : "")),
-          error.code);
+  if (state_ == State::kHandshake) [[unlikely]] {
+    feed_stranger(data);
+  } else {
+    feed(data, {});
   }
   settle();
   return !closing();
+}
+
+void Connection::feed(Chain& data, std::string_view greeting) {
+  http2::Error error;
+  while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
+  if (!error.ok()) feed_failed(error, greeting);
+}
+
+// Until a peer has shown that it speaks HTTP/2, what it began with is kept for the text of an error.
+void Connection::feed_stranger(Chain& data) {
+  const std::string greeting = quoted_greeting(data);
+  feed(data, greeting);
+}
+
+void Connection::feed_failed(const http2::Error& error, std::string_view greeting) {
+  read_.result.data.clear();
+  broken_ = true;
+  std::string text =
+      "connection error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what);
+  if (state_ == State::kHandshake) text += greeting;
+  close(Status(StatusCode::kUnavailable, std::move(text)), error.code);
 }
 
 std::string Connection::unfinished_handshake() const {
@@ -186,7 +202,7 @@ void Connection::flush() {
     if (closing()) return finish_if_quiet();
     if (write_.active) return;
     busy_ = true;
-    write_.data = session_.take_output(*this);
+    session_.take_output(write_.data, *this);
     const bool any = !write_.data.empty();
     if (any) {
       write_.active = true;
@@ -343,15 +359,12 @@ void Connection::unreserve(std::size_t n) {
   for (CallStream* s = streams_; s != nullptr; s = s->next_) s->on_room();
 }
 
-http2::BlockCache& Connection::request_cache(std::string_view path) {
-  if (last_path_ && *last_path_ == path) return *last_cache_;
+RequestCache& Connection::find_request_cache(std::string_view path) {
   auto it = request_caches_.find(std::string(path));
   if (it == request_caches_.end()) {
-    if (request_caches_.size() >= kMaxCachedPaths) {
-      spare_cache_.table_version = 0;  // it serves another path each time
-      return spare_cache_;
-    }
-    it = request_caches_.emplace(path, http2::BlockCache()).first;
+    if (request_caches_.size() >= kMaxCachedPaths)
+      return spare_cache_ = {};  // it serves another path each time
+    it = request_caches_.emplace(path, RequestCache()).first;
   }
   last_path_ = &it->first;
   last_cache_ = &it->second;

@@ -55,6 +55,13 @@ struct KnownField {
   const ServedMethod* method = nullptr;  // of a path
 };
 
+// Encoded blocks of the requests for one path.
+struct RequestCache {
+  http2::BlockCache whole;    // of a request with nothing of its own
+  http2::BlockCache pseudo;   // its beginning, up to where a timeout goes
+  std::size_t list_size = 0;  // of the whole one; 0: not known yet
+};
+
 // What a header block of a request says, if it says nothing but known fields: the same bytes say the same
 // again.
 struct RequestHead {
@@ -102,7 +109,7 @@ class Connection final : private http2::EventSink, private Waiter {
   void drain();
   // Ends every stream and the connection now; on_closed follows from the loop. Idempotent. A connection error
   // says GOAWAY with `code` first.
-  void close(Status why, http2::ErrorCode code = http2::ErrorCode::kNoError);
+  [[gnu::cold]] void close(Status why, http2::ErrorCode code = http2::ErrorCode::kNoError);
 
   // For the log. The peer ended it by breaking the protocol, by stopping in the middle, or never spoke it.
   bool broken() const { return broken_; }
@@ -130,13 +137,17 @@ class Connection final : private http2::EventSink, private Waiter {
   void unreserve(std::size_t n);
 
   // For a header block that was truncated: the limit it is over, such as "8192 bytes".
-  std::string breached_limit() const;
+  [[gnu::cold]] std::string breached_limit() const;
 
   // The window that each stream of the peer starts with.
   std::size_t stream_window() const { return stream_window_; }
 
   // Cached header blocks of requests, by path.
-  http2::BlockCache& request_cache(std::string_view path);
+  RequestCache& request_cache(std::string_view path) {
+    if (last_path_ && *last_path_ == path) [[likely]]
+      return *last_cache_;
+    return find_request_cache(path);
+  }
   http2::BlockCache common_cache;    // what every request has after :authority, or every response header
   http2::BlockCache trailers_cache;  // "grpc-status: 0"
 
@@ -184,16 +195,20 @@ class Connection final : private http2::EventSink, private Waiter {
 
   void read_on();
   bool take_read();  // false: the connection ended
-  void end_of_input();
-  std::string unfinished_handshake() const;
+  void feed(Chain& data, std::string_view greeting);
+  [[gnu::cold]] void feed_stranger(Chain& data);
+  [[gnu::cold]] void feed_failed(const http2::Error& error, std::string_view greeting);
+  [[gnu::noinline]] RequestCache& find_request_cache(std::string_view path);
+  [[gnu::cold]] void end_of_input();
+  [[gnu::cold]] std::string unfinished_handshake() const;
   std::string quoted_greeting(const Chain& data) const;
   void settle();  // after the session was busy
   void flush();
-  void end_now(http2::ErrorCode code);
-  void finish_drain();
-  void out_of_ids();
+  [[gnu::cold]] void end_now(http2::ErrorCode code);
+  [[gnu::cold]] void finish_drain();
+  [[gnu::cold]] void out_of_ids();
   void close_if_drained();
-  void finish_if_quiet();
+  [[gnu::cold]] void finish_if_quiet();
 
   // http2::EventSink
   http2::Stream* on_open(http2::StreamId id) override;
@@ -255,10 +270,10 @@ class Connection final : private http2::EventSink, private Waiter {
   std::size_t reserved_ = 0;
   bool denied_ = false;
 
-  std::unordered_map<std::string, http2::BlockCache> request_caches_;
+  std::unordered_map<std::string, RequestCache> request_caches_;
   const std::string* last_path_ = nullptr;
-  http2::BlockCache* last_cache_ = nullptr;
-  http2::BlockCache spare_cache_;
+  RequestCache* last_cache_ = nullptr;
+  RequestCache spare_cache_;
   std::deque<KnownField> known_;
   std::deque<RequestHead> heads_;
 };

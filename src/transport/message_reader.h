@@ -54,9 +54,9 @@ class MessageReader {
  private:
   static constexpr std::size_t kPrefixSize = 5;
 
-  Event fail(StatusCode code, std::string text);
-  Event feed_prefix(Bytes& bytes);
-  Event begin_message(std::uint32_t size, Bytes& bytes);
+  [[gnu::cold]] Event fail(StatusCode code, std::string text);
+  [[gnu::noinline]] Event feed_prefix(Bytes& bytes);
+  [[gnu::noinline]] Event begin_message(std::uint32_t size, Bytes& bytes);
   Event feed_body(Bytes& bytes);
   Event complete(Bytes&& last);
   // False: the flag is refused and error_ set.

@@ -198,8 +198,6 @@ void ServerStream::settle_authority() {
 
 // The request is one: its deadline counts, and a handler that takes a stream starts.
 void ServerStream::accept(http2::EndStream end) {
-  peer_ = conn_->peer_addr();
-  local_ = conn_->local_addr();
   started_ = loop_.recently();
   if (has_timeout_) {
     deadline_ = after(loop_.now(), timeout_);
@@ -223,11 +221,15 @@ bool ServerStream::admitted() {
 
 void ServerStream::on_detaching() {
   if (timer_.armed()) loop_.disarm(timer_);  // what waited for credit has left, or never will
-  if (!running_ && !start_queued_) return;
+  if (running_ || start_queued_) keep_origin();
+}
+
+void ServerStream::keep_origin() {
   path_text_ = std::string(path_);
   path_ = path_text_;
   request_metadata();
-  peer_credentials_ = conn_->peer_credentials();
+  own_ = std::make_unique<const Origin>(
+      Origin{conn_->peer_addr(), conn_->local_addr(), conn_->peer_credentials()});
 }
 
 const Metadata& ServerStream::request_metadata() const {

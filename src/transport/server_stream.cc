@@ -26,7 +26,7 @@ ServerStream::ServerStream(Loop& loop, const MessageLimits& limits, ServedMethod
 
 ServerStream::~ServerStream() = default;
 
-bool ServerStream::on_message(Chain message) {
+bool ServerStream::on_message(Chain&& message) {
   if (ended_ || cancelled_) return false;
   if (!method_ || method_->client_streams) {
     queue_message(std::move(message));
@@ -172,6 +172,14 @@ Status ServerStream::send_header() {
 }
 
 Status ServerStream::send_header_block() {
+  if (!header_fields_ && conn_->session().submit_cached(*this, conn_->common_cache, EndStream::kNo)) {
+    header_sent_ = true;
+    return {};
+  }
+  return send_header_anew();
+}
+
+Status ServerStream::send_header_anew() {
   const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
   HeaderPart parts[2] = {{fixed, &conn_->common_cache}, {}};
   std::size_t n = 1;
@@ -195,9 +203,17 @@ Status ServerStream::check_list_size(const char* what, std::span<const HeaderPar
                     " bytes exceeds the peer's limit of " + std::to_string(limit));
 }
 
+void ServerStream::send_trailers(const Status& status) {
+  if (status.ok() && header_sent_ && !trailer_fields_ &&
+      conn_->session().submit_cached(*this, conn_->trailers_cache, EndStream::kYes)) {
+    return;
+  }
+  send_trailers_anew(status);
+}
+
 // Trailers, or Trailers-Only if nothing was sent before. A message that would not fit into what the peer
 // takes is cut, and details and the handler's fields are left out: the code must arrive.
-void ServerStream::send_trailers(const Status& status) {
+void ServerStream::send_trailers_anew(const Status& status) {
   const bool of_user = header_fields_ || trailer_fields_;
   const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
   const Field code[] = {{"grpc-status", status_code_text(status.code())}};
@@ -223,7 +239,7 @@ void ServerStream::send_trailers(const Status& status) {
   if (of_user) {
     if (Status too_long = check_list_size("trailer", {parts, n}); !too_long.ok()) {
       header_fields_.reset(), trailer_fields_.reset();
-      return send_trailers(status.ok() ? too_long : status);
+      return send_trailers_anew(status.ok() ? too_long : status);
     }
   }
   header_sent_ = true;

@@ -46,7 +46,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   bool is_cancelled() const { return cancelled_; }
   std::string_view path() const { return path_; }
   TimePoint started() const { return started_; }
-  const Addr& peer_address() const { return peer_; }
+  const Addr& peer_address() const { return own_ ? own_->peer : conn_->peer_addr(); }
 
   // The connection is about to go, on which a handler that runs on has its place.
   void forget_place(const Connection& connection) {
@@ -70,6 +70,12 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   static constexpr std::size_t kSlab =
       1024;  // bytes for the handler and its coroutine frame; more goes to the heap
 
+  // What a handler may ask about the connection.
+  struct Origin {
+    Addr peer;
+    Addr local;
+    std::optional<PeerCredentials> peer_credentials;
+  };
   struct Node : Runnable {
     Node(ServerStream& s, Run run) : Runnable(run), stream(s) {}
     ServerStream& stream;
@@ -86,10 +92,12 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     const Metadata& metadata() const override { return stream.request_metadata(); }
     TimePoint deadline() const override { return stream.deadline_; }
     bool cancelled() const override { return stream.cancelled_; }
-    const Addr& peer() const override { return stream.peer_; }
-    const Addr& local() const override { return stream.local_; }
+    const Addr& peer() const override { return stream.peer_address(); }
+    const Addr& local() const override {
+      return stream.own_ ? stream.own_->local : stream.conn_->local_addr();
+    }
     std::optional<PeerCredentials> peer_credentials() const override {
-      return stream.conn_ ? stream.conn_->peer_credentials() : stream.peer_credentials_;
+      return stream.own_ ? stream.own_->peer_credentials : stream.conn_->peer_credentials();
     }
     const Context& context() override { return stream.shared_context(); }
     Loop& loop() const override { return stream.loop_; }
@@ -113,10 +121,11 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void on_stream_error(const http2::Error& error) override;
   void on_detached() override { try_free(); }
   void on_detaching() override;
+  [[gnu::noinline]] void keep_origin();
   void on_connection_lost(const Status& why) override;
   void on_place() override;
   void describe(std::string& out) const override;
-  bool on_message(Chain message) override;
+  bool on_message(Chain&& message) override;
   void on_remote_end() override;
   void on_bad_message(Status status) override { fail(std::move(status)); }
   bool wants_message() const override {
@@ -147,18 +156,20 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Refusal check_head() const;
   void settle_authority();
   void accept(http2::EndStream end);
-  bool admitted();  // false: an interceptor has ended the call
-  void refuse(const Refusal& refusal);
+  [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
+  [[gnu::cold]] void refuse(const Refusal& refusal);
   void start_handler();
   void handler_ended();
   Status send_header_block();
+  [[gnu::noinline]] Status send_header_anew();
   void stop_running();
   Status send_message(const Message& message);
   void end(const Status& status);  // sends trailers, unless the call is over
   void send_trailers(const Status& status);
+  [[gnu::noinline]] void send_trailers_anew(const Status& status);
   Status check_list_size(const char* what, std::span<const http2::HeaderPart> parts) const;
   bool waits_for_credit() const { return conn_ && attached() && queued() > 0; }
-  void cancel_handler(std::string why);  // the call is over; the handler is told
+  [[gnu::cold]] void cancel_handler(std::string why);  // the call is over; the handler is told
   void try_free();
 
   ServedMethods& methods_;
@@ -167,9 +178,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   std::string path_text_;
   TimePoint started_{};
   TimePoint deadline_ = kNever;
-  Addr peer_;
-  Addr local_;
-  std::optional<PeerCredentials> peer_credentials_;  // once detached
+  std::unique_ptr<const Origin> own_;  // once detached, for a handler that is still to run or runs on
 
   // The head while it is read.
   RequestHead head_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,15 +24,20 @@ struct KV {
 // An ordered multimap of lower-case keys. Keys that end in "-bin" hold any bytes (they travel as base64,
 // which the transport adds and removes); others hold printable ASCII.
 //
-// A value type. Lifetime: views point into the metadata and live until it is changed.
-// Errors: nothing is checked here; a call that is given a bad key or value fails locally with INTERNAL
-// and sends nothing (check() below tells why).
+// A value the size of a pointer; empty, it holds no memory. Lifetime: views point into the metadata and live
+// until it is changed. Errors: nothing is checked here; a call that is given a bad key or value fails locally
+// with INTERNAL and sends nothing (check() below tells why).
 class Metadata {
  public:
   Metadata() = default;
   Metadata(std::initializer_list<KV> pairs) {
     for (const KV& kv : pairs) add(kv.key, kv.value);
   }
+  Metadata(const Metadata& other);
+  Metadata(Metadata&&) noexcept = default;
+  Metadata& operator=(const Metadata& other);
+  Metadata& operator=(Metadata&&) noexcept = default;
+  ~Metadata() = default;
 
   // Appends a pair; the key is lower-cased. The views may point into this metadata. More than 4 GiB of text
   // throw std::length_error.
@@ -41,10 +47,10 @@ class Metadata {
   std::vector<std::string_view> get_all(std::string_view key) const;
   // Removes every pair of `key`; returns how many there were.
   std::size_t erase(std::string_view key);
-  void clear() { entries_.clear(), text_.clear(); }
+  void clear() { rep_.reset(); }
 
-  std::size_t size() const { return entries_.size(); }
-  bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return rep_ ? rep_->entries.size() : 0; }
+  bool empty() const { return size() == 0; }
   KV operator[](std::size_t i) const;
 
   class Iterator {
@@ -66,10 +72,13 @@ class Metadata {
 
  private:
   struct Entry {
-    std::uint32_t key_begin, key_size, value_size;  // the value follows its key in text_
+    std::uint32_t key_begin, key_size, value_size;  // the value follows its key in the text
   };
-  std::vector<Entry> entries_;
-  std::string text_;
+  struct Rep {
+    std::vector<Entry> entries;
+    std::string text;
+  };
+  std::unique_ptr<Rep> rep_;  // null: empty
 };
 
 // Why the pair cannot be sent as user metadata, or an empty text: an empty key, a character outside

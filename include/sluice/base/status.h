@@ -44,7 +44,7 @@ class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
   // A kOk code gives an OK status; message and details are then dropped.
-  Status(StatusCode code, std::string message, std::string details = {});
+  [[gnu::cold]] Status(StatusCode code, std::string message, std::string details = {});
 
   Status(const Status& other) : rep_(other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr) {}
   Status& operator=(const Status& other);
