@@ -6,6 +6,7 @@
 
 #include "echo.pb.h"
 #include "helloworld.pb.h"
+#include "support/crew.h"
 #include "support/payload.h"
 #include "support/subject.h"
 
@@ -20,7 +21,7 @@ bool carry(const Message& from, Message& to, std::vector<char>& wire) {
   return to.ParseFromArray(wire.data(), static_cast<int>(size));
 }
 
-class FloorProtobuf final : public bench::Subject {
+class FloorProtobuf : public bench::Subject {
  public:
   bool unary(std::uint64_t i) override {
     helloworld::HelloRequest request;
@@ -72,9 +73,25 @@ class FloorProtobuf final : public bench::Subject {
   echo::Payload out_, there_, back_, in_, large_;
 };
 
+// The same work on threads that share nothing: what the machine itself gives for a second core (--api
+// threads).
+class FloorThreads final : public bench::Subject {
+ public:
+  bool unary_on_loops(std::uint64_t calls, unsigned, unsigned loops) override {
+    return crew_.run([&](unsigned k) { return k >= loops || floors_[k].unary_many(calls / loops, 1); });
+  }
+
+ private:
+  struct alignas(64) Floor : FloorProtobuf {};
+  Floor floors_[2];
+  bench::Crew crew_{2, true};
+};
+
+std::unique_ptr<bench::Subject> make(const bench::Options& options) {
+  if (options.api == "threads") return std::make_unique<FloorThreads>();
+  return std::make_unique<FloorProtobuf>();
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
-  return bench::subject_main(argc, argv,
-                             [](const bench::Options&) { return std::make_unique<FloorProtobuf>(); });
-}
+int main(int argc, char** argv) { return bench::subject_main(argc, argv, make); }

@@ -44,6 +44,7 @@ SUBJECTS = (
     Subject("floor-wakeups", "bench_floor_wakeups", "futex", (ONE_CORE, TWO_CORES, FREE), rows=THREADS),
     Subject("floor-wakeups eventfd", "bench_floor_wakeups", "eventfd", (TWO_CORES,), rows=THREADS),
     Subject("floor-wakeups spin", "bench_floor_wakeups", "spin", (TWO_CORES,), rows=THREADS),
+    Subject("floor-protobuf threads", "bench_floor_protobuf", "threads", (TWO_CORES,), rows=THREADS),
     Subject("sluice own thread", "bench_threads", "park", (ONE_CORE, TWO_CORES, FREE), rows=THREADS),
     Subject("sluice own thread, spin", "bench_threads", "spin", (TWO_CORES, FREE), rows=THREADS),
     Subject("sluice caller runs", "bench_threads", "caller", (ONE_CORE, FREE), rows=THREADS),

@@ -154,7 +154,7 @@ void on_loop(sluice::Loop& loop, Fn fn) {
 }
 
 // What one loop does in unary_on_loops: so many coroutines that call one after the other.
-class LoopLoad {
+class alignas(64) LoopLoad {
  public:
   LoopLoad(Runtime& runtime, sluice::Loop& loop, const bench::Payloads& payloads)
       : loop_(loop), payloads_(payloads) {

@@ -22,10 +22,10 @@ class ServerCore;
 using SharedListener = std::shared_ptr<net::Listener>;  // shared: by the shards that accept from it
 
 // The server on one loop. Loop-only. Lifetime: the core's; it keeps the core while anything on the loop
-// refers to it.
-class ServerShard final : private transport::ConnectionOwner,
-                          private transport::ServedMethods,
-                          private Waiter {
+// refers to it. On cache lines of its own: each call writes to it, and its neighbour is another loop's.
+class alignas(64) ServerShard final : private transport::ConnectionOwner,
+                                      private transport::ServedMethods,
+                                      private Waiter {
  public:
   ServerShard(ServerCore& core, Loop& loop) : core_(core), loop_(loop) {}
 
