@@ -56,7 +56,7 @@ class StreamReactor final : public grpc::ServerWriteReactor<echo::Payload> {
   void next() {
     if (made_ == count_) return Finish(grpc::Status::OK);
     message_.set_data(payloads_.text(made_++));
-    StartWrite(&message_, grpc::WriteOptions().set_buffer_hint());
+    StartWrite(&message_, joined(made_ - 1));
   }
 
   const Payloads& payloads_;
@@ -180,12 +180,12 @@ struct Slot {
 
 class GrpcppCallback final : public Subject {
  public:
-  GrpcppCallback() {
+  explicit GrpcppCallback(Carrier carrier) : carrier_(carrier) {
     grpc::ServerBuilder builder;
-    builder.SetMaxReceiveMessageSize(-1);
+    prepare(builder);
     builder.RegisterService(&greeter_).RegisterService(&echo_);
     server_ = builder.BuildAndStart();
-    auto channel = in_process(*server_);
+    auto channel = connect(*server_, carrier_);
     greeter_stub_ = helloworld::Greeter::NewStub(channel);
     echo_stub_ = echo::Echo::NewStub(channel);
   }
@@ -261,6 +261,7 @@ class GrpcppCallback final : public Subject {
     if (finished_.fetch_add(1) + 1 == calls_) done_.set();
   }
 
+  const Carrier carrier_;
   const Payloads payloads_;
   Greeter greeter_;
   Echo echo_{payloads_};
@@ -277,6 +278,8 @@ class GrpcppCallback final : public Subject {
 
 }  // namespace
 
-std::unique_ptr<Subject> make_grpcpp_callback() { return std::make_unique<GrpcppCallback>(); }
+std::unique_ptr<Subject> make_grpcpp_callback(Carrier carrier) {
+  return std::make_unique<GrpcppCallback>(carrier);
+}
 
 }  // namespace bench

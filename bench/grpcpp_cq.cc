@@ -26,7 +26,7 @@ class StreamSlot final : public Event {
       return call_->writer.Finish(grpc::Status::OK, static_cast<Event*>(this));
     }
     message_.set_data(payloads_.text(made_++));
-    call_->writer.Write(message_, grpc::WriteOptions().set_buffer_hint(), static_cast<Event*>(this));
+    call_->writer.Write(message_, joined(made_ - 1), static_cast<Event*>(this));
   }
 
  private:
@@ -110,9 +110,9 @@ struct Chat {
 
 class GrpcppCq final : public Subject {
  public:
-  GrpcppCq() {
+  explicit GrpcppCq(Carrier carrier) : carrier_(carrier) {
     grpc::ServerBuilder builder;
-    builder.SetMaxReceiveMessageSize(-1);
+    prepare(builder);
     builder.RegisterService(&greeter_).RegisterService(&echo_);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
@@ -128,7 +128,7 @@ class GrpcppCq final : public Subject {
                                    [](const echo::Payload& q, echo::Payload& r) { r.set_data(q.data()); }));
     slots_.push_back(std::make_unique<StreamSlot>(echo_, *queue_, payloads_));
     slots_.push_back(std::make_unique<ChatSlot>(echo_, *queue_));
-    auto channel = in_process(*server_);
+    auto channel = connect(*server_, carrier_);
     greeter_stub_ = helloworld::Greeter::NewStub(channel);
     echo_stub_ = echo::Echo::NewStub(channel);
   }
@@ -239,6 +239,7 @@ class GrpcppCq final : public Subject {
     wait(finished);
   }
 
+  const Carrier carrier_;
   const Payloads payloads_;
   helloworld::Greeter::AsyncService greeter_;
   echo::Echo::AsyncService echo_;
@@ -255,6 +256,6 @@ class GrpcppCq final : public Subject {
 
 }  // namespace
 
-std::unique_ptr<Subject> make_grpcpp_cq() { return std::make_unique<GrpcppCq>(); }
+std::unique_ptr<Subject> make_grpcpp_cq(Carrier carrier) { return std::make_unique<GrpcppCq>(carrier); }
 
 }  // namespace bench

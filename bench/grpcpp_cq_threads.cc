@@ -12,7 +12,7 @@ namespace {
 
 class GrpcppCqThreads final : public Subject {
  public:
-  explicit GrpcppCqThreads(bool placed) {
+  GrpcppCqThreads(Carrier carrier, bool placed) {
     grpc::ServerBuilder builder;
     builder.RegisterService(&greeter_);
     server_queue_ = builder.AddCompletionQueue();
@@ -24,7 +24,7 @@ class GrpcppCqThreads final : public Subject {
             r.set_message("Hello " + q.name());
           }));
     }
-    stub_ = helloworld::Greeter::NewStub(in_process(*server_));
+    stub_ = helloworld::Greeter::NewStub(connect(*server_, carrier));
     thread_ = std::thread([this, placed] {
       if (placed) place_on_processor(1);
       while (poll(*server_queue_)) {
@@ -74,8 +74,8 @@ class GrpcppCqThreads final : public Subject {
 
 }  // namespace
 
-std::unique_ptr<Subject> make_grpcpp_cq_threads(bool placed) {
-  return std::make_unique<GrpcppCqThreads>(placed);
+std::unique_ptr<Subject> make_grpcpp_cq_threads(Carrier carrier, bool placed) {
+  return std::make_unique<GrpcppCqThreads>(carrier, placed);
 }
 
 }  // namespace bench

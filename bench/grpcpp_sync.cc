@@ -34,7 +34,7 @@ class Echo final : public echo::Echo::Service {
     echo::Payload message;
     for (std::uint32_t i = 0; i < order->count(); ++i) {
       message.set_data(payloads_.text(i));
-      if (!writer->Write(message, grpc::WriteOptions().set_buffer_hint())) return grpc::Status::CANCELLED;
+      if (!writer->Write(message, joined(i))) return grpc::Status::CANCELLED;
     }
     return grpc::Status::OK;
   }
@@ -59,12 +59,12 @@ struct Chat {
 
 class GrpcppSync final : public Subject {
  public:
-  GrpcppSync() {
+  explicit GrpcppSync(Carrier carrier) : carrier_(carrier) {
     grpc::ServerBuilder builder;
-    builder.SetMaxReceiveMessageSize(-1);
+    prepare(builder);
     builder.RegisterService(&greeter_).RegisterService(&echo_);
     server_ = builder.BuildAndStart();
-    auto channel = in_process(*server_);
+    auto channel = connect(*server_, carrier_);
     greeter_stub_ = helloworld::Greeter::NewStub(channel);
     echo_stub_ = echo::Echo::NewStub(channel);
   }
@@ -131,7 +131,7 @@ class GrpcppSync final : public Subject {
 
   void hold_connections(unsigned n) override {
     for (unsigned k = 0; k < n; ++k) {
-      held_.push_back(helloworld::Greeter::NewStub(in_process(*server_)));
+      held_.push_back(helloworld::Greeter::NewStub(connect(*server_, carrier_)));
       grpc::ClientContext context;
       say_hello(*held_.back(), context, k);
     }
@@ -156,6 +156,7 @@ class GrpcppSync final : public Subject {
     return chat.stream->Write(out_) && chat.stream->Read(&in_) && in_.data() == payloads_.text(i);
   }
 
+  const Carrier carrier_;
   const Payloads payloads_;
   Greeter greeter_;
   Echo echo_{payloads_};
@@ -170,6 +171,6 @@ class GrpcppSync final : public Subject {
 
 }  // namespace
 
-std::unique_ptr<Subject> make_grpcpp_sync() { return std::make_unique<GrpcppSync>(); }
+std::unique_ptr<Subject> make_grpcpp_sync(Carrier carrier) { return std::make_unique<GrpcppSync>(carrier); }
 
 }  // namespace bench
