@@ -56,7 +56,7 @@ class CountingPoller final : public Poller {
   void wait(Duration timeout) override { ++counts_.waits, poller_->wait(timeout); }
   std::size_t dispatch() override { return poller_->dispatch(); }
   void wake() override { ++counts_.wakes, poller_->wake(); }
-  int fd() const override { return poller_->fd(); }
+  int fd() override { return poller_->fd(); }
 
  private:
   Counts& counts_;

@@ -1,5 +1,5 @@
-// Poller: where a parked loop waits for descriptors, a deadline, or another thread. epoll with an eventfd;
-// the only place in the core that asks the kernel to wait.
+// Poller: where a parked loop waits for descriptors, a deadline, or another thread. epoll with an eventfd, or
+// a futex; the only place in the core that asks the kernel to wait.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,8 @@ class Poller {
   virtual std::size_t dispatch() = 0;
   // Any thread: ends the wait in progress, or the next one.
   virtual void wake() = 0;
-  virtual int fd() const = 0;  // -1: there is none
+  // What somebody else may wait on for reading instead of wait(); -1: there is none. The loop's leader only.
+  virtual int fd() = 0;
 };
 
 // Null with the reason in `why` when the kernel refuses a descriptor.

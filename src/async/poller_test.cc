@@ -2,6 +2,7 @@
 #include "async/poller.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -68,6 +69,43 @@ struct Watched final : FdWatch {
   int told = 0;
   std::function<void()> then = [] {};
 };
+
+// With a watch it sleeps elsewhere than without one.
+TEST(EpollPoller, IsWokenWhereverItSleeps) {
+  const auto poller = make_poller(false);
+  Watched a;
+  for (int i = 0; i < 100; ++i) {
+    if (i % 2 != 0) {
+      ASSERT_TRUE(poller->add(a).ok());
+    }
+    std::thread waker([&] { poller->wake(); });
+    poller->wait(Duration(-1));
+    EXPECT_EQ(poller->dispatch(), 0u);
+    waker.join();
+    if (i % 2 != 0) poller->remove(a);
+    poller->wait(Duration::zero());  // if it was awake already, the wake is still there
+  }
+  const auto begin = steady_clock::now();
+  poller->wait(std::chrono::microseconds(200));
+  EXPECT_GE(steady_clock::now() - begin, std::chrono::microseconds(200));
+}
+
+TEST(EpollPoller, ShowsEveryWakeToWhoeverWaitsOnItsDescriptor) {
+  const auto poller = make_poller(false);
+  const auto readable = [](int fd) {
+    pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
+    return ::poll(&p, 1, 0) == 1;
+  };
+  poller->wake();  // before anybody asked
+  const int fd = poller->fd();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(readable(fd));
+    poller->wait(Duration::zero());
+    EXPECT_EQ(poller->dispatch(), 0u);
+    EXPECT_FALSE(readable(fd));
+    poller->wake();
+  }
+}
 
 TEST(EpollPoller, TellsWhatIsReadyUntilItIsNot) {
   const auto poller = make_poller(false);
