@@ -11,12 +11,15 @@ import pathlib
 import sys
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
 import counts  # noqa: E402
 import gate  # noqa: E402
 import matrix  # noqa: E402
+import page  # noqa: E402
+import plot  # noqa: E402
 import profile_call  # noqa: E402
 import run  # noqa: E402
 import table  # noqa: E402
@@ -134,8 +137,10 @@ class Table(unittest.TestCase):
                    for name, value in (("floor-wakeups", 100), ("sluice own thread", sluice), ("grpc++ x", peer))]
             raw.append(dict(raw[0], pinning="one core", value=1))
             text = table.markdown(raw)
-            self.assertIn("| 1.1 (1.1–1.1) |" if sluice == 110 else "| sluice own thread |", text)
-            return text.splitlines()[-1] if text.splitlines()[-1] else text.splitlines()[-2]
+            self.assertIn("| 1.1 (1.1–1.1) |" if sluice == 110 else "| **sluice own thread** |", text)
+            lines = threads.verdicts(table.Results(raw))
+            self.assertIn("\n".join(lines), text)
+            return "\n".join(lines)
         self.assertIn("goal met", verdict(110, 200))
         self.assertIn("must met", verdict(120, 200))
         self.assertIn("MISSED", verdict(120, 120))
@@ -149,6 +154,78 @@ class Table(unittest.TestCase):
         text = table.markdown(raw)
         self.assertEqual(text.count("| grpc++ sync |"), 2)
         self.assertIn("9 (9–9)", text)
+
+
+class Honesty(unittest.TestCase):
+    """What a reader must see without looking for it."""
+
+    def test_marks_and_lists_every_peer_that_is_faster(self):
+        raw = [result("sluice", 0, 100), result("tonic", 0, 90), result("grpc-go", 0, 110), result("floor-x", 0, 1)]
+        text = table.markdown(raw)
+        self.assertIn("| tonic ▲ |", text)
+        self.assertIn("| 1 unary | tonic, one core | 90 ns | 100 ns |", text)
+        for other in ("grpc-go ▲", "floor-x ▲", "| 1 unary | grpc-go"):
+            self.assertNotIn(other, text)
+        rates = [dict(r, row=3, params="outstanding=1", metric="per_second", unit="1/s") for r in raw]
+        self.assertIn("| grpc-go ▲ |", table.markdown(rates))
+
+    def test_says_that_no_peer_is_faster_only_where_there_were_any_figures(self):
+        self.assertIn("Nowhere in this run", table.markdown([result("sluice", 0, 100), result("tonic", 0, 110)]))
+        self.assertNotIn("Where a peer", table.markdown([result("tonic", 0, 110)]))
+
+    def test_holds_row_1_to_the_blocking_api_free_and_shows_the_others(self):
+        def verdict(free):
+            raw = [result("sluice", 0, 100), result("grpc++ sync", 0, free, pinning="free"), result("grpc++ cq", 0, 700)]
+            return "\n".join(table.against_grpcpp(table.Results(raw)))
+        self.assertIn("| 80 (80–80) | goal met", verdict(8000))
+        self.assertIn("must met", verdict(3000))
+        self.assertIn("MISSED", verdict(2900))
+        self.assertIn("| grpc++ cq | one core | 700 ns | 7 (7–7) |  |", verdict(2900))
+
+    def test_holds_allocations_to_what_is_beyond_protobuf(self):
+        def verdict(sluice, floor):
+            raw = [dict(result(subject, 0, value, "allocations", 11, unit="count"), name="allocations a unary call")
+                   for subject, value in (("sluice", sluice), ("floor-protobuf", floor))]
+            return table.counted(table.Results(raw))[0].split("|")[-2].strip()
+        self.assertEqual([verdict(5, 5), verdict(9, 5), verdict(10, 5)], ["goal met", "must met", "MISSED"])
+
+
+class Page(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.page = pathlib.Path(folder.name) / "page.md"
+        self.plan = matrix.Plan(rows=[1], rounds=2, seconds=0.5, warmup=0.1)
+
+    def write(self, raw):
+        page.write(self.page, raw, [("processor", "one & only")], "./dev bench --rows 1", self.plan)
+        return self.page.read_text()
+
+    def test_replaces_what_is_between_the_marks_and_nothing_else(self):
+        self.page.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+        first = self.write([result("sluice", 0, 100), result("tonic <2>", 0, 110)])
+        self.assertTrue(first.startswith(f"before\n{page.BEGIN}\n") and first.endswith(f"{page.END}\nafter\n"))
+        self.assertNotIn("old", first)
+        for part in ("./dev bench --rows 1", "one & only", "2 rounds", "](page.svg)", "**sluice**"):
+            self.assertIn(part, first)
+        self.assertEqual(self.write([result("sluice", 0, 100), result("tonic <2>", 0, 110)]), first)
+
+    def test_refuses_a_page_without_marks(self):
+        self.page.write_text("nothing")
+        with self.assertRaises(page.NoMarks):
+            self.write([result("sluice", 0, 100)])
+
+    def test_plots_every_line_with_its_spread_as_well_formed_xml(self):
+        raw = [result("sluice", 0, 100), result("sluice", 1, 300), result("tonic <2>", 0, 1e6)]
+        drawing = plot.svg(table.Results(raw))
+        root = ElementTree.fromstring(drawing)
+        bars = [e.get("class") for e in root.iter("{http://www.w3.org/2000/svg}rect")]
+        self.assertEqual(bars, ["sluice", "peer"])
+        self.assertIn("tonic &lt;2&gt;, one core", drawing)
+        self.assertEqual(plot.svg(table.Results([])), "")
+
+    def test_the_command_leaves_out_what_only_this_machine_knows(self):
+        self.assertEqual(run.words_of(["--build", "b", "--quick", "--json", "x", "--rows", "1"]), ["--quick", "--rows", "1"])
 
 
 CALLGRIND = """version: 1

@@ -1,7 +1,7 @@
 """From results to Markdown: a table a row, medians over rounds, and medians of per-round ratios with their spread.
 
 Ratios are taken inside one round, where machine and neighbours were the same, and always as cost: 2.0 means twice
-the time, or half the rate.
+the time, or half the rate. ▲ marks a peer that beats every line of sluice's.
 """
 import collections
 import statistics
@@ -26,6 +26,14 @@ TARGETS = (
     (5, "messages=1024", "p50", 150.0, 388.0),
     (6, "", "bytes_per_second", 25e9, 10e9),
 )
+# Row 11, (name, metric, goal, must): counts are compared as they are.
+COUNTED = (
+    ("allocations a unary call", "allocations", 0, 4),
+    ("idle connection, one end", "bytes", 4096, 16384),
+    ("idle stream, one end", "bytes", 1024, 4096),
+    ("first reply after process start", "p50", 2e6, None),
+)
+GRPCPP_LINE, GRPCPP_GOAL, GRPCPP_MUST = ("grpc++ sync", "free"), 80, 30
 
 
 def figure(value, unit):
@@ -104,7 +112,8 @@ def table_of(results, key, metric):
     for subject, pinning in sorted(lines, key=lambda line: results.median(key, metric, *line),
                                    reverse=metric in RATES):
         rounds = results.rounds(key, metric, subject, pinning).values()
-        cells = [subject, pinning, figure(statistics.median(rounds), unit),
+        mark = f"**{subject}**" if is_sluice(subject) else f"{subject} ▲" if is_faster(results, key, metric, subject, pinning) else subject
+        cells = [mark, pinning, figure(statistics.median(rounds), unit),
                  f"{figure(min(rounds), unit)} – {figure(max(rounds), unit)}"]
         cells += [figure(results.median(key, m, subject, pinning), results.units[(key, m)]) for m in beside]
         base_pinning = pinning if key[0] == threads.ROW else "one core"
@@ -126,6 +135,51 @@ def verdict(value, metric, goal, must, scale):
     return "goal met" if value <= goal else "must met" if value <= must else "MISSED"
 
 
+def is_sluice(subject):
+    return subject.startswith("sluice")
+
+
+def is_floor(subject):
+    return subject.startswith("floor-")
+
+
+def best_sluice(results, key, metric):
+    """Our best median of a measurement, or None."""
+    medians = [results.median(key, metric, *line) for line in results.lines[key] if is_sluice(line[0])]
+    medians = [value for value in medians if value is not None]
+    return (max if metric in RATES else min)(medians) if medians else None
+
+
+def is_faster(results, key, metric, subject, pinning):
+    """True for a peer whose median beats all of ours."""
+    ours, theirs = best_sluice(results, key, metric), results.median(key, metric, subject, pinning)
+    if ours is None or theirs is None or is_sluice(subject) or is_floor(subject):
+        return False
+    return theirs > ours if metric in RATES else theirs < ours
+
+
+def asked(what, value, goal, must, unit, met):
+    return f"| {what} | {figure(value, unit)} | {figure(goal, unit)} | {figure(must, unit)} | {met} |"
+
+
+def counted(results):
+    """Row 11: counts and bytes, which no machine scales."""
+    out = []
+    for name, metric, goal, must in COUNTED:
+        key = (11, name, "")
+        value = results.median(key, metric, "sluice")
+        if value is None:
+            continue
+        if metric == "allocations":
+            floor = results.median(key, metric, "floor-protobuf")
+            if floor is None:
+                continue
+            value, name = max(value - floor, 0), f"{name} beyond protobuf's {floor:g}"
+        out.append(asked(f"11 {name}", value, goal, must, results.units[(key, metric)],
+                         "goal met" if value <= goal else "goal missed" if must is None else "must met" if value <= must else "MISSED"))
+    return out
+
+
 def targets(results):
     """Sluice against the targets, scaled by this run's floor-protobuf; nothing without both."""
     scale = floor_scale(results)
@@ -134,19 +188,56 @@ def targets(results):
     out = []
     for row, params, metric, goal, must in TARGETS:
         for key in results.measurements:
-            if (key[0], key[2]) != (row, params):
-                continue
             value = results.median(key, metric, "sluice")
-            if value is None:
+            if (key[0], key[2]) != (row, params) or value is None:
                 continue
-            unit = results.units[(key, metric)]
             factor = 1 / scale if metric in RATES else scale
-            out.append(f"| {row} {key[1]} {params} | {figure(value, unit)} | {figure(goal * factor, unit)} | "
-                       f"{figure(must * factor, unit)} | {verdict(value, metric, goal, must, scale)} |")
+            out.append(asked(f"{row} {key[1]} {params}".strip(), value, goal * factor, must * factor, results.units[(key, metric)],
+                             verdict(value, metric, goal, must, scale)))
+    out += counted(results)
     if not out:
         return []
     return [f"### sluice against its targets, scaled by {scale:.2f} (this run's floor-protobuf)", "",
             "| row | sluice | goal | must | verdict |", "|" + " --- |" * 5, *out, ""]
+
+
+def against_grpcpp(results):
+    """Row 1 as a multiple of grpc++, every API and pinning; what is asked refers to the blocking API, free."""
+    key, out = (1, "unary", ""), []
+    for subject, pinning in sorted(results.lines.get(key, {})):
+        ratio = results.cost_ratio(key, "p50", subject, pinning, "sluice") if subject.startswith("grpc++") else None
+        if ratio is None:
+            continue
+        met = ""
+        if (subject, pinning) == GRPCPP_LINE:
+            met = "goal met" if ratio[0] >= GRPCPP_GOAL else "must met" if ratio[0] >= GRPCPP_MUST else "MISSED"
+            met += f": goal {GRPCPP_GOAL} ×, must {GRPCPP_MUST} ×"
+        out.append(f"| {subject} | {pinning} | {figure(results.median(key, 'p50', subject, pinning), 'ns')} | {ratio_text(ratio)} | "
+                   f"{met} |")
+    if not out:
+        return []
+    return ["### Row 1: what grpc++ takes for each call of sluice", "",
+            "Nothing is asked of the other lines; they are here because another API or pinning gives another factor.", "",
+            "| grpc++ | pinning | p50 | × sluice | verdict |", "|" + " --- |" * 5, *out, ""]
+
+
+def losses(results):
+    """Every line of a peer that beats all of ours; said even when there is none."""
+    out, asked_for = [], False
+    for key in sorted(results.measurements, key=key_order):
+        for metric in main_metrics(results, key):
+            if (key, metric) not in results.units or best_sluice(results, key, metric) is None:
+                continue
+            asked_for = True
+            out += [f"| {key[0]} {key[1]} {key[2]}".rstrip() + f" | {subject}, {pinning} | "
+                    f"{figure(results.median(key, metric, subject, pinning), results.units[(key, metric)])} | "
+                    f"{figure(best_sluice(results, key, metric), results.units[(key, metric)])} |"
+                    for subject, pinning in sorted(results.lines[key]) if is_faster(results, key, metric, subject, pinning)]
+    if not asked_for:
+        return []
+    if not out:
+        return ["### Where a peer is faster", "", "Nowhere in this run.", ""]
+    return ["### Where a peer is faster, or takes less", "", "| row | peer | its median | best of sluice |", "|" + " --- |" * 4, *out, ""]
 
 
 def markdown(raw):
@@ -158,4 +249,5 @@ def markdown(raw):
             if (key, metric) not in results.units:
                 continue
             out += [f"### {row} {name}{' (' + params + ')' if params else ''}", "", *table_of(results, key, metric), ""]
-    return "\n".join(out + targets(results) + threads.verdicts(results))
+    verdicts = targets(results) + against_grpcpp(results) + threads.verdicts(results) + losses(results)
+    return "\n".join(verdicts + out)
