@@ -94,6 +94,8 @@ class Connection final : private http2::EventSink, private Waiter {
   }
   bool ready() const { return state_ == State::kReady; }
   bool closing() const { return state_ >= State::kClosing; }
+  // close() was called from within an event; it takes effect after it.
+  bool about_to_close() const { return close_wanted_; }
   bool can_open() const { return state_ == State::kReady && !draining_ && session_.can_open(); }
   bool draining() const { return draining_; }
 

@@ -206,10 +206,7 @@ void ServerStream::accept(http2::EndStream end) {
     loop_.arm(timer_, deadline_);
   }
   if (!method_->interceptors.empty() && !admitted()) return;
-  if (method_->client_streams) {
-    start_queued_ = true;
-    loop_.post(start_node_);
-  }
+  if (method_->client_streams) start_soon();
   if (end == http2::EndStream::kYes) on_remote_end();
 }
 

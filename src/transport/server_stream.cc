@@ -45,6 +45,13 @@ void ServerStream::on_remote_end() {
   if (ended_ || cancelled_) return;
   if (!method_ || method_->client_streams) return end_reads(false);
   if (requests_ == 0) return end(Status(StatusCode::kUnimplemented, "the client sent no request message"));
+  start_soon();
+}
+
+// At once where that is allowed, while the stream is in the cache; it stays attached until the session has
+// done with it.
+void ServerStream::start_soon() {
+  if (loop_.may_begin_inline() && !conn_->about_to_close()) return start_handler();
   start_queued_ = true;
   loop_.post(start_node_);
 }
@@ -64,7 +71,7 @@ void ServerStream::start_handler() {
 
 void ServerStream::on_place() {
   if (!std::exchange(held_back_, false)) return;
-  start_queued_ = true;
+  start_queued_ = true;  // from within the handler that gave its place: never at once
   loop_.post(start_node_);
 }
 

@@ -158,6 +158,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void accept(http2::EndStream end);
   [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
   [[gnu::cold]] void refuse(const Refusal& refusal);
+  void start_soon();
   void start_handler();
   void handler_ended();
   Status send_header_block();

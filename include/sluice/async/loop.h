@@ -87,6 +87,8 @@ class alignas(64) Loop {
   void post_tick_end(Runnable& r) { tick_end_.push(r); }
   // True at most 64 times a tick, and never in a simulation: may a completion run at once, on this stack?
   bool try_inline() { return inline_left_ > 0 && inline_left_-- > 0; }
+  // Never in a simulation, which chooses the order of everything: may work that cannot nest begin at once?
+  bool may_begin_inline() const { return simulation_ == nullptr; }
   // Runs `r` at once if try_inline() says so, else posts it.
   void resume(Runnable& r) { try_inline() ? r.run() : ready_.push(r); }
 
