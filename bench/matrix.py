@@ -38,9 +38,10 @@ SUBJECTS = (
     Subject("grpc++ callback socketpair", "bench_grpcpp", "callback socketpair"),
     Subject("grpc++ cq socketpair", "bench_grpcpp", "cq socketpair"),
     Subject("tonic current-thread", "bench-tonic", "current-thread", build=peers.tonic),
-    Subject("tonic multi-thread", "bench-tonic", "multi-thread", (ONE_CORE, FREE), peers.tonic),
+    Subject("tonic multi-thread", "bench-tonic", "multi-thread", (ONE_CORE, FREE), peers.tonic, rows=ROWS),
     Subject("grpc-java direct", "bench-java", "direct", (ONE_CORE,), peers.grpc_java, slow=True),
-    Subject("grpc-java inprocess", "bench-java", "inprocess", (ONE_CORE, FREE), peers.grpc_java, slow=True),
+    Subject("grpc-java inprocess", "bench-java", "inprocess", (ONE_CORE, FREE), peers.grpc_java, slow=True,
+            rows=ROWS),
     Subject("grpc-go net.Pipe", "bench-go", "pipe", (ONE_CORE, FREE), peers.grpc_go, rows=ROWS),
     Subject("grpc-go bufconn", "bench-go", "bufconn", (ONE_CORE, FREE), peers.grpc_go, rows=ROWS),
     # Several threads. With two cores the programs put each side on one of its own.

@@ -147,6 +147,8 @@ class Table(unittest.TestCase):
         raw = [dict(result("sluice two loops", 0, 1.79, metric="times_one_loop", row=2, pinning="two cores", unit="count"),
                     name=threads.LOOPS[1], params=threads.LOOPS[2])]
         self.assertIn("1.79 × one loop | 1.8 | MISSED", table.markdown(raw))
+        raw.append(dict(raw[0], subject="floor-protobuf threads", value=1.9))
+        self.assertIn("1.79 × one loop, protobuf alone 1.9 × | 1.71 | goal met", table.markdown(raw))
 
     def test_markdown_has_a_line_for_each_subject_and_pinning(self):
         raw = [result("floor-protobuf", 0, 100), result("grpc++ sync", 0, 900),

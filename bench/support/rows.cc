@@ -3,6 +3,7 @@
 #include "support/rows.h"
 
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -139,30 +140,43 @@ void measure_across(Subject& subject, const Options& options, const Report& repo
       [&](std::uint64_t calls) { return subject.unary_across(calls); }, kLongChunk);
 }
 
+double processor_time() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
 // One loop and two by turns, so that the machine is the same for both; the ratio is the median of the turns'.
 void measure_loops(Subject& subject, const Options& options, const Report& report) {
   constexpr unsigned kOutstanding = 64;
   const Measurement what{2, "two loops", "outstanding=64"};
   std::uint64_t chunk = 16 * kOutstanding, done = 0;
+  double cpu = 0;  // of the last chunk, nanoseconds
   const auto rate = [&](unsigned loops) {
+    const double cpu_before = processor_time();
     auto start = Clock::now();
     require(subject.unary_on_loops(chunk, kOutstanding, loops), what.name, done);
     done += chunk;
-    return static_cast<double>(chunk) / nanoseconds_since(start) * 1e9;
+    const double took = nanoseconds_since(start);
+    cpu = processor_time() - cpu_before;
+    return static_cast<double>(chunk) / took * 1e9;
   };
   while (static_cast<double>(chunk) / rate(2) < kLongChunk / 1e9) chunk *= 2;
   for (auto start = Clock::now(); !passed(start, options.warmup_seconds);) rate(1), rate(2);
-  std::vector<double> ones, twos, ratios;
+  std::vector<double> ones, twos, ratios, cpu_ratios;
   done = 0;
   Usage usage;
   for (auto start = Clock::now(); ratios.empty() || !passed(start, options.seconds);) {
     ones.push_back(rate(1));
+    const double cpu_of_one = cpu;
     twos.push_back(rate(2));
+    cpu_ratios.push_back(2 * cpu_of_one / cpu);
     ratios.push_back(twos.back() / ones.back());
   }
   report.add(what, "per_second", "1/s", percentile(twos, 0.5));
   report.add(what, "one_loop_per_second", "1/s", percentile(ones, 0.5));
   report.add(what, "times_one_loop", "count", percentile(ratios, 0.5));
+  report.add(what, "times_one_loop_by_cpu", "count", percentile(cpu_ratios, 0.5));
   usage.report(report, what, done);
 }
 

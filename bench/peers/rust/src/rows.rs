@@ -254,6 +254,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     for row in report.0.rows.clone() {
         match row {
             1 => latency(&report, what(1, "unary", ""), Operation::Unary, 32, 0.0).await?,
+            2 => latency(&report, what(2, "unary, server on another thread", ""), Operation::Unary, 16, 0.0).await?,
             3 => throughput(&report).await?,
             4 => latency(&report, what(4, "ping-pong 100 B", ""), Operation::PingPong, 32, 0.0).await?,
             5 => stream(&report).await?,

@@ -206,6 +206,7 @@ final class Rows {
     Subject subject = new Subject(options.api);
     switch (row) {
       case 1: latency(new Measurement(1, "unary", ""), 32, 0, subject::unary); break;
+      case 2: latency(new Measurement(2, "unary, server on another thread", ""), 16, 0, subject::unary); break;
       case 3:
         for (int outstanding : new int[] {1, 8, 64, 512}) rate(subject, outstanding);
         break;
