@@ -16,14 +16,14 @@ constexpr bool kPooled = true;
 #else
 constexpr bool kPooled = true;
 #endif
-constexpr unsigned kMaxKept = 128;  // with streams of 2 KiB that is 256 KiB a loop
+constexpr std::size_t kMaxKept = 512 << 10;  // some two hundred calls, both ends
 
 }  // namespace
 
 BlockPool::BlockPool() : max_kept_(kPooled ? kMaxKept : 0) {}
 
 void* BlockPool::take_fresh(std::size_t size) {
-  return ::operator new(kPooled&& size <= kMaxSize ? (class_of(size) + 1) * kStep : size);
+  return ::operator new(kPooled&& size <= kMaxSize ? class_size(size) : size);
 }
 
 void Scratch::give(Buffer* block) {

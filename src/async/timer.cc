@@ -30,6 +30,15 @@ void TimerHeap::sift_down(std::size_t i, Entry e) {
   place(i, e);
 }
 
+// Gives back what many timers at once have needed.
+void TimerHeap::shrink() {
+  if (heap_.capacity() <= kShrinkStep || heap_.capacity() / 8 < heap_.size()) return;
+  std::vector<Entry> less;
+  less.reserve(heap_.capacity() / 4);
+  less.assign(heap_.begin(), heap_.end());
+  heap_.swap(less);
+}
+
 void TimerHeap::arm(Timer& timer, TimePoint deadline, std::uint64_t order) {
   disarm(timer);
   timer.deadline_ = deadline;
@@ -43,6 +52,7 @@ void TimerHeap::disarm(Timer& timer) {
   timer.index_ = Timer::kIdle;
   const Entry last = heap_.back();
   heap_.pop_back();
+  if (heap_.size() % kShrinkStep == 0) shrink();
   if (i == heap_.size()) return;
   if (i > 0 && last < heap_[(i - 1) / 2]) {
     sift_up(i, last);

@@ -1,14 +1,17 @@
-// Metadata's storage (one string for all text) and the rules for what an application may send
+// Metadata's storage (one block of memory for all pairs) and the rules for what an application may send
 // (gRPC PROTOCOL-HTTP2, Custom-Metadata; RFC 9113 section 8.2.2).
 #include "sluice/base/metadata.h"
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 
 namespace sluice {
 namespace {
+
+constexpr std::size_t kMaxText = std::numeric_limits<std::uint32_t>::max();
 
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -50,43 +53,57 @@ bool is_reserved(std::string_view key) {
 
 }  // namespace
 
-Metadata::Metadata(const Metadata& other) : rep_(other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr) {}
+Metadata::Block* Metadata::copy_of(const Block& block, std::uint32_t capacity, std::uint32_t text_capacity) {
+  capacity = std::max(capacity, block.size);
+  text_capacity = std::max(text_capacity, block.text_size);
+  auto* copy = new (::operator new(sizeof(Block) + capacity * sizeof(Entry) + text_capacity))
+      Block{block.size, capacity, block.text_size, text_capacity};
+  std::memcpy(copy->entries(), block.entries(), block.size * sizeof(Entry));
+  std::memcpy(copy->text(), block.text(), block.text_size);
+  return copy;
+}
 
-Metadata& Metadata::operator=(const Metadata& other) {
-  if (this != &other) *this = Metadata(other);
-  return *this;
+// Room for one more pair of `text` characters, growing by halves at least.
+Metadata::Block* Metadata::with_room(const Block* block, std::size_t text) {
+  constexpr std::uint32_t kFewEntries = 4, kLittleText = 96;
+  if (block == nullptr) {
+    const Block nothing{};
+    return copy_of(nothing, kFewEntries,
+                   static_cast<std::uint32_t>(std::max<std::size_t>(kLittleText, text)));
+  }
+  const std::uint64_t wanted =
+      std::max<std::uint64_t>(block->text_size + text, 2 * std::uint64_t{block->text_capacity});
+  const bool full = block->size == block->capacity;
+  return copy_of(*block, full ? 2 * block->capacity : block->capacity,
+                 block->text_size + text <= block->text_capacity
+                     ? block->text_capacity
+                     : static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, kMaxText)));
 }
 
 void Metadata::add(std::string_view key, std::string_view value) {
-  static constexpr std::size_t kMax = std::numeric_limits<std::uint32_t>::max();
-  const std::size_t before = rep_ ? rep_->text.size() : 0;
-  if (key.size() > kMax - before || value.size() > kMax - before - key.size()) {
+  const std::size_t before = block_ != nullptr ? block_->text_size : 0;
+  if (key.size() > kMaxText - before || value.size() > kMaxText - before - key.size()) {
     throw std::length_error("metadata of more than 4 GiB");
   }
-  if (!rep_) rep_ = std::make_unique<Rep>();
-  std::string& text = rep_->text;
-  const auto append_to = [&](std::string& to) {
-    for (char c : key) to.push_back(to_lower(c));
-    to.append(value);
-  };
-  const std::size_t needed = before + key.size() + value.size();
-  if (needed <= text.capacity()) {
-    append_to(text);
-  } else {
-    // A string of its own, because the views may point into the old one.
-    std::string larger;
-    larger.reserve(std::max(needed, 2 * text.capacity()));
-    larger.append(text);
-    append_to(larger);
-    text = std::move(larger);
+  const std::size_t text = key.size() + value.size();
+  Block* block = block_;
+  if (block == nullptr || block->size == block->capacity || text > block->text_capacity - before) {
+    block = with_room(block_, text);
   }
-  rep_->entries.push_back({static_cast<std::uint32_t>(before), static_cast<std::uint32_t>(key.size()),
-                           static_cast<std::uint32_t>(value.size())});
+  char* at = block->text() + before;
+  for (char c : key) *at++ = to_lower(c);
+  if (!value.empty()) std::memcpy(at, value.data(), value.size());
+  block->entries()[block->size++] = {static_cast<std::uint32_t>(before),
+                                     static_cast<std::uint32_t>(key.size()),
+                                     static_cast<std::uint32_t>(value.size())};
+  block->text_size += static_cast<std::uint32_t>(text);
+  // Only now: the views may point into the old one.
+  if (Block* old = std::exchange(block_, block); old != block) ::operator delete(old);
 }
 
 KV Metadata::operator[](std::size_t i) const {
-  const Entry& entry = rep_->entries[i];
-  const char* key = rep_->text.data() + entry.key_begin;
+  const Entry& entry = block_->entries()[i];
+  const char* key = block_->text() + entry.key_begin;
   return {{key, entry.key_size}, {key + entry.key_size, entry.value_size}};
 }
 

@@ -190,7 +190,7 @@ char* DynamicTable::make_room(std::uint32_t text_size) {
   } else {
     // At least half of it is free then, so that moving costs no more than what was put in since.
     const std::uint64_t wanted = 2 * (std::uint64_t{living} + text_size);
-    const auto capacity = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, 256, 0xffffffff));
+    const auto capacity = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, 128, 0xffffffff));
     auto text = std::make_unique_for_overwrite<char[]>(capacity);
     if (living > 0) std::memcpy(text.get(), from, living);
     text_ = std::move(text);
@@ -204,7 +204,7 @@ void DynamicTable::push(std::uint32_t name_size, std::uint32_t value_size, Tag t
   const std::uint32_t size = name_size + value_size + kEntryOverhead;
   evict_to(max_size_ - size);
   if (count_ == entries_.size()) {
-    std::vector<Entry> larger(std::max<std::size_t>(8, 2 * entries_.size()));
+    std::vector<Entry> larger(std::max<std::size_t>(4, 2 * entries_.size()));
     for (std::uint32_t age = 0; age < count_; ++age) {
       larger[(inserted_ - 1 - age) & (larger.size() - 1)] = entry(age);
     }

@@ -30,6 +30,11 @@ void Output::grow(std::size_t n) {
   next_capacity_ = std::min(next_capacity_ * 4, kMaxCapacity);
 }
 
+void Output::drop_buffer() {
+  buffer_->unref();
+  buffer_ = nullptr, begin_ = end_ = room_ = 0;
+}
+
 void Output::append(Chain&& payload) {
   seal();
   payload.keep();

@@ -37,6 +37,8 @@ class Output {
     if (end_ > begin_) {
       out.append(Bytes(buffer_, buffer_->data() + begin_, end_ - begin_));
       buffer_ = nullptr, begin_ = end_ = room_ = 0;
+    } else if (buffer_) {
+      drop_buffer();
     }
     next_capacity_ = kFirstCapacity;
   }
@@ -48,6 +50,7 @@ class Output {
 
   void grow(std::size_t n);
   void seal();
+  void drop_buffer();  // a session that has nothing to say holds none
 
   Buffer* buffer_ = nullptr;
   std::size_t begin_ = 0;  // what lies before is sealed already

@@ -14,6 +14,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -167,6 +168,8 @@ class Session {
   class BlockReader;
   // Replies that a peer may have waiting for it to read: beyond, it only floods us.
   static constexpr std::uint32_t kMaxReplies = 1000;
+  static constexpr std::size_t kRememberedResets = 1024;
+  using ResetIds = std::bitset<kRememberedResets>;
   // How a DATA frame, or one to be ignored, goes on in the bytes to come.
   struct Body {
     StreamId stream = 0;        // 0: to be ignored
@@ -256,7 +259,10 @@ class Session {
   void close(Stream& stream);
   [[gnu::cold]] void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
   [[gnu::cold]] void on_closed_stream(StreamId id);
-  void mark_reset(StreamId id) { reset_ids_.set((id >> 1) % reset_ids_.size()); }
+  void mark_reset(StreamId id) {
+    if (!reset_ids_) reset_ids_ = std::make_unique<ResetIds>();
+    reset_ids_->set((id >> 1) % kRememberedResets);
+  }
   void deliver_closed(EventSink& sink);
 
   // session_send.cc: what submit_* and take_output write.
@@ -290,8 +296,8 @@ class Session {
   StreamId goaway_received_ = kMaxStreamId;
   bool any_goaway_received_ = false;
   // Which of the last streams we reset, by id: their frames may still be on the way. Older ones count as
-  // such.
-  std::bitset<1024> reset_ids_;
+  // such. Null until there is one.
+  std::unique_ptr<ResetIds> reset_ids_;
 
   // Receiving.
   std::size_t preface_left_;        // a client's: the first byte to be looked at

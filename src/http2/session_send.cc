@@ -10,6 +10,8 @@ namespace {
 
 // Payload below this is copied behind its frame header: cheaper than a slice of its own.
 constexpr std::size_t kCopyBelow = 1024;
+// Room for a header block that stays for the next one.
+constexpr std::size_t kKeptBlock = 512;
 
 }  // namespace
 
@@ -80,6 +82,7 @@ void Session::write_headers(Stream& stream, std::span<const HeaderPart> parts, b
   encoded_.clear();
   encoder_.encode(parts, encoded_);
   write_block(out_, stream.id_, encoded_, end, peer_.max_frame_size);
+  if (encoded_.capacity() > kKeptBlock) encoded_ = {};
   headers_written(stream, end);
 }
 

@@ -26,7 +26,7 @@ void Session::attach(Stream& stream, StreamId id) {
   // Until it has our SETTINGS the peer may use the protocol's initial window.
   if (!settings_acked_) stream.recv_window_ = std::max<std::int64_t>(stream.recv_window_, kInitialWindow);
   table_.insert(id, stream);
-  reset_ids_.reset((id >> 1) % reset_ids_.size());
+  if (reset_ids_) reset_ids_->reset((id >> 1) % kRememberedResets);
   memo_ = &stream;
 }
 
@@ -55,8 +55,8 @@ void Session::stream_error(Stream& stream, ErrorCode code, std::string_view what
 // DATA or HEADERS for a stream that is not idle and not attached (RFC 9113 section 5.1, "closed").
 void Session::on_closed_stream(StreamId id) {
   const StreamId newest = options_.role == Role::kClient ? next_id_ - 2 : highest_peer_id_;
-  const bool forgotten = (newest - id) / 2 >= reset_ids_.size();
-  if (forgotten || reset_ids_.test((id >> 1) % reset_ids_.size())) return;
+  const bool forgotten = (newest - id) / 2 >= kRememberedResets;
+  if (forgotten || (reset_ids_ && reset_ids_->test((id >> 1) % kRememberedResets))) return;
   ++counts_.provoked_resets, ++replies_;
   write_rst_stream(out_, id, ErrorCode::kStreamClosed);
   mark_reset(id);

@@ -40,16 +40,18 @@ DeferredHeaders::DeferredHeaders(std::span<const HeaderPart> parts) {
   }
 }
 
+void StreamTable::resize(std::size_t slots) {
+  std::vector<Slot> old(slots);
+  old.swap(slots_);
+  size_ = 0;
+  for (const Slot& slot : old) {
+    if (slot.id != 0) insert(slot.id, *slot.stream);
+  }
+}
+
 void StreamTable::insert(StreamId id, Stream& stream) {
   assert(id != 0);
-  if ((size_ + 1) * 2 > slots_.size()) {
-    std::vector<Slot> old(slots_.empty() ? 8 : slots_.size() * 2);
-    old.swap(slots_);
-    size_ = 0;
-    for (const Slot& slot : old) {
-      if (slot.id != 0) insert(slot.id, *slot.stream);
-    }
-  }
+  if ((size_ + 1) * 2 > slots_.size()) resize(slots_.empty() ? 8 : slots_.size() * 2);
   std::size_t i = home(id);
   while (slots_[i].id != 0) i = (i + 1) & mask();
   slots_[i] = {id, &stream};
@@ -69,6 +71,9 @@ void StreamTable::erase(StreamId id) {
   }
   slots_[hole] = {};
   --size_;
+  // At an eighth, so that a number of streams that goes up and down does not make it work each time.
+  if (slots_.size() > kKeptSlots && size_ * 8 <= slots_.size()) [[unlikely]]
+    resize(slots_.size() / 2);
 }
 
 }  // namespace sluice::http2

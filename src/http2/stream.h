@@ -103,7 +103,7 @@ class StreamList {
 };
 
 // Stream ids to streams: open addressing with linear probing, at most half full. Neighbouring ids lie side
-// by side.
+// by side. It shrinks again when few are left of many.
 class StreamTable {
  public:
   std::size_t size() const { return size_; }
@@ -134,8 +134,11 @@ class StreamTable {
     Stream* stream = nullptr;
   };
 
+  void resize(std::size_t slots);
   std::size_t mask() const { return slots_.size() - 1; }
   std::size_t home(StreamId id) const { return (id >> 1) & mask(); }
+
+  static constexpr std::size_t kKeptSlots = 32;  // so many stay
 
   std::vector<Slot> slots_;  // a power of two, or none
   std::size_t size_ = 0;

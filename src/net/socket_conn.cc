@@ -256,7 +256,10 @@ SocketConn::Progress SocketConn::write_some(WriteOp& op) {
     ++sends;
     write_begun_ = true;
     op.data.remove_prefix(static_cast<std::size_t>(n));
-    if (op.data.empty()) return Progress::kDone;
+    if (op.data.empty()) {
+      op.data.trim();  // the op may not be used again for long
+      return Progress::kDone;
+    }
     if (static_cast<std::size_t>(n) < offered) return blocked(op);
   }
   return Progress::kMore;

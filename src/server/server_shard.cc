@@ -134,6 +134,7 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
     for (transport::ServerStream* s = streams_; s; s = s->next_served) s->forget_place(connection);
   }
   std::erase_if(connections_, [&](const auto& c) { return c.get() == &connection; });
+  if (connections_.size() < connections_.capacity() / 8) connections_.shrink_to_fit();
   release_if_quiet();
 }
 

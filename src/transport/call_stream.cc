@@ -111,10 +111,15 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   recv_.stream = &self;
   recv_.has_message = false;
   recv_.into = nullptr;
-  if (inbox_begin_ < inbox_.size()) {
+  if (unread_) {
+    unread_ = false;
+    recv_.has_message = true;
+    consume(recv_.message.size() + kPrefix);
+    recv_.complete(loop_);
+  } else if (inbox_begin_ < inbox_.size()) {
     recv_.message = std::move(inbox_[inbox_begin_++]);
     if (inbox_begin_ == inbox_.size()) {
-      inbox_.clear(), inbox_begin_ = 0;
+      empty_inbox();
     } else if (inbox_begin_ >= 64 && inbox_begin_ * 2 >= inbox_.size()) {
       // A reader that never quite catches up must not keep a slot for each message there ever was.
       inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(inbox_begin_));
@@ -131,6 +136,17 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   return &recv_;
 }
 
+// What a burst needed is given back; a few slots stay for the next messages.
+void CallStream::empty_inbox() {
+  constexpr std::size_t kKeptSlots = 4;
+  if (inbox_.capacity() > kKeptSlots) {
+    std::vector<Chain>().swap(inbox_);
+  } else {
+    inbox_.clear();
+  }
+  inbox_begin_ = 0;
+}
+
 void CallStream::release_recv() {
   recv_in_use_ = false;
   recv_.message.clear();
@@ -138,7 +154,13 @@ void CallStream::release_recv() {
 
 void CallStream::queue_message(Chain&& message) {
   if (!recv_waiting()) {
-    inbox_.push_back(std::move(message));
+    // One message needs no room of its own: most readers are at most that far behind.
+    if (!unread_ && !recv_in_use_ && inbox_begin_ == inbox_.size()) {
+      recv_.message = std::move(message);
+      unread_ = true;
+    } else {
+      inbox_.push_back(std::move(message));
+    }
     return;
   }
   recv_.message = std::move(message);
@@ -157,8 +179,8 @@ void CallStream::discard_messages() {
   if (discarding_) return;
   discarding_ = true;
   drop_reservation();
-  inbox_.clear();
-  inbox_begin_ = 0;
+  if (std::exchange(unread_, false)) recv_.message.clear();
+  if (inbox_.capacity() > 0) empty_inbox();
   consume(held_);
 }
 

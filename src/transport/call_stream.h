@@ -119,9 +119,11 @@ class CallStream : public http2::Stream {
   bool take_messages(Bytes data);
   void want_more();
   void drop_reservation();
+  void empty_inbox();
 
   MessageReader reader_;
-  std::vector<Chain> inbox_;  // complete and unread, from inbox_begin_
+  bool unread_ = false;       // recv_.message is one that nobody has asked for yet
+  std::vector<Chain> inbox_;  // complete and unread after that one, from inbox_begin_
   std::size_t inbox_begin_ = 0;
   bool reads_ended_ = false;
   bool discarding_ = false;

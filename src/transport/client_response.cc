@@ -127,7 +127,7 @@ void ClientStream::trailer_block() {
     return end(
         parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details, block_.has_details));
   }
-  if (not_grpc_) return end(status_of_http(http_status_, body_text_));
+  if (not_grpc_) return end(status_of_http(http_status_, body_text_ ? *body_text_ : std::string()));
   if (!trailers_only)
     return end(Status(StatusCode::kUnknown, "the server sent trailers without grpc-status"));
   if (block_.http_status <= 0) return end(Status(StatusCode::kInternal, "the response has no valid :status"));
@@ -158,12 +158,13 @@ bool ClientStream::on_message(Chain&& message) {
 }
 
 void ClientStream::on_text(std::string_view text) {
-  body_text_ += text.substr(0, kMaxBodyText - std::min(kMaxBodyText, body_text_.size()));
+  if (!body_text_) body_text_ = std::make_unique<std::string>();
+  *body_text_ += text.substr(0, kMaxBodyText - std::min(kMaxBodyText, body_text_->size()));
 }
 
 void ClientStream::on_remote_end() {
   if (ended_) return;
-  if (not_grpc_) return end(status_of_http(http_status_, body_text_));
+  if (not_grpc_) return end(status_of_http(http_status_, body_text_ ? *body_text_ : std::string()));
   end(Status(StatusCode::kInternal, "server closed the stream without sending trailers"));
 }
 

@@ -59,7 +59,7 @@ void ClientStream::begin() {
   }
   if (context_) {
     if (context_.cancelled()) return end(context_.status());
-    watch_.emplace(*this, loop_);
+    watch_ = std::make_unique<CancelWatch>(*this, loop_);
     watch_->arm(context_);
   }
 }
@@ -84,14 +84,14 @@ OpRecord* ClientStream::begin_unary() {
 void ClientStream::send_unary(const Message& request, Connection* connection) {
   if (ended_) return;
   Scratch scratch;
-  Status status = encode(request, scratch, unsent_);
+  Status status = encode(request, scratch, unsent());
   unsent_last_ = true;
   if (!status.ok()) {
     end(std::move(status));
   } else if (connection) {
     open(*connection);  // small messages go from the scratch into the frame
   } else {
-    unsent_.keep();
+    unsent().keep();
   }
 }
 
@@ -100,7 +100,7 @@ void ClientStream::send_only(const Message& request) {
   Chain framed;
   if (Status s = encode(request, scratch, framed); !s.ok()) return end(std::move(s));
   framed.keep();
-  unsent_ = std::move(framed);
+  unsent() = std::move(framed);
   unsent_last_ = true;
 }
 
@@ -133,11 +133,11 @@ void ClientStream::open(Connection& connection) {
   } else if (!open_anew(connection, cache, limit)) {
     return;
   }
-  peer_ = connection.peer_addr();
-  if (!unsent_.empty() || unsent_last_) {
-    connection.session().submit_data(*this, std::move(unsent_),
+  peer_ = connection.shared_peer_addr();
+  if (!unsent().empty() || unsent_last_) {
+    connection.session().submit_data(*this, std::move(unsent()),
                                      unsent_last_ ? EndStream::kYes : EndStream::kNo);
-    unsent_.clear();
+    unsent().clear();
   }
   connection.flush_soon();
   connection.opened(id());
@@ -198,7 +198,7 @@ void ClientStream::send(Chain framed, bool last) {
     return;
   }
   framed.keep();
-  unsent_.append(std::move(framed));
+  unsent().append(std::move(framed));
   unsent_last_ |= last;
 }
 
@@ -223,7 +223,7 @@ OpRecord* ClientStream::start_send(const Message& message, WriteOptions options)
     return record;
   }
   send(std::move(framed), options.last);
-  if (conn_ ? queued() <= http2::Session::kWriteAhead : unsent_.size() <= http2::Session::kWriteAhead)
+  if (conn_ ? queued() <= http2::Session::kWriteAhead : unsent().size() <= http2::Session::kWriteAhead)
     complete_send({});
   return record;
 }
@@ -344,7 +344,7 @@ void ClientStream::end(Status status, Unread unread) {
   if (timer_.armed()) loop_.disarm(timer_);
   if (watch_ && watch_->disarm()) watch_.reset();
   if (pending_) pending_->remove(*this);
-  unsent_.clear();
+  if (!peer_) unsent().clear();
   if (single_reply_ && status_.ok() && replies_ != 1) {
     status_ = Status(StatusCode::kUnimplemented, "the server sent no reply message");
   }

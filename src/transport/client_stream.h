@@ -82,7 +82,10 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void drop() override;
   const Metadata& header() const override { return header_; }
   const Metadata& trailer() const override { return trailer_; }
-  const Addr& peer() const override { return peer_; }
+  const Addr& peer() const override {
+    if (!peer_) peer_ = SharedAddr(Addr());  // the call was never sent
+    return *peer_;
+  }
 
  private:
   struct Unary final : UnaryRecord {
@@ -91,7 +94,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
     void release() override;
     const Metadata& header() const override { return stream.header_; }
     const Metadata& trailer() const override { return stream.trailer_; }
-    const Addr& peer() const override { return stream.peer_; }
+    const Addr& peer() const override { return stream.peer(); }
     ClientStream& stream;
   };
   struct DeadlineTimer : Timer {
@@ -165,7 +168,9 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   PendingCalls* pending_ = nullptr;  // the list that it waits in
   ClientStream* prev_pending_ = nullptr;
   ClientStream* next_pending_ = nullptr;
-  Chain unsent_;  // framed before there was a connection
+  // Framed before there was a connection. It lies where the reply will: nothing is received before it is
+  // sent.
+  Chain& unsent() { return unary_.reply; }
   bool unsent_last_ = false;
   bool begun_ = false;
   bool running_ = false;  // counted as a call
@@ -187,14 +192,14 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   Metadata block_metadata_;
   Metadata header_;
   Metadata trailer_;
-  Addr peer_;
-  std::string body_text_;
+  mutable SharedAddr peer_;
+  std::unique_ptr<std::string> body_text_;  // of a response that is no gRPC
   Status status_;
   StatusRecord header_record_;
   StatusRecord finish_record_;
   Unary unary_;
   DeadlineTimer timer_;
-  std::optional<CancelWatch> watch_;
+  std::unique_ptr<CancelWatch> watch_;
 };
 
 }  // namespace sluice::transport

@@ -137,6 +137,7 @@ bool Connection::take_read() {
 void Connection::feed(Chain& data, std::string_view greeting) {
   http2::Error error;
   while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
+  data.trim();  // the next read may be long in coming
   if (!error.ok()) feed_failed(error, greeting);
 }
 
@@ -362,8 +363,10 @@ void Connection::unreserve(std::size_t n) {
 RequestCache& Connection::find_request_cache(std::string_view path) {
   auto it = request_caches_.find(std::string(path));
   if (it == request_caches_.end()) {
-    if (request_caches_.size() >= kMaxCachedPaths)
-      return spare_cache_ = {};  // it serves another path each time
+    if (request_caches_.size() >= kMaxCachedPaths) {
+      if (!spare_cache_) spare_cache_ = std::make_unique<RequestCache>();
+      return *spare_cache_ = {};  // it serves another path each time
+    }
     it = request_caches_.emplace(path, RequestCache()).first;
   }
   last_path_ = &it->first;
@@ -373,7 +376,7 @@ RequestCache& Connection::find_request_cache(std::string_view path) {
 
 http2::Tag Connection::know(KnownField field) {
   if (known_.size() >= kMaxKnown) return 0;
-  known_.push_back(std::move(field));
+  known_.push_back(std::make_unique<const KnownField>(std::move(field)));
   return kFirstKnown + known_.size() - 1;
 }
 

@@ -2,7 +2,6 @@
 // and server share it; what differs is behind ConnectionOwner and the two kinds of CallStream.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "http2/session.h"
 #include "sluice/net/conn.h"
+#include "transport/shared_addr.h"
 
 namespace sluice::transport {
 
@@ -84,6 +84,10 @@ class Connection final : private http2::EventSink, private Waiter {
   ConnectionOwner& owner() const { return owner_; }
   const Addr& local_addr() const { return conn_->local_addr(); }
   const Addr& peer_addr() const { return conn_->peer_addr(); }
+  const SharedAddr& shared_peer_addr() {
+    if (!shared_peer_addr_) shared_peer_addr_ = SharedAddr(peer_addr());
+    return shared_peer_addr_;
+  }
   std::optional<PeerCredentials> peer_credentials() const { return peer_credentials_; }
 
   // Something was submitted to the session: it leaves at the end of this tick, with everything else.
@@ -155,7 +159,7 @@ class Connection final : private http2::EventSink, private Waiter {
 
   // Tags for fields that will come again; 0 when there are too many.
   http2::Tag know(KnownField field);
-  const KnownField& known(http2::Tag tag) const { return known_[tag - kFirstKnown]; }
+  const KnownField& known(http2::Tag tag) const { return *known_[tag - kFirstKnown]; }
   static constexpr http2::Tag kFirstKnown = 64;
 
   // Whole request blocks; 0 when there are too many.
@@ -275,9 +279,10 @@ class Connection final : private http2::EventSink, private Waiter {
   std::unordered_map<std::string, RequestCache> request_caches_;
   const std::string* last_path_ = nullptr;
   RequestCache* last_cache_ = nullptr;
-  RequestCache spare_cache_;
-  std::deque<KnownField> known_;
-  std::deque<RequestHead> heads_;
+  std::unique_ptr<RequestCache> spare_cache_;
+  std::vector<std::unique_ptr<const KnownField>> known_;  // streams point to their texts
+  std::vector<RequestHead> heads_;
+  SharedAddr shared_peer_addr_;  // null until there is a call
 };
 
 }  // namespace sluice::transport

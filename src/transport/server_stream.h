@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct ServedMethod {
   void (*handler)(void* object, ServerCall& call) = nullptr;
   void* object = nullptr;
   std::span<const InterceptorRef<ServerInterceptor>> interceptors = {};  // asked before the body is read
+  // Bytes that a call of it has needed for its handler and frames; 0: not known yet. Any thread.
+  mutable std::atomic<std::uint32_t> slab_size{0};
 };
 
 class ServerStream;
@@ -67,8 +70,8 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Status send_header() override;
 
  private:
-  static constexpr std::size_t kSlab =
-      1024;  // bytes for the handler and its coroutine frame; more goes to the heap
+  static constexpr std::size_t kFirstSlab = 1024;  // bytes
+  static constexpr std::size_t kMaxSlab = 2048;
 
   // What a handler may ask about the connection.
   struct Origin {
@@ -107,7 +110,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     void* allocate_frame(std::size_t size) override {
       return stream.allocate(size, alignof(std::max_align_t));
     }
-    void free_frame(void* frame, std::size_t) override { stream.deallocate(frame); }
+    void free_frame(void* frame, std::size_t size) override { stream.deallocate(frame, size); }
     ServerStream& stream;
   };
   ~ServerStream();
@@ -136,7 +139,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   const Metadata& request_metadata() const;
   const Context& shared_context();
   void set_context(Context context);
-  void deallocate(void* memory);
+  void deallocate(void* memory, std::size_t size);
   MetadataFields& header_fields();
   MetadataFields& trailer_fields();
 
@@ -216,8 +219,10 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Node start_node_;
   Node done_node_;
   DeadlineTimer timer_;
-  std::size_t slab_used_ = 0;
-  alignas(std::max_align_t) std::byte slab_[kSlab];
+  // Memory for the handler and its coroutine frames, from the first of them on; more goes to the heap.
+  std::byte* slab_ = nullptr;
+  std::uint32_t slab_size_ = 0;
+  std::uint32_t slab_used_ = 0;
 };
 
 }  // namespace sluice::transport

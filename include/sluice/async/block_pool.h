@@ -22,11 +22,14 @@ class FrameAllocator {
   ~FrameAllocator() = default;
 };
 
-// Blocks by size class, a few of each kept. Loop-only. In a library built with AddressSanitizer every block
-// is the heap's own, so that use after free is seen; a program may be built with it though the library was
-// not.
+// Blocks by size class. What is given back is kept for the next, up to half a mebibyte in all. Loop-only. In
+// a library built with AddressSanitizer every block is the heap's own, so that use after free is seen; a
+// program may be built with it though the library was not.
 class BlockPool final : public FrameAllocator {
  public:
+  // Larger ones are the heap's.
+  static constexpr std::size_t kMaxSize = 4096;
+
   BlockPool();
   ~BlockPool() { trim(); }
   BlockPool(const BlockPool&) = delete;
@@ -37,7 +40,7 @@ class BlockPool final : public FrameAllocator {
       Class& c = classes_[class_of(size)];
       if (Free* block = c.first) {
         c.first = block->next;
-        --c.kept;
+        kept_ -= class_size(size);
         return block;
       }
     }
@@ -47,10 +50,10 @@ class BlockPool final : public FrameAllocator {
   static void* take_fresh(std::size_t size);
   void give(void* block, std::size_t size) {
     if (size <= kMaxSize) {
-      Class& c = classes_[class_of(size)];
-      if (c.kept < max_kept_) {
+      if (kept_ < max_kept_) {
+        Class& c = classes_[class_of(size)];
         c.first = new (block) Free{c.first};
-        ++c.kept;
+        kept_ += class_size(size);
         return;
       }
     }
@@ -65,24 +68,24 @@ class BlockPool final : public FrameAllocator {
         c.first = block->next;
         ::operator delete(block);
       }
-      c.kept = 0;
     }
+    kept_ = 0;
   }
 
  private:
-  static constexpr std::size_t kStep = 512;
-  static constexpr std::size_t kMaxSize = 4096;
+  static constexpr std::size_t kStep = 64;
   static std::size_t class_of(std::size_t size) { return (size - 1) / kStep; }
+  static std::size_t class_size(std::size_t size) { return (size + kStep - 1) & ~(kStep - 1); }
 
   struct Free {
     Free* next;
   };
   struct Class {
     Free* first = nullptr;
-    unsigned kept = 0;
   };
   std::array<Class, kMaxSize / kStep> classes_;
-  const unsigned max_kept_;  // of a class
+  std::size_t kept_ = 0;        // bytes
+  const std::size_t max_kept_;  // but for the last block
 };
 
 // One block large enough for what a read may bring, lent before anybody knows how much that is. Loop-only.

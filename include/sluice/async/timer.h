@@ -50,8 +50,11 @@ class TimerHeap {
     }
   };
   void place(std::size_t i, const Entry& e);
+  void shrink();
   void sift_up(std::size_t i, Entry e);
   void sift_down(std::size_t i, Entry e);
+
+  static constexpr std::size_t kShrinkStep = 1024;  // entries
 
   std::vector<Entry> heap_;
 };

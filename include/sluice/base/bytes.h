@@ -132,6 +132,10 @@ class Chain {
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   void clear() { release(), reset(); }
+  // Gives back the slots of a chain that was emptied by taking slices out; otherwise they stay for the next.
+  void trim() {
+    if (heap_ != nullptr && empty()) clear();
+  }
 
   void append(Bytes bytes) {
     if (bytes.empty()) return;

@@ -4,11 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -24,20 +25,21 @@ struct KV {
 // An ordered multimap of lower-case keys. Keys that end in "-bin" hold any bytes (they travel as base64,
 // which the transport adds and removes); others hold printable ASCII.
 //
-// A value the size of a pointer; empty, it holds no memory. Lifetime: views point into the metadata and live
-// until it is changed. Errors: nothing is checked here; a call that is given a bad key or value fails locally
-// with INTERNAL and sends nothing (check() below tells why).
+// A value type. Lifetime: views point into the metadata and live until it is changed.
+// Errors: nothing is checked here; a call that is given a bad key or value fails locally with INTERNAL
+// and sends nothing (check() below tells why).
 class Metadata {
  public:
   Metadata() = default;
   Metadata(std::initializer_list<KV> pairs) {
     for (const KV& kv : pairs) add(kv.key, kv.value);
   }
-  Metadata(const Metadata& other);
-  Metadata(Metadata&&) noexcept = default;
-  Metadata& operator=(const Metadata& other);
-  Metadata& operator=(Metadata&&) noexcept = default;
-  ~Metadata() = default;
+  Metadata(const Metadata& other) : block_(other.empty() ? nullptr : copy_of(*other.block_, 0, 0)) {}
+  Metadata(Metadata&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  Metadata& operator=(Metadata other) noexcept { return std::swap(block_, other.block_), *this; }
+  ~Metadata() {
+    if (block_ != nullptr) ::operator delete(block_);
+  }
 
   // Appends a pair; the key is lower-cased. The views may point into this metadata. More than 4 GiB of text
   // throw std::length_error.
@@ -47,9 +49,11 @@ class Metadata {
   std::vector<std::string_view> get_all(std::string_view key) const;
   // Removes every pair of `key`; returns how many there were.
   std::size_t erase(std::string_view key);
-  void clear() { rep_.reset(); }
+  void clear() {
+    if (block_ != nullptr) block_->size = block_->text_size = 0;
+  }
 
-  std::size_t size() const { return rep_ ? rep_->entries.size() : 0; }
+  std::size_t size() const { return block_ != nullptr ? block_->size : 0; }
   bool empty() const { return size() == 0; }
   KV operator[](std::size_t i) const;
 
@@ -74,11 +78,20 @@ class Metadata {
   struct Entry {
     std::uint32_t key_begin, key_size, value_size;  // the value follows its key in the text
   };
-  struct Rep {
-    std::vector<Entry> entries;
-    std::string text;
+  // The head of one piece of memory: room for entries follows it, and room for their text.
+  struct Block {
+    std::uint32_t size, capacity;  // entries
+    std::uint32_t text_size, text_capacity;
+    Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
+    const Entry* entries() const { return reinterpret_cast<const Entry*>(this + 1); }
+    char* text() { return reinterpret_cast<char*>(entries() + capacity); }
+    const char* text() const { return reinterpret_cast<const char*>(entries() + capacity); }
   };
-  std::unique_ptr<Rep> rep_;  // null: empty
+  // A block with the same pairs and at least that much room.
+  static Block* copy_of(const Block& block, std::uint32_t capacity, std::uint32_t text_capacity);
+  static Block* with_room(const Block* block, std::size_t text);
+
+  Block* block_ = nullptr;  // null until the first pair: most calls have none, and several of these
 };
 
 // Why the pair cannot be sent as user metadata, or an empty text: an empty key, a character outside

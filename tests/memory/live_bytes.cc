@@ -1,0 +1,48 @@
+// See live_bytes.h.
+#include "live_bytes.h"
+
+#include <malloc.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace sluice::memory {
+namespace {
+
+// Globals: operator new has no object to keep them in.
+std::atomic<std::int64_t> live_bytes{0};
+std::atomic<std::int64_t> live_blocks{0};
+
+void* counted(void* block) {
+  if (block == nullptr) throw std::bad_alloc();
+  live_bytes.fetch_add(static_cast<std::int64_t>(malloc_usable_size(block)), std::memory_order_relaxed);
+  live_blocks.fetch_add(1, std::memory_order_relaxed);
+  return block;
+}
+
+void drop(void* block) {
+  if (block == nullptr) return;
+  live_bytes.fetch_sub(static_cast<std::int64_t>(malloc_usable_size(block)), std::memory_order_relaxed);
+  live_blocks.fetch_sub(1, std::memory_order_relaxed);
+  std::free(block);
+}
+
+}  // namespace
+
+LiveHeap live_heap() {
+  return {live_bytes.load(std::memory_order_relaxed), live_blocks.load(std::memory_order_relaxed)};
+}
+
+}  // namespace sluice::memory
+
+// The array and nothrow forms call these, and delete with a size does.
+void* operator new(std::size_t size) { return sluice::memory::counted(std::malloc(size == 0 ? 1 : size)); }
+void* operator new(std::size_t size, std::align_val_t align) {
+  const auto to = static_cast<std::size_t>(align);
+  return sluice::memory::counted(std::aligned_alloc(to, (size + to - 1) / to * to));
+}
+void operator delete(void* block) noexcept { sluice::memory::drop(block); }
+void operator delete(void* block, std::size_t) noexcept { sluice::memory::drop(block); }
+void operator delete(void* block, std::align_val_t) noexcept { sluice::memory::drop(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { sluice::memory::drop(block); }

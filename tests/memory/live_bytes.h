@@ -1,0 +1,17 @@
+// The heap as this program sees it: operator new and delete are replaced by ones that count. The library and
+// protobuf take all their memory from these.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice::memory {
+
+struct LiveHeap {
+  std::int64_t bytes = 0;  // usable bytes of what was allocated and not freed
+  std::int64_t blocks = 0;
+};
+
+// Since the program began. Any thread.
+LiveHeap live_heap();
+
+}  // namespace sluice::memory
