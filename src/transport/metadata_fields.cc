@@ -1,6 +1,8 @@
 // User metadata to header fields and back.
 #include "transport/metadata_fields.h"
 
+#include <cstring>
+
 #include "transport/base64.h"
 
 namespace sluice::transport {
@@ -17,7 +19,20 @@ void MetadataFields::add_checked(KV pair) {
   const bool secret = pair.key == "authorization" || pair.key == "cookie";
   const auto indexing = secret ? http2::Indexing::kNever : http2::Indexing::kIndex;
   if (pair.key.ends_with("-bin")) pair.value = keep(base64_encode(pair.value));
+  if (fields_.empty()) fields_.reserve(8);
   fields_.push_back({pair.key, pair.value, indexing});
+}
+
+std::string_view MetadataFields::keep(std::string_view text) {
+  if (text.empty()) return {};
+  char* at = text_.data() + used_;
+  if (text.size() <= text_.size() - used_) {
+    used_ += text.size();
+  } else {
+    at = blocks_.emplace_back(new char[text.size()]).get();
+  }
+  std::memcpy(at, text.data(), text.size());
+  return {at, text.size()};
 }
 
 bool visible_metadata(std::string_view name) {

@@ -2,7 +2,8 @@
 // "Custom-Metadata").
 #pragma once
 
-#include <deque>
+#include <array>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,11 +26,19 @@ class MetadataFields {
   }
   const std::vector<http2::Field>& fields() const { return fields_; }
   bool empty() const { return fields_.empty(); }
-  std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+  // A copy that lives as long as this.
+  std::string_view keep(std::string_view text);
+
+  MetadataFields() = default;
+  MetadataFields(const MetadataFields&) = delete;
+  MetadataFields& operator=(const MetadataFields&) = delete;
 
  private:
   std::vector<http2::Field> fields_;
-  std::deque<std::string> kept_;  // stable addresses
+  // What fits lies in here, the rest in blocks of its own; nothing moves.
+  std::array<char, 400> text_;
+  std::size_t used_ = 0;
+  std::vector<std::unique_ptr<char[]>> blocks_;
 };
 
 // Whether user code may see the field: no pseudo-header, nothing of gRPC's own or HTTP's.

@@ -240,7 +240,7 @@ void ServerStream::send_trailers_anew(const Status& status) {
     std::string text = encode_grpc_message(status.message(), room / 2);
     // In base64, beside a text and a few fields.
     const bool details_fit = status.details().size() / 3 * 4 + text.size() + 512 <= room;
-    if (!text.empty()) fields.add_plain("grpc-message", fields.keep(std::move(text)));
+    if (!text.empty()) fields.add_plain("grpc-message", fields.keep(text));
     if (!status.details().empty() && details_fit)
       fields.add_checked({"grpc-status-details-bin", status.details()});
   }
@@ -323,12 +323,12 @@ void ServerStream::set_context(Context context) {
 Status ServerStream::CallContext::add_header(std::string_view key, std::string_view value) {
   if (stream.header_sent_) return Status(StatusCode::kFailedPrecondition, "the header has been sent");
   MetadataFields& fields = stream.header_fields();
-  return fields.add({fields.keep(std::string(key)), fields.keep(std::string(value))});
+  return fields.add({fields.keep(key), fields.keep(value)});
 }
 
 Status ServerStream::CallContext::add_trailer(std::string_view key, std::string_view value) {
   MetadataFields& fields = stream.trailer_fields();
-  return fields.add({fields.keep(std::string(key)), fields.keep(std::string(value))});
+  return fields.add({fields.keep(key), fields.keep(value)});
 }
 
 MetadataFields& ServerStream::header_fields() {
