@@ -1,5 +1,4 @@
-// What idle channels, connections and streams hold, and that what a burst needed is given back. The same with
-// 10,000 connections and 100,000 streams: ./dev bench --rows 11.
+// What idle channels, connections and streams hold, and that what a burst needed is given back.
 #include <gtest/gtest.h>
 
 #include <array>
