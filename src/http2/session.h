@@ -259,6 +259,8 @@ class Session {
   void close(Stream& stream);
   [[gnu::cold]] void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
   [[gnu::cold]] void on_closed_stream(StreamId id);
+  [[gnu::cold]] void skip_to(StreamId id);
+  bool skipped(StreamId id) const;
   void mark_reset(StreamId id) {
     if (!reset_ids_) reset_ids_ = std::make_unique<ResetIds>();
     reset_ids_->set((id >> 1) % kRememberedResets);
@@ -298,6 +300,8 @@ class Session {
   // Which of the last streams we reset, by id: their frames may still be on the way. Older ones count as
   // such. Null until there is one.
   std::unique_ptr<ResetIds> reset_ids_;
+  // Server: which of the last stream ids the peer passed over. Null until it does that.
+  std::unique_ptr<ResetIds> skipped_ids_;
 
   // Receiving.
   std::size_t preface_left_;        // a client's: the first byte to be looked at

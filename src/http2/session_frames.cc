@@ -147,9 +147,10 @@ bool Session::handle_window_update(const FrameHeader& header, std::span<const st
 bool Session::handle_priority(const FrameHeader& header, EventSink& sink) {
   if (header.stream == 0) return broken(ErrorCode::kProtocolError, "PRIORITY on stream 0");
   if (header.length == kPriorityFieldsSize) return true;
-  if (Stream* stream = find(header.stream); stream != nullptr) {
-    stream_error(*stream, ErrorCode::kFrameSizeError, "PRIORITY not of five bytes", sink);
-  }
+  Stream* stream = find(header.stream);
+  // No RST_STREAM may be sent on an idle stream, so that its error is the connection's.
+  if (stream == nullptr) return broken(ErrorCode::kFrameSizeError, "PRIORITY not of five bytes");
+  stream_error(*stream, ErrorCode::kFrameSizeError, "PRIORITY not of five bytes", sink);
   return true;
 }
 

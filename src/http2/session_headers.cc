@@ -124,6 +124,7 @@ bool Session::handle_block(StreamId id, std::span<const std::byte> block, bool e
   Stream* stream = find(id);
   if (stream == nullptr) {
     if (!idle(id)) {
+      if (skipped(id)) return broken(ErrorCode::kProtocolError, "HEADERS on a stream id that was skipped");
       on_closed_stream(id);
     } else if (!accept_stream(id, stream, sink)) {
       return false;
@@ -140,6 +141,8 @@ bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
   if (id % 2 == 0 || options_.role == Role::kClient) {
     return broken(ErrorCode::kProtocolError, "HEADERS on a stream that the peer may not open");
   }
+  if (id - highest_peer_id_ > 2 || skipped_ids_) [[unlikely]]
+    skip_to(id);
   highest_peer_id_ = id;
   if (id > goaway_sent_) {
     mark_reset(id);  // it knows that we do not process it; its frames are passed over

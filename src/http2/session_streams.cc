@@ -62,6 +62,22 @@ void Session::on_closed_stream(StreamId id) {
   mark_reset(id);
 }
 
+// The peer opens `id`: those between it and the last one may not be opened any more (RFC 9113 section 5.1.1).
+void Session::skip_to(StreamId id) {
+  if (!skipped_ids_) skipped_ids_ = std::make_unique<ResetIds>();
+  constexpr StreamId kKept = 2 * kRememberedResets;
+  StreamId from = highest_peer_id_ == 0 ? 1 : highest_peer_id_ + 2;
+  if (id - from > kKept) from = id - kKept;
+  for (; from < id; from += 2) skipped_ids_->set((from >> 1) % kRememberedResets);
+  skipped_ids_->reset((id >> 1) % kRememberedResets);
+}
+
+// REQUIRES: `id` is not idle.
+bool Session::skipped(StreamId id) const {
+  return skipped_ids_ && (highest_peer_id_ - id) / 2 < kRememberedResets &&
+         skipped_ids_->test((id >> 1) % kRememberedResets);
+}
+
 void Session::deliver_closed(EventSink& sink) {
   while (!closing_.empty()) {
     Stream& stream = closing_.front();

@@ -202,8 +202,9 @@ TEST(Session, RefusesPriorityOfTheWrongSizeOnItsStreamOnly) {
   ASSERT_TRUE(server.feed(Wire().headers(1, kRequest).frame(FrameType::kPriority, 0, 1, "1234")).ok());
   EXPECT_EQ(server.sink.events.back(), "closed 1");
   EXPECT_EQ(server.out(), describe(Wire().rst(1, ErrorCode::kFrameSizeError)));
-  EXPECT_TRUE(server.feed(Wire().frame(FrameType::kPriority, 0, 7, "1234").ping("12345678")).ok());
-  EXPECT_EQ(server.out(), describe(Wire().ping("12345678", flag::kAck)));
+  // An idle stream cannot be reset.
+  EXPECT_EQ(fatal(server, Wire().frame(FrameType::kPriority, 0, 7, "1234"), ErrorCode::kFrameSizeError, 1),
+            "");
 }
 
 TEST(Session, AnswersPing) {

@@ -96,7 +96,7 @@ TEST(Session, SaysWhatHasComeInPart) {
   }
   EXPECT_EQ(after(Wire().headers(1, "", 0)), "a header block");
   EXPECT_EQ(after(Wire().headers(1, "", 0).continuation(1, "")), "a header block");
-  EXPECT_EQ(after(Wire().header(4, FrameType::kPriority, 0, 1)), "a frame");
+  EXPECT_EQ(after(Wire().header(5, FrameType::kPriority, 0, 1)), "a frame");
 
   Bench silent(server_options());
   EXPECT_EQ(silent.session.unfinished(), "");
