@@ -44,6 +44,7 @@ bool ServerShard::accepted(Accept& accept) {
     options.handshake_deadline = after(loop_.now(), core_.options().handshake_timeout);
     connections_.push_back(std::make_unique<Connection>(std::move(conn), options,
                                                         static_cast<transport::ConnectionOwner&>(*this)));
+    connections_.back()->slot = connections_.size() - 1;
     connections_.back()->start();
     return true;
   }
@@ -130,10 +131,10 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
     loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
                       "connection from " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
-  if (connection.any_place_taken()) {
-    for (transport::ServerStream* s = streams_; s; s = s->next_served) s->forget_place(connection);
-  }
-  std::erase_if(connections_, [&](const auto& c) { return c.get() == &connection; });
+  const std::size_t slot = connection.slot;
+  connections_.back()->slot = slot;
+  std::swap(connections_[slot], connections_.back());
+  connections_.pop_back();
   if (connections_.size() < connections_.capacity() / 8) connections_.shrink_to_fit();
   release_if_quiet();
 }

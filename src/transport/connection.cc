@@ -81,6 +81,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
 }
 
 Connection::~Connection() {
+  for (Place* place = places_; place != nullptr; place = place->next) place->on = nullptr;
   loop_.disarm(patience_);
   loop_.remove_waiter(*this);
   --loop_.counts().sessions;
@@ -323,13 +324,22 @@ void Connection::remove_stream(CallStream& stream) {
   if (!reset_when_sent_.empty()) std::erase(reset_when_sent_, &stream);
 }
 
-bool Connection::take_place() {
-  if (places_taken_ < max_streams_) return ++places_taken_, true;
-  held_back_ = true;
-  return false;
+bool Connection::take_place(Place& place) {
+  if (places_taken_ >= max_streams_) {
+    held_back_ = true;
+    return false;
+  }
+  ++places_taken_;
+  place = {this, nullptr, places_};
+  if (places_) places_->prev = &place;
+  places_ = &place;
+  return true;
 }
 
-void Connection::give_place() {
+void Connection::give_place(Place& place) {
+  (place.prev ? place.prev->next : places_) = place.next;
+  if (place.next) place.next->prev = place.prev;
+  place.on = nullptr;
   --places_taken_;
   if (!std::exchange(held_back_, false)) return;
   for (CallStream* s = streams_; s != nullptr; s = s->next_) s->on_place();

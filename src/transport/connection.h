@@ -133,9 +133,15 @@ class Connection final : private http2::EventSink, private Waiter {
   // Server: a handler has a place from its start to its end, also when its stream was reset: a client that
   // opens and resets streams has no more of them running than it may have streams open. A handler for which
   // there is no place waits, and is told by CallStream::on_place.
-  bool take_place();
-  void give_place();
-  bool any_place_taken() const { return places_taken_ > 0; }
+  struct Place {
+    Connection* on = nullptr;  // null: not taken, or the connection has gone
+    Place* prev = nullptr;
+    Place* next = nullptr;
+  };
+  bool take_place(Place& place);
+  void give_place(Place& place);
+
+  std::size_t slot = 0;  // where its owner keeps it
 
   // Room for messages that are larger than the window: `n` bytes may come beyond it. Denied when the budget
   // is taken, but never to the only one who asks; who was denied is told by CallStream::on_room.
@@ -270,6 +276,7 @@ class Connection final : private http2::EventSink, private Waiter {
   CallStream* streams_ = nullptr;  // oldest first
   CallStream* last_stream_ = nullptr;
   std::size_t stream_count_ = 0;
+  Place* places_ = nullptr;  // taken
   std::size_t places_taken_ = 0;
   bool held_back_ = false;  // a handler waits for a place
   std::vector<CallStream*> reset_when_sent_;

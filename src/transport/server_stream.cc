@@ -61,11 +61,10 @@ void ServerStream::start_soon() {
 void ServerStream::start_handler() {
   start_queued_ = false;
   if (ended_ || cancelled_) return try_free();
-  if (!conn_->take_place()) {
+  if (!conn_->take_place(place_)) {
     held_back_ = true;
     return;
   }
-  place_on_ = conn_;
   running_ = true;
   ++loop_.counts().calls;
   method_->handler(method_->object, *this);
@@ -96,7 +95,7 @@ void ServerStream::reject(Status status) {
 void ServerStream::stop_running() {
   running_ = false;
   --loop_.counts().calls;
-  if (Connection* connection = std::exchange(place_on_, nullptr)) connection->give_place();
+  if (place_.on) place_.on->give_place(place_);
 }
 
 void ServerStream::handler_ended() {

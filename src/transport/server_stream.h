@@ -51,11 +51,6 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   TimePoint started() const { return started_; }
   const Addr& peer_address() const { return own_ ? own_->peer : conn_->peer_addr(); }
 
-  // The connection is about to go, on which a handler that runs on has its place.
-  void forget_place(const Connection& connection) {
-    if (place_on_ == &connection) place_on_ = nullptr;
-  }
-
   // In the server's list of its streams.
   ServerStream* prev_served = nullptr;
   ServerStream* next_served = nullptr;
@@ -202,8 +197,8 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
 
   Chain request_;
   std::uint32_t requests_ = 0;
-  Connection* place_on_ = nullptr;  // while running; may outlive conn_
-  std::atomic<int> failing_{0};     // fail() on its way to the loop; any thread
+  Connection::Place place_;      // while running; may outlive conn_
+  std::atomic<int> failing_{0};  // fail() on its way to the loop; any thread
   bool start_queued_ = false;
   bool held_back_ = false;  // waits for a place
   bool running_ = false;    // counted as a call
