@@ -111,6 +111,16 @@ class Sluice final : public bench::Subject {
     }
   }
 
+  void hold_crowd(unsigned connections, unsigned streams) override {
+    for (unsigned k = 0; k < connections; ++k) {
+      crowd_stubs_.emplace_back(sluice::dial(runtime_, kAddr).value());
+      for (unsigned i = 0; i < streams; ++i) {
+        held_streams_.push_back(crowd_stubs_.back().Chat());
+        exchange(held_streams_.back(), k);
+      }
+    }
+  }
+
   void hold_streams(unsigned n) override {
     for (unsigned k = 0; k < n; ++k) {
       held_streams_.push_back(echo_stub_.Chat());
@@ -183,6 +193,7 @@ class Sluice final : public bench::Subject {
   helloworld::Greeter::Stub greeter_stub_{channel_};
   echo::Echo::Stub echo_stub_{channel_};
   std::vector<helloworld::Greeter::Stub> held_stubs_;
+  std::vector<echo::Echo::Stub> crowd_stubs_;
   std::vector<ChatStream> held_streams_;
   std::optional<ChatStream> chat_;
   echo::Payload out_, in_, large_;

@@ -79,6 +79,16 @@ void measure_idle_stream(Subject& subject, const Report& report) {
              static_cast<double>(held.live_bytes) / kHeld / 2);
 }
 
+void measure_crowd(Subject& subject, const Report& report) {
+  constexpr unsigned kConnections = 10'000, kStreams = 10;
+  unary_calls(subject, 1000);
+  start_counting();
+  subject.hold_crowd(kConnections, kStreams);
+  const AllocCount held = stop_counting();
+  report.add({11, "10,000 connections with 100,000 streams, both ends", ""}, "bytes", "B",
+             static_cast<double>(held.live_bytes));
+}
+
 void measure_first_reply(const Options& options, const Report& report) {
   std::vector<double> times;
   for (int i = 0; i < 5; ++i) times.push_back(first_reply_of_new_process(options));

@@ -30,6 +30,7 @@ void measure_large(Subject& subject, const Options& options, const Report& repor
 void measure_allocations(Subject& subject, const Report& report);
 void measure_idle_connection(Subject& subject, const Report& report);
 void measure_idle_stream(Subject& subject, const Report& report);
+void measure_crowd(Subject& subject, const Report& report);
 void measure_first_reply(const Options& options, const Report& report);
 
 }  // namespace bench

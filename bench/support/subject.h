@@ -49,6 +49,9 @@ class Subject {
   virtual void hold_connections(unsigned) { throw Unsupported{}; }
   // Opens `n` more bidirectional streams on the first connection, one message each way, and keeps them.
   virtual void hold_streams(unsigned) { throw Unsupported{}; }
+  // Opens `connections` more connections with `streams` streams on each, as hold_streams does, and keeps
+  // them.
+  virtual void hold_crowd(unsigned /*connections*/, unsigned /*streams*/) { throw Unsupported{}; }
 };
 
 using MakeSubject = std::function<std::unique_ptr<Subject>(const Options&)>;

@@ -58,6 +58,7 @@ void measure_row(int row, const MakeSubject& make, const Options& options, const
       with_new_subject("unary", [&](Subject& s) { measure_allocations(s, report); });
       with_new_subject("idle connections", [&](Subject& s) { measure_idle_connection(s, report); });
       with_new_subject("idle streams", [&](Subject& s) { measure_idle_stream(s, report); });
+      with_new_subject("a crowd", [&](Subject& s) { measure_crowd(s, report); });
       return measure_first_reply(options, report);
     default:
       std::fprintf(stderr, "%s: no row %d\n", options.subject.c_str(), row);
