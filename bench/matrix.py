@@ -40,8 +40,7 @@ SUBJECTS = (
     Subject("tonic current-thread", "bench-tonic", "current-thread", build=peers.tonic),
     Subject("tonic multi-thread", "bench-tonic", "multi-thread", (ONE_CORE, FREE), peers.tonic, rows=ROWS),
     Subject("grpc-java direct", "bench-java", "direct", (ONE_CORE,), peers.grpc_java, slow=True),
-    Subject("grpc-java inprocess", "bench-java", "inprocess", (ONE_CORE, FREE), peers.grpc_java, slow=True,
-            rows=ROWS),
+    Subject("grpc-java inprocess", "bench-java", "inprocess", (ONE_CORE, FREE), peers.grpc_java, slow=True, rows=ROWS),
     Subject("grpc-go net.Pipe", "bench-go", "pipe", (ONE_CORE, FREE), peers.grpc_go, rows=ROWS),
     Subject("grpc-go bufconn", "bench-go", "bufconn", (ONE_CORE, FREE), peers.grpc_go, rows=ROWS),
     # Several threads. With two cores the programs put each side on one of its own.
@@ -54,6 +53,7 @@ SUBJECTS = (
     Subject("sluice caller runs", "bench_threads", "caller", (ONE_CORE, FREE), rows=THREADS),
     Subject("sluice two runtimes", "bench_threads", "across", (TWO_CORES,), rows=THREADS),
     Subject("sluice two loops", "bench_threads", "loops", (TWO_CORES,), rows=THREADS),
+    Subject("tonic two threads", "bench-tonic", "two-threads", (ONE_CORE, FREE), peers.tonic, rows=THREADS),
     Subject("grpc++ cq, two threads", "bench_grpcpp", "cq-threads", (ONE_CORE, TWO_CORES, FREE), rows=THREADS),
 )
 

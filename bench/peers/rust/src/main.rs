@@ -1,13 +1,14 @@
 // The benchmark program of tonic, client and server in this process over tokio's duplex stream, by the same command
 // line and with the same rows as the C++ subjects (bench/support). --api current-thread: everything on the main
-// thread; --api multi-thread: tokio's worker threads, the caller being a task on one of them.
+// thread; --api multi-thread: tokio's worker threads, the caller being a task on one of them; --api two-threads: the
+// server's runtime on a thread of its own.
 mod alloc;
 mod payload;
 mod rows;
 mod subject;
 
 use std::process::ExitCode;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
@@ -22,6 +23,7 @@ pub struct Options {
     seconds: f64,
     warmup: f64,
     first_reply: bool,
+    server: Option<Handle>, // of the runtime that serves, if it is another one than the caller's
 }
 
 fn parse() -> Result<Options, String> {
@@ -53,9 +55,9 @@ fn parse() -> Result<Options, String> {
 
 fn runtime(api: &str) -> Result<Runtime, String> {
     let mut builder = match api {
-        "current-thread" => Builder::new_current_thread(),
+        "current-thread" | "two-threads" => Builder::new_current_thread(),
         "multi-thread" => Builder::new_multi_thread(),
-        _ => return Err(format!("tonic has current-thread and multi-thread, not \"{api}\"")),
+        _ => return Err(format!("tonic has current-thread, multi-thread and two-threads, not \"{api}\"")),
     };
     builder.build().map_err(|error| error.to_string())
 }
@@ -69,10 +71,15 @@ fn keep_freed_memory() {
 }
 
 fn run() -> Result<(), String> {
-    let options = parse()?;
+    let mut options = parse()?;
     keep_freed_memory();
     let runtime = runtime(&options.api)?;
-    if options.api == "current-thread" {
+    if options.api == "two-threads" {
+        let server = self::runtime("current-thread")?;
+        options.server = Some(server.handle().clone());
+        std::thread::spawn(move || server.block_on(std::future::pending::<()>()));
+    }
+    if options.api != "multi-thread" {
         return runtime.block_on(rows::run(options));
     }
     // A task of its own: the main thread is no worker, so each of its calls would cross threads twice more.

@@ -85,7 +85,7 @@ async fn call(subject: &mut Subject, operation: Operation, what: &Measurement, i
 }
 
 async fn latency(report: &Report, what: Measurement, operation: Operation, batch: u64, bytes_a_call: f64) -> Result<(), String> {
-    let mut subject = Subject::new().await?;
+    let mut subject = Subject::new(&report.0.server).await?;
     let mut i = 0;
     let start = Instant::now();
     while i == 0 || since(start) < report.0.warmup * 1e9 {
@@ -150,7 +150,7 @@ async fn rate(report: &Report, subject: &mut Subject, what: Measurement, outstan
 }
 
 async fn throughput(report: &Report) -> Result<(), String> {
-    let mut subject = Subject::new().await?;
+    let mut subject = Subject::new(&report.0.server).await?;
     for (outstanding, params) in
         [(1, "outstanding=1"), (8, "outstanding=8"), (64, "outstanding=64"), (512, "outstanding=512")]
     {
@@ -162,7 +162,7 @@ async fn throughput(report: &Report) -> Result<(), String> {
 async fn stream(report: &Report) -> Result<(), String> {
     const MESSAGES: u64 = 1024;
     let what = what(5, "stream message 100 B", "messages=1024");
-    let mut subject = Subject::new().await?;
+    let mut subject = Subject::new(&report.0.server).await?;
     let start = Instant::now();
     while since(start) < report.0.warmup * 1e9 {
         if !subject.stream(MESSAGES).await {
@@ -197,7 +197,7 @@ async fn unary_calls(subject: &mut Subject, calls: u64) -> Result<(), String> {
 async fn counts(report: &Report) -> Result<(), String> {
     const CALLS: u64 = 1000;
     const HELD: u64 = 64;
-    let mut subject = Subject::new().await?;
+    let mut subject = Subject::new(&report.0.server).await?;
     unary_calls(&mut subject, CALLS).await?;
     alloc::start();
     unary_calls(&mut subject, CALLS).await?;
@@ -207,14 +207,14 @@ async fn counts(report: &Report) -> Result<(), String> {
     let a_call = twice as f64 / (2 * CALLS) as f64;
     report.add(&what(11, "allocations a unary call", ""), "allocations", "count", a_call);
 
-    let mut subject = Subject::new().await?;
+    let mut subject = Subject::new(&report.0.server).await?;
     unary_calls(&mut subject, CALLS).await?;
     alloc::start();
     subject.hold_connections(HELD).await?;
     let bytes = alloc::stop_with_live_bytes() as f64 / HELD as f64 / 2.0;
     report.add(&what(11, "idle connection, one end", ""), "bytes", "B", bytes);
 
-    let mut subject = Subject::new().await?;
+    let mut subject = Subject::new(&report.0.server).await?;
     unary_calls(&mut subject, CALLS).await?;
     alloc::start();
     subject.hold_streams(HELD).await;
@@ -245,7 +245,7 @@ fn first_reply(report: &Report) -> Result<(), String> {
 
 pub async fn run(options: Options) -> Result<(), String> {
     if options.first_reply {
-        let right = Subject::new().await?.unary(0).await;
+        let right = Subject::new(&options.server).await?.unary(0).await;
         let mut out = std::io::stdout();
         let written = out.write_all(if right { b"." } else { b"!" }).and_then(|()| out.flush());
         return written.map_err(|error| error.to_string()).and_then(|()| right.then_some(()).ok_or("wrong answer".into()));

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
 use tokio::io::{duplex, DuplexStream};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 use tokio_stream::{iter, StreamExt};
@@ -96,7 +97,7 @@ async fn connect(dial: &mpsc::UnboundedSender<Result<DuplexStream, std::io::Erro
 }
 
 impl Subject {
-    pub async fn new() -> Result<Self, String> {
+    pub async fn new(serves: &Option<Handle>) -> Result<Self, String> {
         let payloads = Arc::new(Payloads::new());
         let (dial, incoming) = mpsc::unbounded_channel();
         let echo = EchoServer::new(EchoImpl(payloads.clone())).max_decoding_message_size(MAX_MESSAGE);
@@ -108,7 +109,10 @@ impl Subject {
             .add_service(GreeterServer::new(GreeterImpl))
             .add_service(echo)
             .serve_with_incoming(UnboundedReceiverStream::new(incoming));
-        tokio::spawn(server);
+        match serves {
+            Some(runtime) => drop(runtime.spawn(server)),
+            None => drop(tokio::spawn(server)),
+        }
         let channel = connect(&dial).await?;
         Ok(Subject {
             payloads,

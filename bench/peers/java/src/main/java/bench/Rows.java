@@ -10,8 +10,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The rows, taken as bench/support/rows.cc takes them, but for the warm-up: the compiler needs seconds until nothing gets
- * faster any more, and a third of that for each further row of the same process.
+ * The rows, taken as bench/support/rows.cc takes them, but for the warm-up: the compiler needs seconds of processor time
+ * until calls get no faster any more. The first row of a process waits for that, the further ones have less to wait for.
  */
 final class Rows {
   private interface Call {
@@ -48,27 +48,41 @@ final class Rows {
   }
 
   private final Main.Options options;
-  private static final double FIRST_WARMUP = 3e9;
-  private double warmup;
-  private long warmStart;
+  private static final double WINDOW = 0.5e9;  // warming goes on while windows of this length get faster
+  private static final double MOST = 12e9;
+
+  /** One warm-up, by processor time, because the compiler works on another thread, which a busy machine holds up. */
+  private final class Warmup {
+    private final long start = System.nanoTime();
+    private final long startCpu = cpuNanos();
+    private final double least = Math.max(first ? 3e9 : 1e9, options.warmup * 1e9);
+    private double windowStart = startCpu;
+    private long windowCalls;
+    private double best = Double.MAX_VALUE;
+    private int noFaster;
+
+    /** To be asked after each `calls` calls: true when it is over. */
+    boolean over(long calls) {
+      double now = cpuNanos();
+      windowCalls += calls;
+      if (now - windowStart >= WINDOW) {
+        double each = (now - windowStart) / windowCalls;
+        noFaster = each > 0.95 * best ? noFaster + 1 : 0;
+        best = Math.min(best, each);
+        windowStart = now;
+        windowCalls = 0;
+      }
+      boolean enough = now - startCpu >= least && noFaster >= (first ? 3 : 1);
+      if (!enough && now - startCpu < MOST && System.nanoTime() - start < 3 * MOST) return false;
+      first = false;
+      return true;
+    }
+  }
+
+  private boolean first = true;
 
   Rows(Main.Options options) {
     this.options = options;
-    this.warmup = Math.max(FIRST_WARMUP, 20e9 * options.warmup);
-  }
-
-  /** By processor time, because the compiler works on another thread, which a busy machine holds up; but not for ever. */
-  private boolean warming(long start) {
-    return cpuNanos() - warmStart < warmup && System.nanoTime() - start < 3 * warmup;
-  }
-
-  private long startWarming() {
-    warmStart = cpuNanos();
-    return System.nanoTime();
-  }
-
-  private void warmed() {
-    warmup = Math.max(FIRST_WARMUP, 20e9 * options.warmup) / 3;
   }
 
   private void add(Measurement what, String metric, String unit, double value) {
@@ -112,10 +126,9 @@ final class Rows {
 
   private void latency(Measurement what, int batch, double bytesACall, Call call) throws Exception {
     long i = 0;
-    for (long start = startWarming(); i == 0 || warming(start);) {
+    for (Warmup warmup = new Warmup(); !warmup.over(i == 0 ? 0 : batch);) {
       for (int k = 0; k < batch; ++k, ++i) require(call.run(i), what, i);
     }
-    warmed();
     long first = i;
     Samples batches = new Samples(), singles = new Samples();
     Usage usage = new Usage();
@@ -139,12 +152,11 @@ final class Rows {
   private void rate(Subject subject, int outstanding) throws Exception {
     Measurement what = new Measurement(3, "throughput", "outstanding=" + outstanding);
     long chunk = Math.max(16, 4 * outstanding);
-    for (long start = startWarming(); warming(start);) {
+    for (Warmup warmup = new Warmup(); !warmup.over(chunk);) {
       long chunkStart = System.nanoTime();
       require(subject.unaryMany(chunk, outstanding), what, chunk);
       if (System.nanoTime() - chunkStart < 5e5) chunk *= 2;
     }
-    warmed();
     Samples chunks = new Samples();
     long done = 0;
     Usage usage = new Usage();
@@ -160,8 +172,7 @@ final class Rows {
   private void stream(Subject subject) throws Exception {
     final long messages = 1024;
     Measurement what = new Measurement(5, "stream message 100 B", "messages=1024");
-    for (long start = startWarming(); warming(start);) require(subject.stream(messages), what, 0);
-    warmed();
+    for (Warmup warmup = new Warmup(); !warmup.over(messages);) require(subject.stream(messages), what, 0);
     Samples streams = new Samples();
     Usage usage = new Usage();
     long start = System.nanoTime();
