@@ -35,7 +35,7 @@ def parse(argv):
     parser.add_argument("--quick", action="store_true", help="under three minutes: short measurements, three rounds")
     parser.add_argument("--rows", type=to_rows, default=list(matrix.ROWS), help="only these rows, such as 1,3")
     parser.add_argument("--rounds", type=int, help="how often everything is measured (10, quick 3)")
-    parser.add_argument("--seconds", type=float, help="length of one measurement (0.5, quick 0.1)")
+    parser.add_argument("--seconds", type=float, help="length of one measurement (0.4, quick 0.1)")
     parser.add_argument("--seed", type=int, help="of the order; printed, random unless given")
     parser.add_argument("--json", type=pathlib.Path, help="writes every result to this file, as an array")
     parser.add_argument("--from", type=pathlib.Path, dest="saved", metavar="FILE", help="measures nothing: takes what --json wrote")
@@ -63,11 +63,11 @@ def words_of(argv):
 
 def plan_of(args):
     """A quick run shows where things stand; a full one is for publishing."""
-    plan = matrix.Plan(rows=args.rows, rounds=args.rounds or 10, seconds=args.seconds or 0.5, warmup=0.1, seed=args.seed, peers=True)
+    plan = matrix.Plan(rows=args.rows, rounds=args.rounds or 10, seconds=args.seconds or 0.4, warmup=0.1, seed=args.seed, peers=True)
     if not args.quick:
         return plan
-    return dataclasses.replace(plan, rounds=args.rounds or 3, seconds=args.seconds or 0.1, warmup=0.03, free_rows=(1, 2, 3),
-                               slow_rounds=1, count_rounds=1)
+    return dataclasses.replace(plan, rounds=args.rounds or 3, seconds=args.seconds or 0.1, warmup=0.03, free_rows=(1, 2),
+                               slow_rounds=1, count_rounds=1, thorough=False)
 
 
 def main(argv):

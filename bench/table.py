@@ -217,7 +217,8 @@ def against_grpcpp(results):
     if not out:
         return []
     return ["### Row 1: what grpc++ takes for each call of sluice", "",
-            "Nothing is asked of the other lines; they are here because another API or pinning gives another factor.", "",
+            "Nothing is asked of the other lines; they are here because another API or pinning gives another factor. With `free` the "
+            "kernel puts grpc++'s threads on one core or on two, which a spread of two or three times shows.", "",
             "| grpc++ | pinning | p50 | × sluice | verdict |", "|" + " --- |" * 5, *out, ""]
 
 

@@ -26,7 +26,8 @@ def run(command, log, cwd=None, env=None):
         done = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out,
                               stderr=subprocess.STDOUT, check=False)
     if done.returncode:
-        tail = log.read_text(errors="replace").splitlines()[-3:]
+        lines = log.read_text(errors="replace").splitlines()
+        tail = [line for line in lines if "error" in line.lower()][:3] or lines[-3:]  # Maven ends with advice
         raise BuildFailed(f"{command[0]} exited with {done.returncode}: {' | '.join(tail)} (all of it in {log.relative_to(ROOT)})")
 
 

@@ -18,6 +18,7 @@ type options struct {
 	round   int
 	seconds float64
 	warmup  float64
+	first   bool
 }
 
 func parse() (options, error) {
@@ -30,7 +31,11 @@ func parse() (options, error) {
 	flag.IntVar(&o.round, "round", 0, "printed with each figure")
 	flag.Float64Var(&o.seconds, "seconds", 1, "length of one measurement")
 	flag.Float64Var(&o.warmup, "warmup", 0.2, "and of what comes before it")
+	flag.BoolVar(&o.first, "first-reply", false, "makes one call, writes one byte, ends")
 	flag.Parse()
+	if o.first {
+		return o, nil
+	}
 	for _, text := range strings.Split(rows, ",") {
 		row, err := strconv.Atoi(text)
 		if err != nil {
@@ -45,6 +50,9 @@ func run() error {
 	o, err := parse()
 	if err != nil {
 		return err
+	}
+	if o.first {
+		return firstReplyOf(o)
 	}
 	for _, row := range o.rows {
 		s, err := newSubject(o.api)

@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -58,7 +61,9 @@ func (u usage) report(r report, what measurement, calls uint64) {
 	r.add(what, "context_switches", "count", float64(switches(end)-switches(u.start))/float64(calls))
 }
 
-func wrong(what measurement, i uint64) error { return fmt.Errorf("%s: wrong answer in call %d", what.name, i) }
+func wrong(what measurement, i uint64) error {
+	return fmt.Errorf("%s: wrong answer in call %d", what.name, i)
+}
 
 func since(start time.Time) float64 { return float64(time.Since(start).Nanoseconds()) }
 
@@ -157,6 +162,60 @@ func (r report) stream(s *subject) error {
 	return nil
 }
 
+// firstReplyOf makes one call and writes a byte, for the process that waits for it.
+func firstReplyOf(o options) error {
+	s, err := newSubject(o.api)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if !s.unary(0) {
+		return wrong(measurement{11, "first reply after process start", ""}, 0)
+	}
+	_, err = os.Stdout.Write([]byte("."))
+	return err
+}
+
+// counts is row 11 as far as it can be told here: allocations by the runtime's own count, and the first reply.
+func (r report) counts(s *subject) error {
+	const calls = 1000
+	what := measurement{11, "allocations a unary call", ""}
+	var before, after runtime.MemStats
+	for i := range uint64(4 * calls) {
+		if i == 2*calls {
+			runtime.ReadMemStats(&before)
+		}
+		if !s.unary(i) {
+			return wrong(what, i)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	r.add(what, "allocations", "count", float64(after.Mallocs-before.Mallocs)/(2*calls))
+
+	var times []float64
+	for range 5 {
+		child := exec.Command("/proc/self/exe", "--first-reply", "--api", r.o.api)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		start := time.Now()
+		if err := child.Start(); err != nil {
+			return err
+		}
+		var byte [1]byte
+		if _, err := io.ReadFull(out, byte[:]); err != nil {
+			return err
+		}
+		times = append(times, since(start))
+		if err := child.Wait(); err != nil {
+			return err
+		}
+	}
+	r.add(measurement{11, "first reply after process start", ""}, "p50", "ns", percentile(times, 0.5))
+	return nil
+}
+
 func measureRow(row int, s *subject, r report) error {
 	switch row {
 	case 1:
@@ -178,6 +237,8 @@ func measureRow(row int, s *subject, r report) error {
 		return r.stream(s)
 	case 6:
 		return r.latency(measurement{6, "unary 1 MiB", ""}, 16, 2*largeSize, s.unaryLarge)
+	case 11:
+		return r.counts(s)
 	}
 	fmt.Fprintf(os.Stderr, "%s: no row %d\n", r.o.subject, row)
 	return nil
