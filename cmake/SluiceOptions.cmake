@@ -14,6 +14,7 @@ option(SLUICE_TESTS "Build the tests (needs GoogleTest and nghttp2)" ${PROJECT_I
 option(SLUICE_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(SLUICE_INSTALL "Let `cmake --install` write the library" ${PROJECT_IS_TOP_LEVEL})
 option(SLUICE_BENCH "Build the benchmarks (needs grpc++ and nghttp2)" OFF)
+option(SLUICE_FUZZ "Build the fuzz targets, which are among the tests, alone" OFF)
 option(SLUICE_LTO "Optimise across files at link time: a unary call takes a tenth less" OFF)
 option(SLUICE_WERROR "Treat warnings as errors" OFF)
 option(SLUICE_HEADER_CHECK "Compile every public header alone" ${SLUICE_TESTS})
