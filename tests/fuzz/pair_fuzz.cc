@@ -11,7 +11,7 @@ namespace {
 
 struct Pair {
   Pair(std::uint32_t c, std::uint32_t s)
-      : unit(((c | s) & how::kTight) != 0 ? 3 : 700),
+      : unit(((c | s) & how::kTight) != 0 ? 3 : 300),
         client(Role::kClient, mend(c)),
         server(Role::kServer, mend(s)) {
     client.intact = server.intact = true;
