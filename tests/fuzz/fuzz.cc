@@ -20,6 +20,17 @@ Chain body(std::size_t from, std::size_t size) {
 
 }  // namespace
 
+bool damage(std::string& wire, Input& in) {
+  if (wire.empty()) return false;
+  const std::size_t at = in.u16() % wire.size();
+  const std::uint32_t kind = in.u8();
+  if (kind % 4 == 0) wire[at] = static_cast<char>(in.u8());
+  if (kind % 4 == 1) wire[at] = static_cast<char>(wire[at] ^ 1 << kind / 4 % 8);
+  if (kind % 4 == 2) wire.erase(at, kind / 4);
+  if (kind % 4 == 3) wire.insert(at, wire.substr(at, kind / 4));
+  return true;
+}
+
 SessionOptions options_of(Role role, std::uint32_t how) {
   SessionOptions options{.role = role, .local = {}};
   if ((how & how::kTight) != 0) {

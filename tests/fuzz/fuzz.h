@@ -53,6 +53,9 @@ class Input {
   std::string_view left_;
 };
 
+// Changes, takes out or doubles some bytes; false where there are none.
+bool damage(std::string& wire, Input& in);
+
 // How an App behaves, a bit each.
 namespace how {
 inline constexpr std::uint32_t kTags = 1;           // fields and blocks get tags

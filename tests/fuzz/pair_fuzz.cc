@@ -23,16 +23,6 @@ struct Pair {
     return how & ~(how::kKeepCredit | (unit == 3 ? how::kLarge : 0));
   }
 
-  void damage(Input& in, std::string& wire) {
-    if (wire.empty()) return;
-    client.intact = server.intact = false;
-    const std::size_t at = in.u16() % wire.size();
-    const std::uint32_t kind = in.u8();
-    if (kind % 4 == 0) wire[at] = static_cast<char>(in.u8());
-    if (kind % 4 == 1) wire[at] = static_cast<char>(wire[at] ^ 1 << kind / 4 % 8);
-    if (kind % 4 == 2) wire.erase(at, kind / 4);
-    if (kind % 4 == 3) wire.insert(at, wire.substr(at, kind / 4));
-  }
   void deliver(std::string& wire, std::size_t most, App& to) {
     if (wire.empty()) return;
     (void)to.feed(Bytes::copy(std::string_view(wire).substr(0, most)));
@@ -55,7 +45,7 @@ struct Pair {
       one.session.submit_goaway(op % 32 == 4 ? kMaxStreamId : one.session.last_peer_stream(), {}, "drain");
     if (op % 16 == 5 && stream != nullptr) one.reset(*stream, ErrorCode::kCancel);
     if (op % 16 == 6 && stream != nullptr) one.release(*stream);
-    if (op % 16 == 7) damage(in, op < 128 ? to_server : to_client);
+    if (op % 16 == 7 && damage(op < 128 ? to_server : to_client, in)) client.intact = server.intact = false;
     if (op % 16 > 7 && op % 16 < 10 && stream != nullptr && &one == &client)
       one.send(*stream, in.u8() * unit, end);
     if (op % 16 > 9) pump(1 + in.u8() * 50);
