@@ -78,8 +78,9 @@ class Gate(unittest.TestCase):
         self.fake.gate(write=True, work=100)
         first = json.loads(self.fake.budgets.read_text())["scenarios"]["unary"]
         measured = gate.measure([FAKE], "unary", calls=50).values
-        self.assertLessEqual(first["instructions"], measured["instructions"] * 1.01)
-        self.assertGreaterEqual(first["instructions"], measured["instructions"])
+        # Two runs of one program differ by an instruction a call: start-up depends on where the loader puts things.
+        self.assertAlmostEqual(first["instructions"], measured["instructions"] * 1.01, delta=5)
+        self.assertEqual(gate.budget_for("instructions", 1000), 1010)
         self.assertEqual((first["allocations"], first["system_calls"]), (2, 2))
         self.assertEqual(gate.budget_for("instructions", 995, 1000), 1000)
         self.assertEqual(gate.budget_for("instructions", 900, 1000), 909)

@@ -294,7 +294,7 @@ TEST_P(TwoRuntimes, ManyCallersShareAChannel) {
       on_threads(kCallers, [&](int i) { wrong += call_all_kinds(channel, i, 5); });
       EXPECT_EQ(wrong, 0);
     }
-    while (client_side.live().sessions > 0) client_side.poll();
+    while (support::live_on_loops(client_side).sessions > 0) client_side.poll();
     support::expect_idle(client_side);
     support::expect_idle(server_side);
   }
