@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sluice/base/limits.h"
+
 namespace sluice::http2 {
 
 using StreamId = std::uint32_t;
@@ -36,13 +38,14 @@ struct [[nodiscard]] Error {
   Blame blame = Blame::kPeer;
   StreamId stream = 0;
   std::string_view what = {};
+  Limit limit = Limit::kNone;  // the one that was exceeded
 
   bool ok() const { return scope == Scope::kNone; }
   static Error connection(ErrorCode code, std::string_view what, Blame blame = Blame::kPeer) {
-    return {Scope::kConnection, code, blame, 0, what};
+    return {Scope::kConnection, code, blame, 0, what, Limit::kNone};
   }
   static Error on_stream(StreamId id, ErrorCode code, std::string_view what, Blame blame = Blame::kPeer) {
-    return {Scope::kStream, code, blame, id, what};
+    return {Scope::kStream, code, blame, id, what, Limit::kNone};
   }
 };
 

@@ -8,10 +8,11 @@ namespace sluice::http2 {
 
 namespace {
 
-// Room for HEADERS and 8 CONTINUATION of the usual size, and for any block within the hard limit, at a
-// Huffman code's worst of 30 bits a byte.
+// Room for HEADERS and the CONTINUATION frames allowed, of the usual size, and for any block within the hard
+// limit, at a Huffman code's worst of 30 bits a byte.
 std::size_t max_block(const SessionOptions& options) {
-  return std::max<std::size_t>(kMinMaxFrameSize * 9, std::size_t{options.header_list_hard_limit} * 4);
+  return std::max<std::size_t>((std::size_t{options.limits->continuation_frames} + 1) * kMinMaxFrameSize,
+                               std::size_t{options.header_list_hard_limit} * 4);
 }
 
 }  // namespace
@@ -45,7 +46,10 @@ Session::~Session() {
   });
 }
 
-void Session::submit_ping(std::uint64_t payload) { write_ping(out_, 0, payload); }
+void Session::submit_ping(std::uint64_t payload) {
+  ++guards_.pings_in_flight;
+  write_ping(out_, 0, payload);
+}
 
 void Session::submit_goaway(StreamId last, ErrorCode code, std::string_view debug) {
   goaway_sent_ = std::min(goaway_sent_, last);
@@ -60,6 +64,13 @@ std::string_view Session::unfinished() const {
   }
   if (block_.stream != 0) return "a header block";
   return partial_.empty() && !body_.active ? "" : "a frame";
+}
+
+// REQUIRES: something has come in part.
+bool Session::header_block_begun() const {
+  if (block_.stream != 0) return true;
+  constexpr std::size_t kTypeAt = 3;
+  return partial_.size() > kTypeAt && static_cast<FrameType>(partial_[kTypeAt]) == FrameType::kHeaders;
 }
 
 const Settings& Session::peer_settings() const { return peer_; }
@@ -82,7 +93,6 @@ bool Session::broken(ErrorCode code, std::string_view what) {
 
 // The end of the connection: GOAWAY says why, and nothing else is done from now on.
 Error Session::fail() {
-  if (error_.ok()) (void)broken(ErrorCode::kEnhanceYourCalm, "too many frames that ask for a reply");
   partial_ = {}, block_ = {};
   write_goaway(out_, last_peer_stream(), error_.code, error_.what);
   return error_;

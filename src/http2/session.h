@@ -22,11 +22,13 @@
 #include "http2/error.h"
 #include "http2/field.h"
 #include "http2/frame.h"
+#include "http2/guards.h"
 #include "http2/hpack.h"
 #include "http2/output.h"
 #include "http2/settings.h"
 #include "http2/stream.h"
 #include "sluice/base/bytes.h"
+#include "sluice/base/limits.h"
 #include "sluice/base/time.h"
 
 namespace sluice::http2 {
@@ -44,9 +46,11 @@ struct SessionOptions {
   std::uint32_t header_list_hard_limit = 16
                                          << 10;  // name + value + 32 each; past it nothing more is delivered
   std::uint32_t encoder_table_size = 4096;       // at most what the peer allows is used
+  // For the guards of frames; the two limits of header lists are the ones above. Outlives the session.
+  const Limits* limits = &kDefaultLimits;
 };
 
-// Received so far, for guards to judge by; indexed by FrameType, the last one counts unknown types.
+// Received so far; indexed by FrameType, the last one counts unknown types.
 struct FrameCounts {
   std::array<std::uint64_t, 11> frames{};
   std::uint64_t empty = 0;            // DATA, HEADERS and CONTINUATION without payload and without END_STREAM
@@ -106,7 +110,8 @@ class Session {
   ~Session();  // streams still attached are detached without an event
 
   // Takes received bytes, cut anywhere. on_data may deliver slices of `bytes`, borrowed if `bytes` borrows;
-  // everything else is copied where it must be kept.
+  // everything else is copied where it must be kept. `now` is for limits that count in seconds, and never
+  // goes back.
   Error feed(Bytes bytes, TimePoint now, EventSink& sink);
 
   // Appends all frames that may leave now, in order; frames of waiting DATA are made here, fairly among
@@ -151,12 +156,19 @@ class Session {
   StreamId last_peer_stream() const;
 
   const Settings& peer_settings() const;
+  bool settings_received() const { return settings_received_; }
   std::size_t open_streams() const;  // attached, both initiators
   // The size a field list counts as against max_header_list_size.
   static std::size_t list_size(std::span<const HeaderPart> parts);
   // The same for the block that on_headers_end is telling of.
   std::size_t received_list_size() const { return received_list_size_; }
   const FrameCounts& counts() const { return counts_; }
+  // Of what waits to be taken: frames that the peer's frames asked for, and bytes without DATA's payload.
+  std::uint32_t queued_replies() const { return replies_; }
+  std::size_t queued_bytes() const { return out_.size() - queued_payload_; }
+  // A header block, or the frame it comes in, has come in part. The number tells it from others.
+  bool in_header_block() const { return (block_.stream != 0 || !partial_.empty()) && header_block_begun(); }
+  std::uint64_t header_block() const { return counts_.frames[static_cast<std::size_t>(FrameType::kHeaders)]; }
   // What has come in part: "the preface", "a header block", "a frame"; empty between frames. For the
   // text of a connection that ends there.
   std::string_view unfinished() const;
@@ -166,8 +178,6 @@ class Session {
 
  private:
   class BlockReader;
-  // Replies that a peer may have waiting for it to read: beyond, it only floods us.
-  static constexpr std::uint32_t kMaxReplies = 1000;
   static constexpr std::size_t kRememberedResets = 1024;
   using ResetIds = std::bitset<kRememberedResets>;
   // How a DATA frame, or one to be ignored, goes on in the bytes to come.
@@ -194,6 +204,17 @@ class Session {
   // session.cc.
   [[gnu::cold]] bool broken(ErrorCode code, std::string_view what);
   [[gnu::cold]] Error fail();
+  bool header_block_begun() const;
+
+  // session_guards.cc: is what comes within the limits? For stream errors, which have nobody to tell, feed
+  // looks at error_.
+  [[gnu::cold]] bool exceeded(Limit limit);
+  bool admit_ping();
+  bool admit_control_frame();
+  bool admit_reset(const Stream& stream);
+  bool admit_window_update(const Stream* stream, std::uint32_t increment);
+  bool admit_empty_frame();
+  void admit_provoked_reset();
 
   // What returns bool has, when false, told broken() of an error of the connection.
   //
@@ -315,9 +336,12 @@ class Session {
   std::uint32_t conn_gathered_ = 0;
   std::uint32_t replies_ = 0;  // frames that the peer made us queue since the last take_output
   FrameCounts counts_;
+  TimePoint now_{};
+  Guards guards_;
 
   // Sending.
   Output out_;
+  std::size_t queued_payload_ = 0;  // DATA's, in out_
   HpackEncoder encoder_;
   std::vector<std::byte> encoded_;
   StreamList ready_{Stream::List::kReady};  // have queued DATA and window of their own

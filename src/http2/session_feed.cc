@@ -26,12 +26,13 @@ std::size_t needed(const FrameHeader& header) {
 
 }  // namespace
 
-Error Session::feed(Bytes bytes, TimePoint /*now*/, EventSink& sink) {
+Error Session::feed(Bytes bytes, TimePoint now, EventSink& sink) {
   if (!error_.ok()) return error_;
+  now_ = now;
   if (!closing_.empty()) deliver_closed(sink);
   while (!bytes.empty()) {
     const bool good = body_.active ? feed_body(bytes, sink) : feed_some(bytes, sink);
-    if (!good || replies_ > kMaxReplies) [[unlikely]]
+    if (!good || !error_.ok()) [[unlikely]]
       return fail();
     if (!closing_.empty()) deliver_closed(sink);
   }
@@ -115,10 +116,7 @@ bool Session::check_header(const FrameHeader& header) {
   if (!settings_received_ && (header.type != FrameType::kSettings || header.has(flag::kAck))) {
     return broken(ErrorCode::kProtocolError, "first frame is not SETTINGS");
   }
-  if (block_.bytes.size() + needed(header) > max_block_) {
-    return broken(ErrorCode::kEnhanceYourCalm, "frame too large to be kept");
-  }
-  return true;
+  return block_.bytes.size() + needed(header) <= max_block_ || exceeded(Limit::kFrameKept);
 }
 
 bool Session::handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
@@ -146,6 +144,7 @@ bool Session::handle_frame(const FrameHeader& header, std::span<const std::byte>
       if (!handle_priority(header, sink)) return false;
       break;
   }
+  if (!admit_control_frame()) return false;
   // PRIORITY and unknown types: what they say is passed over (RFC 9113 sections 5.3.2 and 5.5).
   body_ = {.padding = header.length, .active = header.length > 0};
   return true;
@@ -183,8 +182,8 @@ bool Session::begin_data(const FrameHeader& header, std::span<const std::byte> p
     body_.padding = left - body_.data;
     body_.end = header.has(flag::kEndStream);
     if (body_.data == 0 && body_.end) deliver_data({}, sink);
-    if (body_.data == 0 && !body_.end) ++counts_.empty;
   }
+  if (header.length == padded && !header.has(flag::kEndStream) && !admit_empty_frame()) return false;
   if (!body_.active) end_body();
   return true;
 }

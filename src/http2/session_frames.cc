@@ -15,6 +15,7 @@ bool Session::handle_settings(const FrameHeader& header, std::span<const std::by
   }
   if (payload.size() % kSettingSize != 0)
     return broken(ErrorCode::kFrameSizeError, "SETTINGS not a multiple of six bytes");
+  if (!admit_control_frame()) return false;
   Settings next = peer_;
   for (const std::byte* p = payload.data(); p != payload.data() + payload.size(); p += kSettingSize) {
     const auto id = static_cast<std::uint16_t>(load_u16(p));
@@ -68,8 +69,14 @@ bool Session::handle_ping(const FrameHeader& header, std::span<const std::byte> 
   if (payload.size() != 8) return broken(ErrorCode::kFrameSizeError, "PING not of eight bytes");
   const std::uint64_t value = load_u64(payload.data());
   if (header.has(flag::kAck)) {
+    if (guards_.pings_in_flight > 0) {
+      --guards_.pings_in_flight;
+    } else if (!admit_ping()) {
+      return false;
+    }
     sink.on_ping_ack(value);
   } else {
+    if (!admit_ping()) return false;
     write_ping(out_, flag::kAck, value);
     ++replies_;
   }
@@ -86,6 +93,7 @@ bool Session::handle_goaway(const FrameHeader& header, std::span<const std::byte
     return broken(ErrorCode::kProtocolError, "GOAWAY with a stream id that is not ours");
   if (any_goaway_received_ && last > goaway_received_)
     return broken(ErrorCode::kProtocolError, "GOAWAY with an increasing stream id");
+  if (!admit_control_frame()) return false;
   goaway_received_ = last;
   any_goaway_received_ = true;
   sink.on_goaway(last, code, as_text(payload.subspan(8)));
@@ -114,6 +122,7 @@ bool Session::handle_rst_stream(const FrameHeader& header, std::span<const std::
     return broken(ErrorCode::kProtocolError, "RST_STREAM on an idle stream");
   Stream* stream = find(header.stream);
   if (stream == nullptr || stream->state_ == State::kClosed) return true;
+  if (!admit_reset(*stream)) return false;
   stream->remote_closed_ = true;
   advance(*stream, Event::kRecvReset);
   sink.on_reset(*stream, static_cast<ErrorCode>(load_u32(payload.data())));
@@ -126,12 +135,14 @@ bool Session::handle_window_update(const FrameHeader& header, std::span<const st
   const std::int64_t increment = load_u32(payload.data()) & kMaxStreamId;
   if (header.stream == 0) {
     if (increment == 0) return broken(ErrorCode::kProtocolError, "WINDOW_UPDATE of zero");
+    if (!admit_window_update(nullptr, static_cast<std::uint32_t>(increment))) return false;
     conn_send_window_ += increment;
     if (conn_send_window_ <= kMaxWindow) return true;
     return broken(ErrorCode::kFlowControlError, "connection's window above 2^31-1");
   }
   if (idle(header.stream)) return broken(ErrorCode::kProtocolError, "WINDOW_UPDATE on an idle stream");
   Stream* stream = find(header.stream);
+  if (!admit_window_update(stream, static_cast<std::uint32_t>(increment))) return false;
   if (stream == nullptr || stream->state_ == State::kClosed) return true;
   if (increment == 0) {
     stream_error(*stream, ErrorCode::kProtocolError, "WINDOW_UPDATE of zero", sink);

@@ -9,9 +9,6 @@ namespace sluice::http2 {
 
 namespace {
 
-// CONTINUATION frames of one block. No honest peer needs more; floods of them are CVE-2024-27316.
-constexpr std::uint32_t kMaxContinuations = 8;
-
 // The upper bits of a table entry's tag: what the session knows of the field. The size is that of name and
 // value and saturates, which the limit on the number of fields makes harmless.
 constexpr int kSizeShift = kTagBits;
@@ -99,7 +96,7 @@ bool Session::handle_headers(const FrameHeader& header, std::span<const std::byt
     payload = payload.subspan(fixed, payload.size() - fixed - padding);
   }
   const bool end = header.has(flag::kEndStream);
-  if (payload.empty() && !end) ++counts_.empty;
+  if (payload.empty() && !end && !admit_empty_frame()) return false;
   if (header.has(flag::kEndHeaders)) [[likely]]
     return handle_block(header.stream, payload, end, sink);
   block_.stream = header.stream, block_.end = end, block_.continuations = 0;
@@ -110,10 +107,9 @@ bool Session::handle_headers(const FrameHeader& header, std::span<const std::byt
 bool Session::handle_continuation(const FrameHeader& header, std::span<const std::byte> payload,
                                   EventSink& sink) {
   if (block_.stream == 0) return broken(ErrorCode::kProtocolError, "CONTINUATION without HEADERS");
-  if (++block_.continuations > kMaxContinuations) {
-    return broken(ErrorCode::kEnhanceYourCalm, "more than 8 CONTINUATION frames");
-  }
-  if (payload.empty()) ++counts_.empty;
+  if (++block_.continuations > options_.limits->continuation_frames)
+    return exceeded(Limit::kContinuationFrames);
+  if (payload.empty() && !admit_empty_frame()) return false;
   block_.bytes.insert(block_.bytes.end(), payload.begin(), payload.end());
   if (!header.has(flag::kEndHeaders)) return true;
   const Block block = std::exchange(block_, {});
@@ -156,6 +152,7 @@ bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
   }
   write_rst_stream(out_, id, ErrorCode::kRefusedStream);
   ++replies_;
+  if (settings_acked_) admit_provoked_reset();  // it knows the limit
   mark_reset(id);
   return true;
 }
@@ -166,6 +163,8 @@ bool Session::decode_block(Stream* stream, std::span<const std::byte> block, boo
   BlockReader reader(*this, stream, trailers, sink);
   if (trailers && !end) reader.reject("HEADERS after the headers without END_STREAM");
   if (const Error error = decoder_.decode(block, reader); !error.ok()) return broken(error.code, error.what);
+  if (reader.truncated() && ++guards_.header_list_breaches >= options_.limits->header_list_breaches)
+    return exceeded(Limit::kHeaderList);
   if (stream == nullptr || stream->state_ == State::kClosed) return true;
   if (end && reader.informational()) reader.reject("1xx headers with END_STREAM");
   if (!reader.malformed().empty()) {

@@ -234,6 +234,7 @@ TEST(SessionHeaders, RefuseTrailersWithoutEndAndPseudoHeadersInThem) {
 
 TEST(SessionHeaders, AreCutAtTheMostFieldsAllowed) {
   SessionOptions options = server_options();
+  options.limits = &kUnguarded;
   options.max_headers = 3;
   Bench server(options);
   server.shake();

@@ -96,6 +96,8 @@ void Session::write_cached(Stream& stream, const BlockCache& block, bool end) {
 
 void Session::headers_written(Stream& stream, bool end) {
   if (stream.state_ == State::kIdle) stream.state_ = State::kOpen;
+  stream.headers_sent_ = true;
+  ++guards_.frames_sent;
   if (end) advance(stream, Event::kSendEnd);
 }
 
@@ -103,6 +105,9 @@ void Session::write_data(Stream& stream, Chain&& payload, bool end) {
   const std::size_t n = payload.size();
   const std::uint8_t flags = end ? flag::kEndStream : 0;
   const bool copied = n < kCopyBelow;
+  queued_payload_ += n;
+  ++guards_.frames_sent;
+  guards_.data_sent += 1 + n / kMinMaxFrameSize;
   std::byte* p = out_.append(kFrameHeaderSize + (copied ? n : 0));
   FrameHeader{static_cast<std::uint32_t>(n), FrameType::kData, flags, stream.id_}.write(p);
   if (payload.count() == 1 && copied) [[likely]] {
@@ -135,7 +140,7 @@ void Session::take_output(Chain& out, EventSink& sink) {
     if (!closing_.empty()) deliver_closed(sink);
     if (!ready_.empty()) frame_ready(sink);
   }
-  replies_ = 0;
+  replies_ = 0, queued_payload_ = 0;
   out_.take(out);
 }
 

@@ -21,6 +21,7 @@ void Session::attach(Stream& stream, StreamId id) {
   assert(!stream.attached_ && stream.state_ == State::kIdle);
   stream.id_ = id;
   stream.attached_ = true;
+  ++guards_.streams;
   stream.send_window_ = peer_.initial_window_size;
   stream.recv_window_ = options_.local.initial_window_size;
   // Until it has our SETTINGS the peer may use the protocol's initial window.
@@ -48,6 +49,7 @@ void Session::close(Stream& stream) {
 void Session::stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink) {
   if (stream.state_ == State::kClosed) return;
   ++counts_.provoked_resets, ++replies_;
+  admit_provoked_reset();
   reset(stream, code);
   sink.on_stream_error(stream, Error::on_stream(stream.id_, code, what));
 }
@@ -58,6 +60,7 @@ void Session::on_closed_stream(StreamId id) {
   const bool forgotten = (newest - id) / 2 >= kRememberedResets;
   if (forgotten || (reset_ids_ && reset_ids_->test((id >> 1) % kRememberedResets))) return;
   ++counts_.provoked_resets, ++replies_;
+  admit_provoked_reset();
   write_rst_stream(out_, id, ErrorCode::kStreamClosed);
   mark_reset(id);
 }

@@ -224,26 +224,6 @@ TEST(Session, SendsPingAndTellsOfItsAnswer) {
   EXPECT_FALSE(client.session.has_output());
 }
 
-TEST(Session, EndsWhenAThousandRepliesWaitUnread) {
-  Wire pings;
-  for (int i = 0; i < 1000; ++i) pings.ping("12345678");
-  Bench honest(server_options());
-  honest.shake();
-  for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(honest.feed(pings).ok());
-    EXPECT_EQ(honest.take().size(), 17u * 1000);
-  }
-  Bench server(server_options());
-  server.shake();
-  ASSERT_TRUE(server.feed(pings).ok());
-  EXPECT_EQ(server.feed(Wire().ping("12345678")).code, ErrorCode::kEnhanceYourCalm);
-
-  Bench settings(server_options());
-  settings.shake();
-  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(settings.feed(Wire().settings()).ok());
-  EXPECT_EQ(settings.feed(Wire().settings()).code, ErrorCode::kEnhanceYourCalm);
-}
-
 TEST(Session, CountsWhatItReceives) {
   Bench server(server_options());
   server.shake();

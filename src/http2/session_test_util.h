@@ -188,6 +188,16 @@ class Recorder final : public EventSink {
 
 using Events = std::vector<std::string>;
 
+// For tests of rules, in numbers that only an attacker would send.
+inline constexpr Limits kUnguarded = {.resets = Limits::kOff,
+                                      .provoked_resets = {Limits::kOff, 0},
+                                      .pings = {Limits::kOff, 0},
+                                      .control_frames = {Limits::kOff, 0},
+                                      .window_updates_per_data = Limits::kOff,
+                                      .mean_window_update = 0,
+                                      .empty_frames = Limits::kOff,
+                                      .header_list_breaches = Limits::kOff};
+
 inline SessionOptions client_options() { return {.role = Role::kClient, .local = {}}; }
 inline SessionOptions server_options() { return {.role = Role::kServer, .local = {}}; }
 

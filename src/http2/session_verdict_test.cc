@@ -57,7 +57,9 @@ Verdict judge(std::string_view wire) {
 class Ours {
  public:
   explicit Ours(Role role)
-      : bench_({.role = role, .local = {.max_concurrent_streams = 8, .initial_window_size = kWindow}}) {
+      : bench_({.role = role,
+                .local = {.max_concurrent_streams = 8, .initial_window_size = kWindow},
+                .limits = &kUnguarded}) {
     bench_.sink.then = [this, role](std::string_view what, Stream& s) {
       if (role == Role::kServer && (what == "end" || what == "data") && s.remote_closed() &&
           !s.local_closed()) {

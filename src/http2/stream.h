@@ -52,7 +52,8 @@ class Stream {
   bool local_closed_ = false;
   bool remote_closed_ = false;
   bool final_headers_ = false;  // received a block that is not a 1xx: the next one is trailers
-  bool end_queued_ = false;     // END_STREAM goes with the last queued DATA
+  bool headers_sent_ = false;
+  bool end_queued_ = false;  // END_STREAM goes with the last queued DATA
   bool above_write_ahead_ = false;
   Stream* prev_ = nullptr;  // in the list `list_` names
   Stream* next_ = nullptr;

@@ -18,6 +18,9 @@ Chain body(std::size_t from, std::size_t size) {
   return Chain::copy(text);
 }
 
+// Windows of a few bytes mean credit of a few bytes.
+constexpr Limits kForTightOnes = {.mean_window_update = 0, .header_list_breaches = Limits::kOff};
+
 }  // namespace
 
 bool damage(std::string& wire, Input& in) {
@@ -40,6 +43,7 @@ SessionOptions options_of(Role role, std::uint32_t how) {
     options.encoder_table_size = 200;
     options.output_limit = 4000;
     options.peer_streams_before_settings = 2;
+    options.limits = &kForTightOnes;
   } else if ((how & how::kLarge) != 0) {
     options.local.initial_window_size = 1 << 20;
     options.local.max_frame_size = 1 << 17;

@@ -127,7 +127,7 @@ TEST_P(ServerConnections, BrokenRulesEndTheConnection) {
       {Wire().frame(FrameType::kPushPromise, 4, 1, Wire::u32(2)).str(),
        "PROTOCOL_ERROR PUSH_PROMISE although push is off"},
       {Wire().headers(1, plain(head), 0).ping("12345678").str(), "PROTOCOL_ERROR header block interrupted"},
-      {nine.str(), "ENHANCE_YOUR_CALM more than 8 CONTINUATION frames"},
+      {nine.str(), "ENHANCE_YOUR_CALM too many CONTINUATION frames"},
       {Wire().headers(1, "\x80").str(), "COMPRESSION_ERROR "},
   };
   RawService service;

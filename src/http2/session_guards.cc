@@ -1,0 +1,89 @@
+// The guards: frames that cost the peer little and us much, held to Limits. docs/security.md has the attacks
+// that they stop.
+#include <utility>
+
+#include "http2/session.h"
+
+namespace sluice::http2 {
+
+namespace {
+
+// WINDOW_UPDATE frames whose mean is looked at.
+constexpr std::uint32_t kUpdatesLookedAt = 1000;
+// More than this waiting is more than a usual frame.
+constexpr std::size_t kFrameWaits = kMinMaxFrameSize;
+
+}  // namespace
+
+bool Session::exceeded(Limit limit) {
+  error_ = Error::connection(ErrorCode::kEnhanceYourCalm, to_string(limit));
+  error_.limit = limit;
+  return false;
+}
+
+bool Session::admit_ping() {
+  const std::uint64_t earned =
+      guards_.frames_sent - std::exchange(guards_.frames_pinged, guards_.frames_sent);
+  return guards_.pings.take(options_.limits->pings, now_, earned) || exceeded(Limit::kPings);
+}
+
+bool Session::admit_control_frame() {
+  return guards_.control_frames.take(options_.limits->control_frames, now_) ||
+         exceeded(Limit::kControlFrames);
+}
+
+void Session::admit_provoked_reset() {
+  if (!guards_.provoked_resets.take(options_.limits->provoked_resets, now_)) exceeded(Limit::kProvokedResets);
+}
+
+// A server that resets harms nobody but itself: the client chooses what it opens.
+bool Session::admit_reset(const Stream& stream) {
+  if (options_.role == Role::kClient) return true;
+  Guards& g = guards_;
+  if (g.resets == 0 || now_ - g.resets_since >= options_.limits->resets_window) {
+    g.resets_since = now_;
+    g.resets = g.early_resets = 0;
+    // Without those that were open already: a client could keep old ones to dilute what it does now.
+    g.streams_before = g.streams - 1;
+  }
+  ++g.resets;
+  if (!stream.headers_sent_) ++g.early_resets;
+  const std::uint64_t streams = g.streams - g.streams_before;
+  // A client that hedges every call resets half of its streams, but not in step.
+  const std::uint32_t slack = options_.limits->resets / 10;
+  if (g.resets <= options_.limits->resets || g.early_resets <= streams / 2 + slack) return true;
+  return exceeded(Limit::kResets);
+}
+
+// `stream`: null for the connection, and for streams that are gone.
+bool Session::admit_window_update(const Stream* stream, std::uint32_t increment) {
+  const Limits& limits = *options_.limits;
+  const std::uint64_t received = counts_.frames[static_cast<std::size_t>(FrameType::kWindowUpdate)];
+  if (limits.window_updates_per_data != Limits::kOff &&
+      received > 5 + 2 * (guards_.streams + limits.window_updates_per_data * guards_.data_sent)) {
+    return exceeded(Limit::kWindowUpdates);
+  }
+  const Stream* waiting = stream;
+  if (waiting == nullptr && conn_send_window_ <= 0 && !ready_.empty()) waiting = &ready_.front();
+  if (waiting == nullptr || waiting->queued() <= kFrameWaits) return true;
+  Guards& g = guards_;
+  g.updated += increment;
+  if (++g.updates < kUpdatesLookedAt) return true;
+  const std::uint64_t mean = g.updated / g.updates;
+  g.updates = 0, g.updated = 0;
+  return mean >= limits.mean_window_update || exceeded(Limit::kMeanWindowUpdate);
+}
+
+bool Session::admit_empty_frame() {
+  ++counts_.empty;
+  const auto frames = [this](FrameType type) { return counts_.frames[static_cast<std::size_t>(type)]; };
+  // Others in between do not make these say more.
+  const std::uint64_t number =
+      frames(FrameType::kData) + frames(FrameType::kHeaders) + frames(FrameType::kContinuation);
+  Guards& g = guards_;
+  g.empty_in_a_row = number == g.last_empty + 1 ? g.empty_in_a_row + 1 : 1;
+  g.last_empty = number;
+  return g.empty_in_a_row <= options_.limits->empty_frames || exceeded(Limit::kEmptyFrames);
+}
+
+}  // namespace sluice::http2
