@@ -137,6 +137,7 @@ void ClientChannel::dialled() {
   options.role = http2::Role::kClient;
   options.max_concurrent_streams = 0;  // servers open no streams
   options.handshake_deadline = dial_.deadline;
+  options.limits = &options_.limits;
   connection_ =
       std::make_unique<Connection>(std::move(conn), options, static_cast<transport::ConnectionOwner&>(*this));
   connection_->start();

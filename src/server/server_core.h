@@ -2,6 +2,8 @@
 // streams.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -47,11 +49,14 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   };
   void accept_on(Accept& accept);
   bool accepted(Accept& accept);  // false: no more to accept; `accept` is gone
+  void take(std::unique_ptr<net::Conn> conn);
+  [[gnu::cold]] void turn_away(net::Conn& conn, Limit limit);
+  [[gnu::cold]] void turn_away_oldest_stranger();
   void release_if_quiet();
 
   // transport::ConnectionOwner
   transport::CallStream* on_incoming(transport::Connection& connection) override;
-  void on_ready(transport::Connection&) override {}
+  void on_ready(transport::Connection&) override { --handshakes_; }
   void on_capacity(transport::Connection&) override {}
   void on_draining(transport::Connection&) override {}
   void on_closed(transport::Connection& connection, const Status& why) override;
@@ -66,6 +71,7 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   std::vector<std::unique_ptr<transport::Connection>> connections_;
   transport::ServerStream* streams_ = nullptr;
   int accepting_ = 0;
+  std::uint32_t handshakes_ = 0;  // connections that are not greeted()
   bool draining_ = false;
   bool closed_ = false;
   std::shared_ptr<ServerCore> self_;  // shared: while not quiet it outlives the Server
@@ -118,6 +124,14 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
 
   Loop& home() const { return shards_.front()->loop(); }
   const ServerOptions& options() const { return options_; }
+  // Any thread.
+  void count(Limit limit) {
+    limit_counts_[static_cast<std::size_t>(limit)].fetch_add(1, std::memory_order_relaxed);
+  }
+  LimitCounts limit_counts() const;
+  // Counts a connection in, unless the Limit returned forbids it; and out again.
+  Limit admit(const Addr& peer);
+  void leave(const Addr& peer);
   const transport::ServedMethod* find(std::string_view path) const;
   Status not_found(std::string_view path) const;
   void shard_quiet();  // any loop: one of them may just have become so
@@ -147,6 +161,10 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
 
   std::atomic<bool> serving_{false};
   std::atomic<bool> ending_{false};
+  std::array<std::atomic<std::uint64_t>, kLimits> limit_counts_{};
+  std::atomic<std::uint32_t> connections_{0};
+  std::mutex addresses_mutex_;
+  std::unordered_map<std::string, std::uint32_t> connections_from_;  // by address; only if there is a limit
   mutable std::mutex listeners_mutex_;  // serve() and close() come from any thread
   std::vector<SharedListener> listeners_;
 

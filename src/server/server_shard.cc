@@ -38,14 +38,7 @@ bool ServerShard::accepted(Accept& accept) {
   std::unique_ptr<net::Conn> conn = std::move(accept.conn);
   const bool refuse = draining_ || closed_;
   if (accept.status.ok() && !refuse) {
-    transport::ConnectionOptions options;
-    options.role = http2::Role::kServer;
-    options.max_concurrent_streams = core_.options().max_concurrent_streams;
-    options.handshake_deadline = after(loop_.now(), core_.options().handshake_timeout);
-    connections_.push_back(std::make_unique<Connection>(std::move(conn), options,
-                                                        static_cast<transport::ConnectionOwner&>(*this)));
-    connections_.back()->slot = connections_.size() - 1;
-    connections_.back()->start();
+    take(std::move(conn));
     return true;
   }
   if (conn) conn->close();
@@ -60,6 +53,43 @@ bool ServerShard::accepted(Accept& accept) {
   --accepting_;
   release_if_quiet();
   return false;
+}
+
+void ServerShard::take(std::unique_ptr<net::Conn> conn) {
+  const Limits& limits = core_.options().limits;
+  if (const Limit limit = core_.admit(conn->peer_addr()); limit != Limit::kNone) {
+    return turn_away(*conn, limit);
+  }
+  if (handshakes_ >= limits.handshakes) turn_away_oldest_stranger();
+  transport::ConnectionOptions options;
+  options.role = http2::Role::kServer;
+  options.max_concurrent_streams = core_.options().max_concurrent_streams;
+  options.limits = &limits;
+  options.handshake_deadline = after(loop_.now(), limits.handshake_timeout);
+  ++handshakes_;
+  connections_.push_back(std::make_unique<Connection>(std::move(conn), options,
+                                                      static_cast<transport::ConnectionOwner&>(*this)));
+  connections_.back()->slot = connections_.size() - 1;
+  connections_.back()->start();
+}
+
+void ServerShard::turn_away(net::Conn& conn, Limit limit) {
+  core_.count(limit);
+  if (loop_.group().logs()) {
+    loop_.group().log(LogLevel::kWarning, "connection from " + conn.peer_addr().to_string() +
+                                              " refused: " + std::string(to_string(limit)));
+  }
+  conn.close();
+}
+
+// Who has had the longest time to say that it speaks HTTP/2, and has not.
+void ServerShard::turn_away_oldest_stranger() {
+  Connection* oldest = nullptr;
+  for (const auto& c : connections_) {
+    if (!c->in_handshake()) continue;
+    if (!oldest || c->handshake_deadline() < oldest->handshake_deadline()) oldest = c.get();
+  }
+  if (oldest) oldest->turn_away(Limit::kHandshakes);
 }
 
 void ServerShard::drain() {
@@ -131,6 +161,9 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
     loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
                       "connection from " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
+  if (connection.exceeded() != Limit::kNone) core_.count(connection.exceeded());
+  if (!connection.greeted()) --handshakes_;
+  core_.leave(connection.peer_addr());
   const std::size_t slot = connection.slot;
   connections_.back()->slot = slot;
   std::swap(connections_[slot], connections_.back());

@@ -19,8 +19,6 @@ constexpr http2::Tag kTagStatusOk = 2;
 constexpr http2::Tag kPlainHeader = 1;
 constexpr http2::Tag kPlainTrailers = 2;
 
-// 1xx blocks before the response; a server that sends more is not answering.
-constexpr std::uint8_t kMaxInterimBlocks = 10;
 // Of a body that is no gRPC, for the error's text.
 constexpr std::size_t kMaxBodyText = 1024;
 
@@ -68,7 +66,7 @@ http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
   } else if (block_.bad_metadata) {
     this->end(Status(StatusCode::kInternal, "the response has a -bin header that is no base64"));
   } else if (block_.http_status >= 100 && block_.http_status < 200) {
-    if (++interim_blocks_ > kMaxInterimBlocks) {
+    if (++interim_blocks_ > conn_->limits().informational_headers) {
       this->end(Status(StatusCode::kInternal, "more than 10 interim responses"));
     }
     block_metadata_.clear();

@@ -30,10 +30,11 @@ http2::SessionOptions session_options(const ConnectionOptions& options, bool in_
   session.role = options.role;
   session.local.enable_push = false;
   session.local.max_concurrent_streams = options.max_concurrent_streams;
-  session.local.max_header_list_size = options.max_header_list_size;
-  session.max_headers = options.max_headers;
+  session.limits = options.limits;
+  session.local.max_header_list_size = options.limits->header_list_size;
+  session.max_headers = options.limits->headers;
   // Up to here a list is read to its end, and fails its call with what there is to say about it.
-  session.header_list_hard_limit = 2 * options.max_header_list_size;
+  session.header_list_hard_limit = options.limits->header_list_hard_limit;
   session.connection_window = in_memory ? kPipeConnectionWindow : kSocketConnectionWindow;
   if (in_memory) {
     session.local.initial_window_size = kPipeStreamWindow;
@@ -53,9 +54,8 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       conn_(std::move(conn)),
       peer_credentials_(conn_->peer_credentials()),
       stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
-      max_streams_(options.max_concurrent_streams),
-      max_header_list_size_(options.max_header_list_size),
-      max_headers_(options.max_headers),
+      limits_(*options.limits),
+      max_handlers_(limits_.running_handlers > 0 ? limits_.running_handlers : options.max_concurrent_streams),
       last_stream_id_(options.last_stream_id),
       session_(session_options(options, conn_->in_memory())),
       read_(*this),
@@ -74,15 +74,15 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
                    c.read_queued_ = false;
                    c.closing() ? c.finish_if_quiet() : c.read_on();
                  }),
-      patience_(*this) {
+      patience_(loop_, *this) {
   ++loop_.counts().sessions;
   loop_.add_waiter(*this);
-  loop_.arm(patience_, options.handshake_deadline);
+  patience_.await(Awaited::kHandshake, options.handshake_deadline);
 }
 
 Connection::~Connection() {
   for (Place* place = places_; place != nullptr; place = place->next) place->on = nullptr;
-  loop_.disarm(patience_);
+  patience_.stop_all();
   loop_.remove_waiter(*this);
   --loop_.counts().sessions;
 }
@@ -90,14 +90,6 @@ Connection::~Connection() {
 void Connection::start() {
   flush_soon();
   read_on();
-}
-
-void Connection::PatienceTimer::expired(Runnable& self) noexcept {
-  Connection& c = static_cast<PatienceTimer&>(static_cast<Timer&>(self)).connection;
-  if (c.drain_ping_ != 0) return c.finish_drain();
-  c.broken_ = true;
-  c.close(
-      Status(StatusCode::kUnavailable, "no HTTP/2 SETTINGS from " + c.peer_addr().to_string() + " in time"));
 }
 
 void Connection::read_on() {
@@ -132,7 +124,11 @@ bool Connection::take_read() {
     feed(data, {});
   }
   settle();
-  return !closing();
+  if (session_.in_header_block() || header_block_watched_) [[unlikely]]
+    watch_header_block();
+  if (write_.active && output_full()) [[unlikely]]
+    pause_reading();
+  return !closing() && !reading_paused_;
 }
 
 void Connection::feed(Chain& data, std::string_view greeting) {
@@ -151,6 +147,7 @@ void Connection::feed_stranger(Chain& data) {
 void Connection::feed_failed(const http2::Error& error, std::string_view greeting) {
   read_.result.data.clear();
   broken_ = true;
+  exceeded_ = error.limit;
   std::string text =
       "connection error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what);
   if (state_ == State::kHandshake) text += greeting;
@@ -205,10 +202,13 @@ void Connection::flush() {
     if (write_.active) return;
     busy_ = true;
     session_.take_output(write_.data, *this);
+    if (reading_paused_) [[unlikely]]
+      resume_reading();
     const bool any = !write_.data.empty();
     if (any) {
       write_.active = true;
       write_.active = !conn_->start_write(write_);
+      if (write_.active) watch_write();
     }
     settle();  // after the write: what ends the connection may be the end of a stream that was in it
     if (closing()) return finish_if_quiet();
@@ -229,7 +229,8 @@ void Connection::flush() {
 void Connection::Write::done(Runnable& self) noexcept {
   Connection& c = static_cast<Write&>(self).connection;
   c.write_.active = false;
-  if (c.closing()) return c.finish_if_quiet();
+  c.patience_.stop(Awaited::kWrite);
+  if (c.closing()) return c.say_goodbye();
   if (!c.write_.status.ok()) return c.close(std::move(c.write_.status));
   if (c.session_.has_output() || !c.reset_when_sent_.empty()) return c.flush_soon();
   c.close_if_drained();
@@ -242,7 +243,7 @@ void Connection::drain() {
     session_.submit_goaway(http2::kMaxStreamId, http2::ErrorCode::kNoError, "draining");
     drain_ping_ = loop_.random() | 1;
     session_.submit_ping(drain_ping_);
-    loop_.arm(patience_, after(loop_.now(), kDrainPingTimeout));
+    patience_.await(Awaited::kDrainPing, after(loop_.now(), kDrainPingTimeout));
     flush_soon();
   } else if (!busy_) {
     close_if_drained();
@@ -280,7 +281,7 @@ void Connection::close(Status why, http2::ErrorCode code) {
 
 void Connection::end_now(http2::ErrorCode code) {
   state_ = State::kClosing;
-  loop_.disarm(patience_);
+  patience_.stop_all();
   reset_when_sent_.clear();
   // A connection error has put its GOAWAY into the output already.
   if (code == http2::ErrorCode::kNoError) {
@@ -288,15 +289,21 @@ void Connection::end_now(http2::ErrorCode code) {
   }
   // Before the streams are let go of: what ends them is the end of the connection, and no RST_STREAM(CANCEL),
   // which would tell a client that its call was cancelled where the server has become unavailable.
-  Chain last = write_.active ? Chain() : session_.take_output(*this);
+  const bool patient = code != http2::ErrorCode::kNoError;
+  Chain last = patient || !write_.active ? session_.take_output(*this) : Chain();
   while (CallStream* stream = streams_) {
     if (stream->attached()) session_.release(*stream);
     stream->detach_from();
     stream->on_connection_lost(why_);
   }
-  if (!last.empty()) {
-    write_.data = std::move(last);
-    write_.active = !conn_->start_write(write_);
+  if (write_.active) {
+    if (!last.empty()) last_words_ = std::make_unique<Chain>(std::move(last));
+  } else if (!last.empty()) {
+    start_write(std::move(last));
+  }
+  if (patient && write_.active) {
+    saying_goodbye_ = true;
+    return patience_.await(Awaited::kGoodbye, after(loop_.now(), limits_.goodbye_timeout));
   }
   conn_->close();
   finish_if_quiet();
@@ -325,7 +332,7 @@ void Connection::remove_stream(CallStream& stream) {
 }
 
 bool Connection::take_place(Place& place) {
-  if (places_taken_ >= max_streams_) {
+  if (places_taken_ >= max_handlers_) {
     held_back_ = true;
     return false;
   }
@@ -355,7 +362,7 @@ void Connection::reset_when_sent(CallStream& stream) {
 }
 
 bool Connection::reserve(std::size_t n) {
-  if (reserved_ > 0 && reserved_ + n > kAssemblyBudget) {
+  if (reserved_ > 0 && reserved_ + n > limits_.assembly_budget) {
     denied_ = true;
     return false;
   }

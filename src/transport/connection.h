@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "http2/session.h"
+#include "sluice/base/limits.h"
 #include "sluice/net/conn.h"
+#include "transport/patience.h"
 #include "transport/shared_addr.h"
 
 namespace sluice::transport {
@@ -37,10 +39,7 @@ struct ConnectionOptions {
   http2::Role role = http2::Role::kClient;
   std::uint32_t max_concurrent_streams = http2::Settings::kUnlimited;  // of the peer's
   TimePoint handshake_deadline = kNever;                               // for the peer's first SETTINGS
-  // Of one header block: name + value + 32 for each field, as gRPC suggests and SETTINGS announce; and
-  // fields.
-  std::uint32_t max_header_list_size = 8 << 10;
-  std::uint32_t max_headers = 100;
+  const Limits* limits = &kDefaultLimits;                              // outlive the connection
   // Client: the connection drains once a stream has this id. Ids are not used again (RFC 9113 section 5.1.1);
   // at three quarters of them there is time to connect anew before they run out.
   http2::StreamId last_stream_id = http2::kMaxStreamId / 4 * 3;
@@ -73,7 +72,7 @@ struct RequestHead {
 
 // Thread: belongs to the Conn's loop; everything is loop-only. Lifetime: destroyed by its owner, in or after
 // on_closed.
-class Connection final : private http2::EventSink, private Waiter {
+class Connection final : private http2::EventSink, private Waiter, private Patience::Owner {
  public:
   Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options, ConnectionOwner& owner);
   ~Connection();
@@ -97,6 +96,10 @@ class Connection final : private http2::EventSink, private Waiter {
     loop_.post_tick_end(flush_node_);
   }
   bool ready() const { return state_ == State::kReady; }
+  bool in_handshake() const { return state_ == State::kHandshake; }
+  TimePoint handshake_deadline() const { return patience_.deadline(Awaited::kHandshake); }
+  // The peer's SETTINGS have come; it stays so.
+  bool greeted() const { return session_.settings_received(); }
   bool closing() const { return state_ >= State::kClosing; }
   // close() was called from within an event; it takes effect after it.
   bool about_to_close() const { return close_wanted_; }
@@ -117,8 +120,14 @@ class Connection final : private http2::EventSink, private Waiter {
   // says GOAWAY with `code` first.
   [[gnu::cold]] void close(Status why, http2::ErrorCode code = http2::ErrorCode::kNoError);
 
+  // Closes what is one too many.
+  void turn_away(Limit limit);
+
   // For the log. The peer ended it by breaking the protocol, by stopping in the middle, or never spoke it.
   bool broken() const { return broken_; }
+  // The limit that it went beyond, and that ended it.
+  Limit exceeded() const { return exceeded_; }
+  const Limits& limits() const { return limits_; }
   // Something about the peer that the log should know; true if it is to be written: the first time only, so
   // that no peer fills the log. The others are counted in ending().
   bool complain() { return complaints_++ == 0 && loop_.group().logs(); }
@@ -177,7 +186,6 @@ class Connection final : private http2::EventSink, private Waiter {
 
  private:
   enum class State : std::uint8_t { kHandshake, kReady, kClosing, kClosed };
-  static constexpr std::size_t kAssemblyBudget = 16 << 20;  // bytes reserved at once on one connection
   static constexpr std::size_t kMaxKnown = 256;
   static constexpr std::size_t kMaxHeads = 64;
   static constexpr std::size_t kMaxCachedPaths = 1024;
@@ -198,15 +206,9 @@ class Connection final : private http2::EventSink, private Waiter {
     Node(Connection& c, Run run) : Runnable(run), connection(c) {}
     Connection& connection;
   };
-  // For the peer's first SETTINGS, and for its answer to the PING of a drain.
-  struct PatienceTimer : Timer {
-    explicit PatienceTimer(Connection& c) : Timer(&expired), connection(c) {}
-    static void expired(Runnable& self) noexcept;
-    Connection& connection;
-  };
 
   void read_on();
-  bool take_read();  // false: the connection ended
+  bool take_read();  // false: the connection ended, or nothing is read for now
   void feed(Chain& data, std::string_view greeting);
   [[gnu::cold]] void feed_stranger(Chain& data);
   [[gnu::cold]] void feed_failed(const http2::Error& error, std::string_view greeting);
@@ -216,7 +218,16 @@ class Connection final : private http2::EventSink, private Waiter {
   std::string quoted_greeting(const Chain& data) const;
   void settle();  // after the session was busy
   void flush();
+  [[gnu::noinline]] void watch_write();
+  void start_write(Chain&& data);
+  bool output_full() const;
+  [[gnu::cold]] void pause_reading();
+  [[gnu::cold]] void resume_reading();
+  [[gnu::noinline]] void watch_header_block();
+  [[gnu::cold]] void end_for(Limit limit, http2::ErrorCode code);
   [[gnu::cold]] void end_now(http2::ErrorCode code);
+  [[gnu::cold]] void say_goodbye();
+  [[gnu::cold]] void end_goodbye();
   [[gnu::cold]] void finish_drain();
   [[gnu::cold]] void out_of_ids();
   void close_if_drained();
@@ -234,11 +245,12 @@ class Connection final : private http2::EventSink, private Waiter {
   void on_stream_error(http2::Stream& stream, const http2::Error& error) override;
   void on_closed(http2::Stream& stream) override;
   void on_settings(const http2::Settings& peer) override;
-  void on_settings_ack() override {}
+  void on_settings_ack() override { patience_.stop(Awaited::kSettingsAck); }
   void on_ping_ack(std::uint64_t payload) override;
   void on_goaway(http2::StreamId last, http2::ErrorCode code, std::string_view debug) override;
 
   void describe(std::string& out) const override;
+  void on_impatient(Awaited what) override;
 
   // Constant after construction.
   const http2::Role role_;
@@ -247,9 +259,8 @@ class Connection final : private http2::EventSink, private Waiter {
   const std::unique_ptr<net::Conn> conn_;
   const std::optional<PeerCredentials> peer_credentials_;
   const std::size_t stream_window_;
-  const std::size_t max_streams_;  // of the peer
-  const std::size_t max_header_list_size_;
-  const std::size_t max_headers_;
+  const Limits& limits_;
+  const std::size_t max_handlers_;
   const http2::StreamId last_stream_id_;
 
   http2::Session session_;
@@ -261,6 +272,13 @@ class Connection final : private http2::EventSink, private Waiter {
   bool close_wanted_ = false;
   bool read_queued_ = false;
   bool broken_ = false;
+  bool reading_paused_ = false;
+  bool header_block_watched_ = false;
+  bool saying_goodbye_ = false;  // closing, but what is being written may still leave
+  Limit exceeded_ = Limit::kNone;
+  std::uint64_t header_block_ = 0;     // the one that is watched
+  std::size_t write_left_ = 0;         // bytes of the write in flight when its stall began
+  std::unique_ptr<Chain> last_words_;  // wait for the write in flight
   std::size_t complaints_ = 0;
   Status why_;
   std::uint64_t drain_ping_ = 0;  // payload of the PING between the two GOAWAYs; 0: none
@@ -271,7 +289,7 @@ class Connection final : private http2::EventSink, private Waiter {
   Node flush_node_;
   Node close_node_;
   Node read_node_;
-  PatienceTimer patience_;
+  Patience patience_;
 
   CallStream* streams_ = nullptr;  // oldest first
   CallStream* last_stream_ = nullptr;

@@ -23,13 +23,14 @@ http2::Tag Connection::on_header(http2::Stream& stream, const http2::Field& fiel
 void Connection::on_header_tag(http2::Stream& stream, http2::Tag tag) { call(stream).on_header_tag(tag); }
 
 http2::Tag Connection::on_headers_end(http2::Stream& stream, http2::EndStream end, bool truncated) {
-  return call(stream).on_headers_end(end, truncated || session_.received_list_size() > max_header_list_size_);
+  return call(stream).on_headers_end(end,
+                                     truncated || session_.received_list_size() > limits_.header_list_size);
 }
 
 std::string Connection::breached_limit() const {
-  if (session_.received_list_size() > max_header_list_size_)
-    return std::to_string(max_header_list_size_) + " bytes";
-  return std::to_string(max_headers_) + " fields";
+  if (session_.received_list_size() > limits_.header_list_size)
+    return std::to_string(limits_.header_list_size) + " bytes";
+  return std::to_string(limits_.headers) + " fields";
 }
 
 void Connection::on_repeated_block(http2::Stream& stream, http2::Tag tag, http2::EndStream end) {
@@ -58,7 +59,8 @@ void Connection::on_closed(http2::Stream& stream) {
 void Connection::on_settings(const http2::Settings&) {
   if (state_ == State::kHandshake) {
     state_ = State::kReady;
-    if (drain_ping_ == 0) loop_.disarm(patience_);
+    patience_.stop(Awaited::kHandshake);
+    patience_.await(Awaited::kSettingsAck, after(loop_.now(), limits_.settings_ack_timeout));
     return owner_.on_ready(*this);
   }
   owner_.on_capacity(*this);
@@ -66,7 +68,7 @@ void Connection::on_settings(const http2::Settings&) {
 
 void Connection::on_ping_ack(std::uint64_t payload) {
   if (drain_ping_ == 0 || payload != drain_ping_) return;
-  loop_.disarm(patience_);
+  patience_.stop(Awaited::kDrainPing);
   finish_drain();
 }
 

@@ -247,7 +247,7 @@ TEST_P(ConnectingInVirtualTime, PeerThatSaysNothingIsGivenUpAfterTwentySeconds) 
 
 TEST_P(ConnectingInVirtualTime, ServerGivesUpAClientThatSaysNothing) {
   RawService service;
-  ServedRaw served(runtime(), service, {.server = {.handshake_timeout = 3s}});
+  ServedRaw served(runtime(), service, {.server = {.limits = {.handshake_timeout = 3s}}});
   struct Local {
     static Task<std::string> wait_for_eof(Runtime& runtime) {
       Result<std::unique_ptr<net::Conn>> conn =

@@ -296,7 +296,7 @@ TEST_P(ClientResponses, HeaderListOverTheLimitFailsItsCallOnlyAndLeavesHpackInSt
     return std::string(as_text(http2::testing::encode(encoder, headers)));
   };
   const support::Headers::value_type kept{"x-kept", "alpha"};
-  for (const std::size_t length : {9'000, 17'000, 60'000}) {
+  for (const std::size_t length : {9'000, 60'000}) {
     const support::Headers::value_type long_one{"x-long", std::string(length, 'x'), http2::Indexing::kPlain};
     EXPECT_EQ(text([&](Wire& w, auto id) {
                 w.headers(id, block(grpc_head({long_one, kept})));

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/base/limits.h"
 #include "sluice/base/result.h"
 #include "sluice/net/host.h"
 #include "sluice/rpc/channel_base.h"
@@ -30,6 +31,7 @@ struct ChannelOptions {
   std::size_t max_receive_message_size =
       4 << 20;  // bytes; a longer reply is RESOURCE_EXHAUSTED before it is stored
   std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer request fails so and sends nothing
+  Limits limits = {};                            // of what a server may cost; the defaults are safe
   BackoffOptions backoff = {};
   // Around every call, the first outermost (interceptor.h).
   InterceptorChain<ClientInterceptor> interceptors = {};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sluice/async/op.h"
+#include "sluice/base/limits.h"
 #include "sluice/net/host.h"
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
@@ -17,8 +18,8 @@ struct ServerOptions {
   std::uint32_t max_concurrent_streams = 100;  // calls open at once on one connection; more are refused
   std::size_t max_receive_message_size =
       4 << 20;  // bytes; a longer request is RESOURCE_EXHAUSTED before it is stored
-  std::size_t max_send_message_size = SIZE_MAX;           // bytes; a longer reply is RESOURCE_EXHAUSTED
-  Duration handshake_timeout = std::chrono::seconds(20);  // until the client's preface and SETTINGS are here
+  std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer reply is RESOURCE_EXHAUSTED
+  Limits limits = {};                            // of what a client may cost; the defaults are safe
   // Around every call, the first outermost (interceptor.h).
   InterceptorChain<ServerInterceptor> interceptors = {};
   // Serves the calls of methods nobody registered, as a stream of raw messages; its object is the second
@@ -62,6 +63,9 @@ class Server {
   std::vector<Addr> addrs() const;
   // Closes the listener at `addr`, one of addrs(); connections that it brought live on. NOT_FOUND names it.
   Status stop_listening(const Addr& addr);
+
+  // How often each limit has ended or refused a connection so far.
+  LimitCounts limit_counts() const;
 
   // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have.
   Op<Status> drain();

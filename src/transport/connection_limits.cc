@@ -1,0 +1,106 @@
+// What a Connection does to a peer that is slow, or does not read: it stops reading, and in the end closes.
+#include <utility>
+
+#include "transport/connection.h"
+#include "transport/error_map.h"
+
+namespace sluice::transport {
+
+void Connection::on_impatient(Awaited what) {
+  using http2::ErrorCode;
+  switch (what) {
+    case Awaited::kHandshake:
+      broken_ = true;
+      exceeded_ = Limit::kHandshakeTimeout;
+      return close(Status(StatusCode::kUnavailable,
+                          "no HTTP/2 SETTINGS from " + peer_addr().to_string() + " in time"));
+    case Awaited::kSettingsAck:
+      return end_for(Limit::kSettingsAckTimeout, ErrorCode::kSettingsTimeout);
+    case Awaited::kHeaderBlock:
+      return end_for(Limit::kHeaderBlockTimeout, ErrorCode::kEnhanceYourCalm);
+    case Awaited::kWrite:
+      if (write_.data.size() < write_left_) return watch_write();
+      return end_for(Limit::kWriteStall, ErrorCode::kEnhanceYourCalm);
+    case Awaited::kOutput:
+      return end_for(Limit::kOutputStall, ErrorCode::kEnhanceYourCalm);
+    case Awaited::kDrainPing:
+      return finish_drain();
+    case Awaited::kGoodbye:
+      end_goodbye();
+      return finish_if_quiet();
+  }
+}
+
+void Connection::turn_away(Limit limit) {
+  broken_ = true;
+  exceeded_ = limit;
+  close(Status(StatusCode::kUnavailable, std::string(to_string(limit))));
+}
+
+void Connection::end_for(Limit limit, http2::ErrorCode code) {
+  broken_ = true;
+  exceeded_ = limit;
+  const std::string_view what = to_string(limit);
+  session_.submit_goaway(session_.last_peer_stream(), code, what);
+  close(Status(StatusCode::kUnavailable,
+               "connection error: " + std::string(error_code_name(code)) + ": " + std::string(what)),
+        code);
+}
+
+// The write in flight, from here on: it has taken long enough if the peer takes nothing of it.
+void Connection::watch_write() {
+  write_left_ = write_.data.size();
+  patience_.await(Awaited::kWrite, after(loop_.now(), limits_.write_stall_timeout));
+}
+
+bool Connection::output_full() const {
+  return session_.queued_replies() > limits_.queued_replies || session_.queued_bytes() > limits_.queued_bytes;
+}
+
+void Connection::pause_reading() {
+  if (closing()) return;
+  reading_paused_ = true;
+  patience_.await(Awaited::kOutput, after(loop_.now(), limits_.output_stall_timeout));
+}
+
+// From within a flush: what had filled the output is being written.
+void Connection::resume_reading() {
+  reading_paused_ = false;
+  patience_.stop(Awaited::kOutput);
+  read_queued_ = true;
+  loop_.post(read_node_);
+}
+
+// A block that is complete in time is watched no more; the next one has time of its own.
+void Connection::watch_header_block() {
+  const bool was_watched = header_block_watched_;
+  header_block_watched_ = session_.in_header_block() && !closing();
+  if (!header_block_watched_) return patience_.stop(Awaited::kHeaderBlock);
+  if (was_watched && header_block_ == session_.header_block()) return;
+  header_block_ = session_.header_block();
+  patience_.await(Awaited::kHeaderBlock, after(loop_.now(), limits_.header_block_timeout));
+}
+
+void Connection::start_write(Chain&& data) {
+  write_.data = std::move(data);
+  write_.active = true;
+  write_.active = !conn_->start_write(write_);
+}
+
+// A write is done although the connection is closing.
+void Connection::say_goodbye() {
+  if (saying_goodbye_) {
+    if (last_words_ && write_.status.ok()) start_write(std::move(*std::exchange(last_words_, nullptr)));
+    if (write_.active) return;
+    end_goodbye();
+  }
+  finish_if_quiet();
+}
+
+void Connection::end_goodbye() {
+  saying_goodbye_ = false;
+  patience_.stop(Awaited::kGoodbye);
+  conn_->close();
+}
+
+}  // namespace sluice::transport

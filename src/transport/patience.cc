@@ -1,0 +1,24 @@
+// Patience: the first of several deadlines, and what happens then.
+#include "transport/patience.h"
+
+#include <algorithm>
+
+namespace sluice::transport {
+
+void Patience::set(Awaited what, TimePoint deadline) {
+  deadlines_[index(what)] = deadline;
+  const TimePoint first = *std::min_element(deadlines_.begin(), deadlines_.end());
+  if (first == kNever || !armed() || Timer::deadline() != first) loop_.arm(*this, first);
+}
+
+void Patience::expired(Runnable& self) noexcept {
+  auto& patience = static_cast<Patience&>(static_cast<Timer&>(self));
+  const TimePoint now = patience.loop_.now();
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (patience.deadlines_[i] > now) continue;
+    patience.set(static_cast<Awaited>(i), kNever);
+    patience.owner_.on_impatient(static_cast<Awaited>(i));
+  }
+}
+
+}  // namespace sluice::transport
