@@ -20,8 +20,9 @@ class TapNetwork final : public net::Network {
   enum class Windows { kOfPipes, kOfSockets };
   enum class Record { kNo, kYes };
 
-  explicit TapNetwork(Windows windows = Windows::kOfPipes, Record record = Record::kYes)
-      : windows_(windows), record_(record) {}
+  explicit TapNetwork(Windows windows = Windows::kOfPipes, Record record = Record::kYes,
+                      const net::MemoryNetworkOptions& pipes = {})
+      : pipes_(pipes), windows_(windows), record_(record) {}
 
   // What the ends that dialled have written so far, and those that accepted; all connections together.
   std::string dialled_wrote() const { return copy_of(log_->dialled); }

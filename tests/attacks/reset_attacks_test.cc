@@ -1,0 +1,122 @@
+// Streams that are opened and reset, by the client or by what it makes the server say.
+#include "attacks/attack.h"
+
+namespace sluice::attacks {
+namespace {
+
+class ResetAttacks : public Attack {
+ protected:
+  // Opens a stream, lets its handler start and resets it, again and again; somebody else calls meanwhile.
+  int rapid_reset(Target& target, ScriptedClient& attacker) {
+    for (int i = 0; i < 10'000; ++i) {
+      if (attacker.closed()) return i;
+      attacker.send(open(id_of(i)));
+      attacker.send(Wire().rst(id_of(i), ErrorCode::kCancel));
+      if (i % 1'000 == 0) {
+        EXPECT_TRUE(target.serves());
+      }
+    }
+    return 10'000;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Simulated, ResetAttacks, ::testing::ValuesIn(kSeeds), support::name_of);
+
+// CVE-2023-44487.
+TEST_P(ResetAttacks, RapidReset) {
+  Target target(runtime());
+  ScriptedClient attacker(runtime(), "pipe:target");
+  attacker.greet();
+  EXPECT_EQ(rapid_reset(target, attacker), 501);
+  EXPECT_EQ(target.victim.most, 100) << "handlers at once";
+  expect_ended(target, attacker, Limit::kResets);
+}
+
+// All at once the server has not even started the handlers when they are reset.
+TEST_P(ResetAttacks, RapidResetInOneWrite) {
+  Target target(runtime());
+  ScriptedClient attacker(runtime(), "pipe:target");
+  attacker.greet();
+  std::string all;
+  for (int i = 0; i < 10'000; ++i) all += open(id_of(i)) + Wire().rst(id_of(i), ErrorCode::kCancel).str();
+  attacker.send(all);
+  EXPECT_LE(target.victim.most, 100);
+  expect_ended(target, attacker, Limit::kResets);
+}
+
+// Without the guard of resets the places of handlers still hold.
+TEST_P(ResetAttacks, RapidResetFindsNoMoreHandlersThanPlaces) {
+  Target target(runtime(), {.resets = Limits::kOff});
+  ScriptedClient attacker(runtime(), "pipe:target");
+  attacker.greet();
+  EXPECT_EQ(rapid_reset(target, attacker), 10'000);
+  EXPECT_EQ(target.victim.most, 100);
+  expect_unharmed(target, attacker);
+}
+
+TEST_P(ResetAttacks, RapidResetSucceedsWithoutGuards) {
+  Target target(runtime(), {.running_handlers = Limits::kOff, .resets = Limits::kOff});
+  ScriptedClient attacker(runtime(), "pipe:target");
+  attacker.greet();
+  EXPECT_EQ(rapid_reset(target, attacker), 10'000);
+  EXPECT_EQ(target.victim.most, 10'000);
+  expect_unharmed(target, attacker);
+}
+
+// MadeYouReset (CVE-2025-8671): a request, and what makes the server reset it.
+struct Way {
+  const char* name;
+  std::uint8_t flags;  // of the request
+  std::string (*provoke)(StreamId id);
+};
+const Way kWays[] = {
+    {"WINDOW_UPDATE of zero", 0, [](StreamId id) { return Wire().window_update(id, 0).str(); }},
+    {"window overflow", 0, [](StreamId id) { return Wire().window_update(id, 0x7fffffff).str(); }},
+    {"DATA after END_STREAM", kEnd, [](StreamId id) { return Wire().data(id, "x").str(); }},
+    {"HEADERS after END_STREAM", kEnd,
+     [](StreamId id) {
+       return Wire().headers(id, {{"x", "y"}}, kEnd).str();
+     }},
+    {"PRIORITY of four bytes", 0,
+     [](StreamId id) { return Wire().frame(FrameType::kPriority, 0, id, "1234").str(); }},
+    {"trailers without END_STREAM", 0,
+     [](StreamId id) {
+       return Wire().headers(id, {{"x", "y"}}).str();
+     }},
+};
+
+TEST_P(ResetAttacks, MadeYouReset) {
+  for (const Way& way : kWays) {
+    SCOPED_TRACE(way.name);
+    Target target(runtime());
+    ScriptedClient attacker(runtime(), "pipe:target");
+    attacker.greet();
+    int tried = 0;
+    for (; tried < 10'000 && !attacker.closed(); ++tried) {
+      attacker.send(open(id_of(tried), "Bidi", way.flags));
+      attacker.send(way.provoke(id_of(tried)));
+    }
+    EXPECT_EQ(tried, 101);
+    EXPECT_LE(target.victim.most, 100);
+    expect_ended(target, attacker, Limit::kProvokedResets);
+  }
+}
+
+TEST_P(ResetAttacks, MadeYouResetSucceedsWithoutGuards) {
+  for (const Way& way : kWays) {
+    SCOPED_TRACE(way.name);
+    Target target(runtime(),
+                  {.running_handlers = Limits::kOff, .provoked_resets = kNoRate, .control_frames = kNoRate});
+    ScriptedClient attacker(runtime(), "pipe:target");
+    attacker.greet();
+    for (int i = 0; i < 1'000; ++i) {
+      attacker.send(open(id_of(i), "Bidi", way.flags));
+      attacker.send(way.provoke(id_of(i)));
+    }
+    EXPECT_EQ(target.victim.most, 1'000);
+    EXPECT_EQ(attacker.frames("RST_STREAM").size(), 1'000u);
+    expect_unharmed(target, attacker);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::attacks
