@@ -123,7 +123,8 @@ class GateCalls::Impl {
   const Payloads payloads_;
   sluice::Runtime runtime_;
   Cases cases_;
-  sluice::Server server_{runtime_};
+  // "cancel" does nothing but open and reset streams.
+  sluice::Server server_{runtime_, {.limits = {.resets = sluice::Limits::kOff}}};
   sluice::Channel channel_ = sluice::dial(runtime_, kAddr).value();
   cases::Cases::Stub stub_{channel_};
   std::unique_ptr<TwoLoops> two_loops_;
