@@ -205,11 +205,35 @@ TEST_P(StallAttacks, TooManyConnections) {
   EXPECT_EQ(late.outcome(1), "0") << "there is room again";
 }
 
-// By IP address, and so over tcp.
-class AddressLimit : public Attack {};
-INSTANTIATE_TEST_SUITE_P(Real, AddressLimit, ::testing::Values(support::kRealRuntimes[0]), support::name_of);
+// Where the kernel matters, in real time: limits of milliseconds.
+class AttacksOverTcp : public StallAttacks {
+ protected:
+  // Lets real time pass until `limit` has been met.
+  bool meets(Server& server, Limit limit) {
+    struct Local {
+      static Task<void> wait() { (void)co_await sleep(1ms); }
+    };
+    for (int i = 0; i < 20'000 && server.limit_counts()[limit] == 0; ++i) runtime().run(Local::wait());
+    return server.limit_counts()[limit] == 1;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Real, AttacksOverTcp, ::testing::Values(support::kRealRuntimes[0]),
+                         support::name_of);
 
-TEST_P(AddressLimit, CountsTheConnectionsOfAHost) {
+// CVE-2019-9517, with a window that TCP has closed.
+TEST_P(AttacksOverTcp, InternalBuffering) {
+  Target target(runtime(), {.write_stall_timeout = 20ms, .goodbye_timeout = 10ms}, "tcp:127.0.0.1:0");
+  ScriptedClient attacker(runtime(), target.served.server().addrs().at(0).to_string());
+  attacker.greet({{SettingId::kInitialWindowSize, 1 << 30}});
+  attacker.send(Wire().window_update(0, 1 << 30));
+  attacker.stop_reading();
+  for (int i = 0; i < 100; ++i) attacker.send(request(id_of(i), 60'000));
+  EXPECT_TRUE(meets(target.served.server(), Limit::kWriteStall));
+  settle();
+  EXPECT_EQ(target.victim.replying, 0);
+}
+
+TEST_P(AttacksOverTcp, CountsTheConnectionsOfAHost) {
   Victim victim;
   ServerOptions options;
   options.limits.connections_per_address = 3;
