@@ -175,7 +175,7 @@ TEST_P(FloodAttacks, AnswersThatNobodyReads) {
     attacker.greet();
     attacker.stop_reading();
     const std::int64_t before = memory::live_heap().bytes;
-    for (int i = 0; i < 100'000; ++i) {
+    for (int i = 0; i < 60'000; ++i) {
       const auto id = static_cast<StreamId>(2 * i + 1);
       attacker.send(Wire().headers(id, request_head("/no/such/method"), kEnd));
     }
@@ -184,7 +184,7 @@ TEST_P(FloodAttacks, AnswersThatNobodyReads) {
       EXPECT_EQ(target.counts()[Limit::kOutputStall], 1u);
     } else {
       pass(1h);
-      EXPECT_GE(memory::live_heap().bytes - before, 3 << 20);
+      EXPECT_GE(memory::live_heap().bytes - before, 2 << 20);
       expect_unharmed(target, attacker);
     }
     EXPECT_TRUE(target.serves());
