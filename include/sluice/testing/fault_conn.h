@@ -1,0 +1,151 @@
+// FaultConn: a Conn over another one that does to its bytes what networks do: short reads and writes, delays,
+// stalls, corruption, cuts and black holes, all from a seed. fault_network.h puts it under servers and
+// channels.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/net/conn.h"
+
+namespace sluice::testing {
+
+enum class FaultKind : std::uint8_t {
+  kSplit,      // a read or write of fewer bytes than there were: "short"
+  kDelay,      // a piece that came later
+  kStall,      // a longer pause at one byte
+  kCorrupt,    // one byte changed
+  kCut,        // the connection ends: UNAVAILABLE here, eof for the peer
+  kBlackHole,  // from there on bytes vanish: writes succeed and go nowhere, reads wait
+};
+inline constexpr int kNumFaultKinds = 6;
+
+enum class Direction : std::uint8_t { kRead, kWrite };
+
+// A fault at one place: kSplit, kStall, kCorrupt, kCut or kBlackHole.
+struct Fault {
+  FaultKind kind = FaultKind::kSplit;
+  std::uint64_t at = 0;              // so many bytes of its direction have passed before
+  Duration time = Duration::zero();  // kStall: how long
+};
+
+// What happens in one direction.
+struct FaultPlan {
+  std::size_t max_piece = 0;  // bytes; each read or write moves a random 1 … max_piece; 0: all there are
+  Duration max_delay = Duration::zero();  // each piece waits a random time up to this
+  std::vector<Fault> faults = {};         // in the order of `at`
+};
+
+// What has happened to a conn.
+struct FaultEvent {
+  FaultKind kind = FaultKind::kSplit;
+  Direction direction = Direction::kRead;
+  std::uint64_t at = 0;              // bytes of its direction that passed before
+  std::size_t size = 0;              // kSplit: of the piece
+  Duration time = Duration::zero();  // kDelay, kStall
+  std::string to_string() const;     // "cut at byte 17 of its reads"
+};
+
+struct FaultOptions {
+  std::uint64_t seed = 1;
+  FaultPlan reads = {};
+  FaultPlan writes = {};
+  bool as_socket = false;  // in_memory() is false whatever lies below: small windows and frames are announced
+  std::function<void(const FaultEvent&)> observe =
+      {};  // on the conn's loop, at each fault; it must not throw
+};
+
+// Options that a seed chose: splits both ways, delays and a stall; for half of the seeds also one to three of
+// corruption, cut and black hole. All within the first `horizon` bytes of a direction.
+FaultOptions random_faults(std::uint64_t seed, std::uint64_t horizon);
+
+// Thread, overlap, lifetime, errors: a Conn's (net/conn.h); it is made where the conn below may be used. With
+// options that ask for nothing it behaves as the conn below. After a cut everything fails with UNAVAILABLE
+// and its place. What is in a black hole ends at its deadline or with close(), which the peer sees.
+class FaultConn final : public net::Conn, private Waiter {
+ public:
+  FaultConn(std::unique_ptr<net::Conn> below, FaultOptions options);
+  ~FaultConn() override;
+  FaultConn(const FaultConn&) = delete;
+  FaultConn& operator=(const FaultConn&) = delete;
+
+  bool start_read(net::ReadOp& op) override;
+  bool start_write(net::WriteOp& op) override;
+  void close_write() override;
+  void close() override;
+  Loop& loop() const override { return below_->loop(); }
+  const Addr& local_addr() const override { return below_->local_addr(); }
+  const Addr& peer_addr() const override { return below_->peer_addr(); }
+  std::optional<PeerCredentials> peer_credentials() const override { return below_->peer_credentials(); }
+  bool in_memory() const override { return !options_.as_socket && below_->in_memory(); }
+
+  // Bytes that have passed, black holes included. Loop-only.
+  std::uint64_t bytes_read() const { return in_.passed; }
+  std::uint64_t bytes_written() const { return out_.passed; }
+
+ private:
+  struct Way : Timer {
+    Way(FaultConn& c, Direction d, const FaultPlan& p) : Timer(&held_until), conn(c), direction(d), plan(p) {}
+    FaultConn& conn;
+    const Direction direction;
+    const FaultPlan& plan;
+    std::uint64_t passed = 0;
+    std::size_t next = 0;   // of plan.faults
+    std::size_t piece = 0;  // chosen, and not passed yet
+    TimePoint hold{};       // the piece waits until then
+    bool below = false;     // an op of the conn below is in flight
+    bool corrupt = false;   // the next byte will be
+    bool black = false;
+  };
+  enum class Data : bool { kNone, kThere };
+  struct ReadBelow : net::ReadOp {
+    explicit ReadBelow(FaultConn& c) : ReadOp(&read_below), conn(c) {}
+    FaultConn& conn;
+  };
+  struct WriteBelow : net::WriteOp {
+    explicit WriteBelow(FaultConn& c) : WriteOp(&written_below), conn(c) {}
+    FaultConn& conn;
+  };
+
+  bool finish(Runnable& op);
+  bool read_on();
+  bool write_on();
+  bool take_read();
+  bool take_written();
+  void deliver(net::ReadOp& op);
+  bool reach_faults(Way& way, Data data);
+  bool may_pass(Way& way, std::size_t available, TimePoint deadline);
+  Chain corrupted(Chain data);
+  void cut(Way& way, std::uint64_t at);
+  void end_waiting(Way& way, const Status& why);
+  Status refusal(TimePoint deadline, const char* expired) const;
+  Status failure(Status below) const;
+  void tell(const Way& way, FaultKind kind, std::size_t size, Duration time);
+  std::uint64_t random();
+  void describe(std::string& out) const override;
+  static void read_below(Runnable& op) noexcept;
+  static void written_below(Runnable& op) noexcept;
+  static void held_until(Runnable& way) noexcept;
+  void run_read();
+  void run_write();
+
+  const FaultOptions options_;
+  const std::unique_ptr<net::Conn> below_;
+  std::uint64_t random_;
+  Way in_{*this, Direction::kRead, options_.reads};
+  Way out_{*this, Direction::kWrite, options_.writes};
+  ReadBelow read_below_{*this};
+  WriteBelow write_below_{*this};
+  net::ReadOp* read_op_ = nullptr;    // the owner's, in flight
+  net::WriteOp* write_op_ = nullptr;  // the same; what it has still to write is in it
+  Chain inbox_;                       // read below, not delivered yet
+  bool eof_ = false;
+  bool write_closed_ = false;
+  bool closed_ = false;
+  Status broken_;  // not OK once cut
+};
+
+}  // namespace sluice::testing

@@ -1,0 +1,71 @@
+// What a seed makes of a FaultConn, and faults as text.
+#include <algorithm>
+#include <utility>
+
+#include "sluice/testing/fault_conn.h"
+
+namespace sluice::testing {
+namespace {
+
+constexpr const char* kNames[kNumFaultKinds] = {"split", "delay", "stall", "corruption", "cut", "black hole"};
+
+// splitmix64: the same on every machine.
+class Choice {
+ public:
+  explicit Choice(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t below(std::uint64_t n) {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (z ^ z >> 31) % n;
+  }
+  bool one_in(std::uint64_t n) { return below(n) == 0; }
+  // Small numbers as likely as large ones.
+  std::uint64_t up_to(std::uint64_t most) { return 1 + below(std::min(most, std::uint64_t{1} << below(40))); }
+
+ private:
+  std::uint64_t state_;
+};
+
+Duration milliseconds(std::uint64_t n) { return std::chrono::milliseconds(n); }
+
+void add(FaultPlan& plan, Fault fault) {
+  const auto place = std::upper_bound(plan.faults.begin(), plan.faults.end(), fault.at,
+                                      [](std::uint64_t at, const Fault& f) { return at < f.at; });
+  plan.faults.insert(place, fault);
+}
+
+}  // namespace
+
+std::string FaultEvent::to_string() const {
+  std::string text = kNames[static_cast<int>(kind)];
+  text += " at byte " + std::to_string(at);
+  text += direction == Direction::kRead ? " of its reads" : " of its writes";
+  if (size > 0) text += ", " + std::to_string(size) + " bytes";
+  if (time > Duration::zero()) text += ", " + std::to_string(time.count()) + " ns";
+  return text;
+}
+
+FaultOptions random_faults(std::uint64_t seed, std::uint64_t horizon) {
+  Choice choose(seed);
+  horizon = std::max<std::uint64_t>(horizon, 1);
+  FaultOptions options;
+  options.seed = choose.below(~std::uint64_t{0});
+  options.as_socket = choose.one_in(2);
+  FaultPlan* const ways[] = {&options.reads, &options.writes};
+  const auto way = [&]() -> FaultPlan& { return *ways[choose.below(2)]; };
+  // Three kinds that leave the bytes as they are.
+  options.reads.max_piece = choose.up_to(20'000);
+  options.writes.max_piece = choose.up_to(20'000);
+  way().max_delay = std::chrono::microseconds(choose.up_to(20'000));
+  add(way(), {FaultKind::kStall, choose.below(horizon), milliseconds(choose.up_to(5'000))});
+  // And up to three that do not.
+  if (choose.one_in(2)) return options;
+  for (std::uint64_t left = 1 + choose.below(3); left > 0; --left) {
+    constexpr FaultKind kBad[] = {FaultKind::kCorrupt, FaultKind::kCut, FaultKind::kBlackHole};
+    add(way(), {kBad[choose.below(3)], choose.below(horizon)});
+  }
+  return options;
+}
+
+}  // namespace sluice::testing
