@@ -121,13 +121,16 @@ std::size_t Loop::turn() {
   if (ticks_ % kTicksPerTimerCheck == 0 && !simulation_) read_clock();
   allow_inline();
   remote_.drain_into(ready_);
+  const int most = simulation_ ? simulation_->runs_before_interruption(kRunsPerTick) : kRunsPerTick;
   std::size_t ran = 0;
-  for (int i = 0; i < kRunsPerTick; ++i) {
+  for (int i = 0; i < most; ++i) {
     Runnable* r = ready_.pop();
     if (r == nullptr) break;
     r->run();
     ++ran;
   }
+  Runnable* const interruption = most < kRunsPerTick ? simulation_->take_interruption() : nullptr;
+  if (interruption != nullptr) interruption->run();
   overfull_ = ran == kRunsPerTick && !simulation_ && !ready_.empty();
   // What is posted to the end of a tick while it ends belongs to the next one.
   if (!tick_end_.empty()) {
@@ -140,7 +143,7 @@ std::size_t Loop::turn() {
   }
   ++ticks_;
   // An idle loop does both in park() and poll().
-  if (ran == 0 || simulation_) return ran;
+  if (ran == 0 || simulation_) return interruption == nullptr ? ran : ran + 1 + fire_timers();
   if (watches_ > 0 && (poll_soon_ || ticks_ % kTicksPerPoll == 0)) ran += poll_descriptors();
   if (!timers_.empty() && ticks_ % kTicksPerTimerCheck == 0) ran += fire_timers_while_busy();
   return ran;

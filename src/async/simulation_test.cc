@@ -68,6 +68,55 @@ TEST(Simulation, AThousandSeedsGiveNineHundredTraces) {
   EXPECT_GE(orders.size(), 900u) << "different runs, not only different numbers";
 }
 
+// Says that it ran, and lets time pass.
+struct Interruption : Runnable {
+  Interruption(std::vector<std::string>& e, Simulation& s, Duration p)
+      : Runnable(&interrupt), events(e), simulation(s), pass(p) {}
+  static void interrupt(Runnable& self) noexcept {
+    auto& i = static_cast<Interruption&>(self);
+    i.events.push_back("interrupted");
+    i.simulation.advance_to(i.simulation.now() + i.pass);
+  }
+  std::vector<std::string>& events;
+  Simulation& simulation;
+  const Duration pass;
+};
+struct SayingTimer : Timer {
+  explicit SayingTimer(std::vector<std::string>& e)
+      : Timer([](Runnable& self) noexcept { static_cast<SayingTimer&>(self).events.push_back("fired"); }),
+        events(e) {}
+  std::vector<std::string>& events;
+};
+Task<void> count_beside_a_timer(int n, std::vector<std::string>& events) {
+  Loop& loop = co_await this_loop();
+  SayingTimer timer(events);
+  loop.arm(timer, loop.now() + std::chrono::seconds(1));
+  for (int i = 0; i < n; ++i) {
+    events.push_back(std::to_string(i));
+    co_await yield();
+  }
+  (void)co_await sleep(std::chrono::seconds(2));
+}
+
+TEST(Simulation, IsInterruptedAtEveryPointAndLetsTimePassThere) {
+  for (const bool passes : {false, true}) {
+    for (int at = 0; at < 10; ++at) {
+      TestLoop loop(3);
+      std::vector<std::string> events, want;
+      Interruption interruption(events, loop.simulation(), std::chrono::seconds(passes));
+      loop.simulation().interrupt_at(static_cast<std::uint64_t>(at), interruption);
+      loop.run(count_beside_a_timer(10, events));
+      for (int i = 0; i < 10; ++i) {
+        want.push_back(std::to_string(i));
+        if (i == at) want.push_back("interrupted");
+        if (i == at && passes) want.push_back("fired");
+      }
+      if (!passes) want.push_back("fired");
+      EXPECT_EQ(events, want) << at;
+    }
+  }
+}
+
 TEST(Simulation, TimeMovesOnlyWhenNothingIsReadyAndNeverBack) {
   Simulation simulation(1);
   const TimePoint begin = simulation.now();

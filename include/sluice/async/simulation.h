@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <random>
+#include <utility>
 
+#include "sluice/async/runnable.h"
 #include "sluice/base/time.h"
 
 namespace sluice {
@@ -22,7 +24,24 @@ class Simulation {
   std::uint64_t choose(std::uint64_t n) {
     const std::uint64_t choice = n > 1 ? random_() % n : 0;
     note(n << 32 | choice);
+    ++choices_;
     return choice;
+  }
+  // Choices made so far: one for each piece of ready work that a loop has run.
+  std::uint64_t choices() const { return choices_; }
+
+  // Interrupts the run once, when `choices` have been made and before the next: `r` runs on the loop, the
+  // tick ends, and timers fire that are due; `r` may have let time pass. For tests that cancel a call, or let
+  // its deadline pass, at every point there is.
+  void interrupt_at(std::uint64_t choices, Runnable& r) { interruption_ = &r, interrupt_at_ = choices; }
+  // For the loop: how much of `most` may run before that, and what runs then, once.
+  int runs_before_interruption(int most) const {
+    if (interruption_ == nullptr) return most;
+    const std::uint64_t left = interrupt_at_ > choices_ ? interrupt_at_ - choices_ : 0;
+    return left < static_cast<std::uint64_t>(most) ? static_cast<int>(left) : most;
+  }
+  Runnable* take_interruption() {
+    return choices_ < interrupt_at_ ? nullptr : std::exchange(interruption_, nullptr);
   }
   std::uint64_t random() { return random_(); }
   // A hash of every choice and every step of time so far.
@@ -40,6 +59,9 @@ class Simulation {
   std::mt19937_64 random_;
   std::uint64_t trace_ = 0;
   std::uint64_t steps_ = 0;
+  std::uint64_t choices_ = 0;
+  Runnable* interruption_ = nullptr;
+  std::uint64_t interrupt_at_ = 0;
 };
 
 }  // namespace sluice
