@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <utility>
 
 namespace sluice::testing {
@@ -114,6 +113,13 @@ bool FaultConn::may_pass(Way& way, std::size_t available, TimePoint deadline) {
   return false;
 }
 
+void FaultConn::pass(Way& way, std::size_t n) {
+  way.passed += n;
+  if (!options_.progress) return;
+  (way.direction == Direction::kRead ? options_.progress->bytes_read : options_.progress->bytes_written) =
+      way.passed;
+}
+
 Chain FaultConn::corrupted(Chain data) {
   std::string text = data.to_string();
   text[0] = static_cast<char>(text[0] ^ static_cast<char>(1 + random() % 255));
@@ -152,6 +158,7 @@ void FaultConn::held_until(Runnable& timer) noexcept {
   } else {
     net::WriteOp& op = *conn.write_op_;
     op.status = conn.refusal(op.deadline, kWriteExpired);
+    if (!op.status.ok()) op.data.clear(), way.piece = 0;
     if (!op.status.ok() || conn.write_on()) conn.run_write();
   }
 }
@@ -236,7 +243,7 @@ void FaultConn::deliver(net::ReadOp& op) {
     first.append(std::move(data));
     data = std::move(first);
   }
-  in_.passed += n;
+  pass(in_, n);
   if (!op.hint.into.empty()) {
     op.result.into_n = std::min(n, op.hint.into.size());
     data.copy_prefix_to(op.hint.into.data(), op.result.into_n);
@@ -275,7 +282,7 @@ bool FaultConn::write_on() {
       return true;
     }
     if (out_.black) {
-      out_.passed += op.data.size();
+      pass(out_, op.data.size());
       op.data.clear();
       return true;
     }
@@ -297,16 +304,15 @@ bool FaultConn::write_on() {
 // False: the write has failed.
 bool FaultConn::take_written() {
   out_.below = false;
+  const std::size_t n = std::exchange(out_.piece, 0);
   net::WriteOp& op = *write_op_;
-  if (closed_ || !broken_.ok() || !write_below_.status.ok()) {
-    op.status = failure(std::move(write_below_.status));
-    op.data.clear();
-    return false;
+  if (write_below_.status.ok()) {
+    pass(out_, n);  // closed meanwhile or not: the peer gets them
+    // What ends the conn here does so now; the bytes before it were accepted.
+    static_cast<void>(reach_faults(out_, Data::kNone));
+    if (!closed_ && (broken_.ok() || op.data.empty())) return true;
   }
-  out_.passed += std::exchange(out_.piece, 0);
-  // What ends the conn here does so now; the bytes before it were accepted.
-  if (reach_faults(out_, Data::kNone) || op.data.empty()) return true;
-  op.status = broken_;
+  op.status = failure(std::move(write_below_.status));
   op.data.clear();
   return false;
 }

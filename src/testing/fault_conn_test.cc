@@ -27,6 +27,7 @@ class FaultConnTest : public support::LoopTest {
  protected:
   void make(FaultOptions options) {
     options.observe = [this](const FaultEvent& event) { events_.push_back(event.to_string()); };
+    options.progress = &progress_;
     net::PipePair pipe = net::make_pipe(loop(), loop());
     a_ = std::make_unique<FaultConn>(std::move(pipe.a), std::move(options));
     b_ = std::move(pipe.b);
@@ -56,6 +57,7 @@ class FaultConnTest : public support::LoopTest {
   Task<void> stalled();
   Task<void> stalled_past_deadlines();
   Task<void> stalled_write_past_its_deadline();
+  Task<void> write_to_closed();
   Task<void> closed_while_stalled();
   Task<void> corrupted_read();
   Task<void> corrupted_write();
@@ -65,6 +67,7 @@ class FaultConnTest : public support::LoopTest {
   std::unique_ptr<FaultConn> a_;
   std::unique_ptr<net::Conn> b_;
   std::vector<std::string> events_;
+  FaultProgress progress_;
 };
 
 Task<void> FaultConnTest::cut_read() {
@@ -72,7 +75,7 @@ Task<void> FaultConnTest::cut_read() {
   co_await expect_read(*a_, "0123");
   co_await expect_broken("4 of its reads");
   co_await expect_read(*b_, "<eof>");
-  EXPECT_EQ(a_->bytes_read(), 4u);
+  EXPECT_EQ(progress_.bytes_read, 4u);
 }
 
 TEST_F(FaultConnTest, ReadsUpToTheByteOfACut) {
@@ -169,7 +172,7 @@ Task<void> FaultConnTest::black_writes() {
   a_->close_write();
   co_await expect_text(*b_, "01");
   co_await expect_read(*b_, "DEADLINE_EXCEEDED: read deadline exceeded", loop().now() + 1s);
-  EXPECT_EQ(a_->bytes_written(), 8u);
+  EXPECT_EQ(progress_.bytes_written, 8u);
 }
 
 TEST_F(FaultConnTest, WritesIntoABlackHoleSucceed) {
@@ -220,6 +223,19 @@ Task<void> FaultConnTest::stalled_write_past_its_deadline() {
 TEST_F(FaultConnTest, EndsAHeldWriteAtItsDeadline) {
   writes({.faults = {{FaultKind::kStall, 0, 2s}}});
   run(stalled_write_past_its_deadline());
+}
+
+Task<void> FaultConnTest::write_to_closed() {
+  b_->close();
+  for (int i = 0; i < 3; ++i) {
+    const Status status = co_await a_->write(Chain::copy(std::string(10 - i, 'x')));
+    EXPECT_EQ(status, Status(StatusCode::kUnavailable, "conn closed by its peer pipe:unnamed/b"));
+  }
+}
+
+TEST_F(FaultConnTest, WritesAfterAFailureFailLikeIt) {
+  make({});
+  run(write_to_closed());
 }
 
 Task<void> FaultConnTest::closed_while_stalled() {

@@ -54,16 +54,24 @@ FaultOptions random_faults(std::uint64_t seed, std::uint64_t horizon) {
   options.as_socket = choose.one_in(2);
   FaultPlan* const ways[] = {&options.reads, &options.writes};
   const auto way = [&]() -> FaultPlan& { return *ways[choose.below(2)]; };
+  // One choice a statement: compilers differ in the order of arguments.
+  const auto add_somewhere = [&](FaultKind kind, Duration time) {
+    FaultPlan& plan = way();
+    add(plan, {kind, choose.below(horizon), time});
+  };
   // Three kinds that leave the bytes as they are.
   options.reads.max_piece = choose.up_to(20'000);
   options.writes.max_piece = choose.up_to(20'000);
-  way().max_delay = std::chrono::microseconds(choose.up_to(20'000));
-  add(way(), {FaultKind::kStall, choose.below(horizon), milliseconds(choose.up_to(5'000))});
+  // The smaller the pieces the shorter their delays: a megabyte takes a second, not an hour.
+  FaultPlan& late = way();
+  late.max_delay = std::chrono::microseconds(choose.up_to(late.max_piece));
+  add_somewhere(FaultKind::kStall, milliseconds(choose.up_to(5'000)));
   // And up to three that do not.
   if (choose.one_in(2)) return options;
   for (std::uint64_t left = 1 + choose.below(3); left > 0; --left) {
     constexpr FaultKind kBad[] = {FaultKind::kCorrupt, FaultKind::kCut, FaultKind::kBlackHole};
-    add(way(), {kBad[choose.below(3)], choose.below(horizon)});
+    const FaultKind kind = kBad[choose.below(3)];
+    add_somewhere(kind, Duration::zero());
   }
   return options;
 }

@@ -3,9 +3,11 @@
 // channels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,13 +51,20 @@ struct FaultEvent {
   std::string to_string() const;     // "cut at byte 17 of its reads"
 };
 
+// Bytes that have passed through a conn, black holes included. Written on its loop; outlives the conn.
+struct FaultProgress {
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_written = 0;
+};
+
 struct FaultOptions {
   std::uint64_t seed = 1;
   FaultPlan reads = {};
   FaultPlan writes = {};
   bool as_socket = false;  // in_memory() is false whatever lies below: small windows and frames are announced
-  std::function<void(const FaultEvent&)> observe =
-      {};  // on the conn's loop, at each fault; it must not throw
+  // Told of each fault, on the conn's loop; must not throw.
+  std::function<void(const FaultEvent&)> observe = {};
+  FaultProgress* progress = nullptr;
 };
 
 // Options that a seed chose: splits both ways, delays and a stall; for half of the seeds also one to three of
@@ -81,10 +90,6 @@ class FaultConn final : public net::Conn, private Waiter {
   const Addr& peer_addr() const override { return below_->peer_addr(); }
   std::optional<PeerCredentials> peer_credentials() const override { return below_->peer_credentials(); }
   bool in_memory() const override { return !options_.as_socket && below_->in_memory(); }
-
-  // Bytes that have passed, black holes included. Loop-only.
-  std::uint64_t bytes_read() const { return in_.passed; }
-  std::uint64_t bytes_written() const { return out_.passed; }
 
  private:
   struct Way : Timer {
@@ -121,6 +126,7 @@ class FaultConn final : public net::Conn, private Waiter {
   Chain corrupted(Chain data);
   void cut(Way& way, std::uint64_t at);
   void end_waiting(Way& way, const Status& why);
+  void pass(Way& way, std::size_t n);
   Status refusal(TimePoint deadline, const char* expired) const;
   Status failure(Status below) const;
   void tell(const Way& way, FaultKind kind, std::size_t size, Duration time);
