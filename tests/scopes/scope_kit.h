@@ -1,0 +1,84 @@
+// What the tests of small scopes share: their parameters, the four ways that bytes go, and how a failure is
+// told.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "scopes/small_world.h"
+
+namespace sluice::scopes {
+
+struct KindAndMode {
+  Kind kind;
+  Mode mode;
+  friend void PrintTo(const KindAndMode& p, std::ostream* out) { *out << name(p); }
+  static std::string name(const KindAndMode& p) {
+    return std::string(faults::name_of(p.kind)) + name_of(p.mode);
+  }
+};
+inline std::vector<KindAndMode> every_kind_and_mode() {
+  std::vector<KindAndMode> all;
+  for (const Kind kind : faults::kKinds) {
+    for (const Mode mode : kModes) all.push_back({kind, mode});
+  }
+  return all;
+}
+inline std::vector<KindAndMode> every_kind_simulated() {
+  std::vector<KindAndMode> all;
+  for (const Kind kind : faults::kKinds) all.push_back({kind, Mode::kSimulated});
+  return all;
+}
+inline std::string name_of_param(const ::testing::TestParamInfo<KindAndMode>& info) {
+  return KindAndMode::name(info.param);
+}
+
+// One direction at one end of the connection.
+struct Way {
+  const char* name;
+  testing::FaultOptions Scenario::*end;
+  testing::FaultPlan testing::FaultOptions::*direction;
+  testing::FaultProgress Seen::*seen_end;
+  std::uint64_t testing::FaultProgress::*bytes;
+
+  testing::FaultPlan& plan(Scenario& scenario) const { return scenario.*end.*direction; }
+  std::uint64_t passed(const Seen& seen) const { return seen.*seen_end.*bytes; }
+};
+inline constexpr Way kWays[] = {
+    {"client's writes", &Scenario::client, &testing::FaultOptions::writes, &Seen::client,
+     &testing::FaultProgress::bytes_written},
+    {"client's reads", &Scenario::client, &testing::FaultOptions::reads, &Seen::client,
+     &testing::FaultProgress::bytes_read},
+    {"server's writes", &Scenario::server, &testing::FaultOptions::writes, &Seen::server,
+     &testing::FaultProgress::bytes_written},
+    {"server's reads", &Scenario::server, &testing::FaultOptions::reads, &Seen::server,
+     &testing::FaultProgress::bytes_read},
+};
+
+inline unsigned long long ull(std::uint64_t n) { return n; }
+
+class SmallScope : public ::testing::TestWithParam<KindAndMode> {
+ protected:
+  Scenario scenario() const {
+    Scenario scenario;
+    scenario.kind = GetParam().kind;
+    scenario.mode = GetParam().mode;
+    return scenario;
+  }
+  bool simulated() const { return GetParam().mode == Mode::kSimulated; }
+  // The first few that are not are told.
+  void expect_well(const Seen& seen, const char* where, std::uint64_t at) {
+    if (seen.wrong.empty() || ++told_ > 5) return;
+    for (const std::string& wrong : seen.wrong) {
+      ADD_FAILURE() << where << " at " << at << " (the call: " << seen.status << "): " << wrong;
+    }
+  }
+
+ private:
+  int told_ = 0;
+};
+
+}  // namespace sluice::scopes
