@@ -2,6 +2,7 @@
 // ./dev replay SEED repeats it with a log.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::uint64_t kParts = 20;
 constexpr std::uint64_t kSeedsOfAPart = SLUICE_FAULT_SEEDS / kParts;
+// So many have faults of every kind among them.
+constexpr std::uint64_t kEnough = 500;
 
 class Seeds : public ::testing::TestWithParam<std::uint64_t> {};
 INSTANTIATE_TEST_SUITE_P(Part, Seeds, ::testing::Range(std::uint64_t{0}, kParts));
@@ -41,7 +44,8 @@ TEST_P(Seeds, EndEveryCallOnceAndLeaveNothing) {
   std::printf("; faults of reads and writes:");
   for (int kind = 0; kind < testing::kNumFaultKinds; ++kind) {
     std::printf(" %d+%d", faults[0][kind], faults[1][kind]);
-    EXPECT_GT(faults[0][kind] + faults[1][kind], 0) << "no fault of kind " << kind;
+    EXPECT_TRUE(faults[0][kind] + faults[1][kind] > 0 || kSeedsOfAPart < kEnough)
+        << "no fault of kind " << kind;
   }
   std::printf("\n");
   EXPECT_GT(ended[StatusCode::kOk], 0);
