@@ -289,7 +289,8 @@ TEST_F(FaultConnTest, ChangesAByteThatIsRead) {
 
 Task<void> FaultConnTest::corrupted_write() {
   const Chain data = Chain::copy(kText);
-  co_await a_->write(Chain(data));
+  const Status status = co_await a_->write(Chain(data));
+  EXPECT_TRUE(status.ok()) << status;
   const std::string got = co_await read_text_of_size(*b_, kText.size());
   EXPECT_EQ(differences(got, kText), (std::vector<std::size_t>{0, 38}));
   EXPECT_EQ(data.to_string(), kText) << "the writer's own bytes";
