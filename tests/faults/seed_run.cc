@@ -291,11 +291,11 @@ SeedReport run_seed(std::uint64_t seed, const Log& log) {
     world->run();
   } catch (const std::exception& error) {
     report.wrong.push_back(error.what());
-    static_cast<void>(world.release());  // a suspended coroutine is never destroyed
-    return report;
   }
-  if (report.fault_kinds() < 3)
+  if (!report.wrong.empty()) static_cast<void>(world.release());  // a suspended coroutine is never destroyed
+  if (report.fault_kinds() < 3) {
     report.wrong.push_back("only " + std::to_string(report.fault_kinds()) + " kinds of fault");
+  }
   return report;
 }
 

@@ -31,7 +31,7 @@ struct SeedReport {
   int fault_kinds() const;
 };
 
-// Never throws; what goes wrong is in the report. A run that cannot go on is leaked.
+// Never throws; what goes wrong is in the report. A run with anything wrong is leaked.
 SeedReport run_seed(std::uint64_t seed, const Log& log = {});
 
 }  // namespace sluice::faults

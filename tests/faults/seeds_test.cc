@@ -25,6 +25,9 @@ TEST_P(Seeds, EndEveryCallOnceAndLeaveNothing) {
   int faults[2][testing::kNumFaultKinds] = {};
   for (std::uint64_t i = 0; i < kSeedsOfAPart; ++i) {
     const std::uint64_t seed = GetParam() * kSeedsOfAPart + i;
+    // Before it runs, for one that ends the process or never ends: then it is the last that was printed.
+    std::printf("%llu ", static_cast<unsigned long long>(seed));
+    std::fflush(stdout);
     const SeedReport report = run_seed(seed);
     for (const std::string& wrong : report.wrong) {
       ADD_FAILURE() << "seed " << seed << ": " << wrong << "\n  ./dev replay " << seed << " repeats it";
@@ -39,7 +42,7 @@ TEST_P(Seeds, EndEveryCallOnceAndLeaveNothing) {
     }
     most_kinds = std::max(most_kinds, report.fault_kinds());
   }
-  std::printf("%d seeds, %d calls, %d connections;", static_cast<int>(kSeedsOfAPart), calls, connections);
+  std::printf("\n%d seeds, %d calls, %d connections;", static_cast<int>(kSeedsOfAPart), calls, connections);
   for (const auto& [code, n] : ended) std::printf(" %s %d", std::string(to_string(code)).c_str(), n);
   std::printf("; faults of reads and writes:");
   for (int kind = 0; kind < testing::kNumFaultKinds; ++kind) {

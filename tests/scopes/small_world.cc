@@ -272,6 +272,7 @@ void run_world(const Scenario& scenario, Seen& seen, bool next_calls,
   }
   if (!outcome.wrong.empty()) world->wrong(outcome.wrong);
   world->end();
+  if (!seen.wrong.empty()) static_cast<void>(world.release());
 }
 
 }  // namespace
