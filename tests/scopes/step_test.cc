@@ -9,11 +9,13 @@
 namespace sluice::scopes {
 namespace {
 
+constexpr std::uint64_t kSeeds = 20;  // each an order of its own
+
 class Step : public SmallScope {
  protected:
   void interrupt_at_every_step(Interruption what, StatusCode code) {
     std::uint64_t visited = 0, steps = 0, ok = 0;
-    for (std::uint64_t seed = 1; seed <= (simulated() ? 3 : 1); ++seed) {
+    for (std::uint64_t seed = 1; seed <= (simulated() ? kSeeds : 1); ++seed) {
       Scenario interrupted = scenario();
       interrupted.seed = seed;
       const Seen whole = measure(interrupted);
