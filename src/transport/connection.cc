@@ -269,6 +269,11 @@ void Connection::close_if_drained() {
 }
 
 void Connection::close(Status why, http2::ErrorCode code) {
+  // Its owner goes, and waits for no last frames.
+  if (saying_goodbye_ && code == http2::ErrorCode::kNoError) {
+    end_goodbye();
+    return finish_if_quiet();
+  }
   if (closing() || close_wanted_) return;
   why_ = std::move(why);
   close_code_ = code;

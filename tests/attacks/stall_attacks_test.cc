@@ -142,6 +142,24 @@ TEST_P(StallAttacks, AGoodbyeThatNobodyReads) {
   }
 }
 
+TEST_P(StallAttacks, AServerThatGoesCutsGoodbyesShort) {
+  const net::MemoryNetworkOptions narrow = {.pipe_capacity = 4 << 10};
+  runtime().add_network(
+      "tap", std::make_shared<TapNetwork>(TapNetwork::Windows::kOfSockets, TapNetwork::Record::kNo, narrow));
+  std::optional<Target> target(std::in_place, runtime(), Limits{.goodbye_timeout = Limits::kForever},
+                               "tap:target");
+  ScriptedClient attacker(runtime(), "tap:target");
+  attacker.greet();
+  attacker.stop_reading();
+  attacker.send(request(1, 10'000));
+  attacker.send(Wire().ping("short"));
+  pass(1h);
+  EXPECT_EQ(runtime().live().sessions, 1);
+  target.reset();
+  pass(0ms);
+  EXPECT_EQ(runtime().live().sessions, 0);
+}
+
 // Five bytes of a preface, and no more.
 TEST_P(StallAttacks, AThousandSlowPrefaces) {
   for (const bool guarded : {true, false}) {

@@ -87,6 +87,10 @@ inline LiveCounts live_on_loops(Runtime& runtime) {
     std::promise<LiveCounts> answer;
     std::future<LiveCounts> answered = answer.get_future();
     run_on(*loop, [loop, answer = std::move(answer)]() mutable { answer.set_value(loop->live()); });
+    // A loop that has no thread and something queued needs somebody to lead it.
+    while (runtime.threads_started() == 0 &&
+           answered.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+      runtime.poll();
     const LiveCounts one = answered.get();
     sum.conns += one.conns, sum.sessions += one.sessions, sum.streams += one.streams, sum.calls += one.calls;
     sum.frames += one.frames, sum.timers += one.timers, sum.queued += one.queued;
