@@ -8,8 +8,9 @@ function(sluice_install)
   if(NOT SLUICE_INSTALL)
     return()
   endif()
-  # The layers' own objects: nothing is compiled twice. What knows protobuf lies in the same archive, and is linked
-  # only into programs that use it; so sluice::core and sluice::sluice differ in what they link besides.
+  # The layers' own objects: nothing is compiled twice. What knows protobuf, zlib or zstd lies in the same archive, and
+  # is linked only into programs that use it; so sluice::core, sluice::sluice and sluice::compression differ in what
+  # they link besides.
   get_property(layers GLOBAL PROPERTY SLUICE_LAYERS)
   set(objects)
   foreach(layer ${layers})
@@ -38,7 +39,7 @@ function(sluice_install)
   # Before 1.0 a minor version may change anything.
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/sluiceConfigVersion.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${PROJECT_BINARY_DIR}/package/sluiceConfig.cmake ${PROJECT_BINARY_DIR}/package/sluiceConfigVersion.cmake
-    ${PROJECT_SOURCE_DIR}/cmake/SluiceGenerate.cmake DESTINATION ${package})
+    ${PROJECT_SOURCE_DIR}/cmake/SluiceGenerate.cmake ${PROJECT_SOURCE_DIR}/cmake/SluiceZstd.cmake DESTINATION ${package})
 
   # pkg-config's prefix is where the file lies, so that the whole may be moved.
   cmake_path(SET folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
@@ -56,7 +57,7 @@ function(sluice_install)
   else()
     set(SLUICE_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
   endif()
-  foreach(name sluice sluice-core)
+  foreach(name sluice sluice-core sluice-compression)
     configure_file(${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/package/${name}.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/package/${name}.pc DESTINATION ${folder})
   endforeach()

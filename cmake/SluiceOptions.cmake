@@ -45,6 +45,8 @@ endif()
 
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
+include(SluiceZstd)
+find_package(ZLIB REQUIRED)
 if(SLUICE_TESTS)
   find_package(GTest REQUIRED)
   enable_testing()

@@ -1,11 +1,12 @@
-// Writes the seed corpora: what two of our sessions say to each other in a few exchanges, and one short wire
-// for each rule that a peer may break.  fuzz_seeds DIR
+// Writes the seed corpora: what two of our sessions say to each other in a few exchanges, one short wire for
+// each rule that a peer may break, and compressed messages, whole and broken.  fuzz_seeds DIR
 #include <filesystem>
 #include <fstream>
 
 #include "drive.h"
 #include "http2/huffman.h"
 #include "http2/session_test_util.h"
+#include "sluice/compression/compressors.h"
 
 namespace sluice::http2::fuzz {
 namespace {
@@ -316,6 +317,29 @@ Seeds pair_seeds() {
   return seeds;
 }
 
+// The first bytes: a limit as a power of two, and the largest slice.
+Seeds message_seeds(const Compressor& coder) {
+  const auto packed = [&](std::string_view message) {
+    return coder.compress(Chain::copy(message)).value().to_string();
+  };
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "words and " + std::to_string(i * i * 7919) + " ";
+  const std::string few = packed("a few words and a few more words"), zeros = packed(std::string(100000, 0));
+  Seeds seeds;
+  seeds["empty"] = chars({12, 3}) + packed("");
+  seeds["few"] = chars({12, 3}) + few;
+  seeds["few-no-room"] = chars({3, 3}) + few;
+  seeds["text"] = chars({16, 200}) + packed(text);
+  seeds["zeros"] = chars({17, 1}) + zeros;
+  seeds["zeros-no-room"] = chars({16, 1}) + zeros;
+  seeds["two"] = chars({12, 7}) + few + packed("more");
+  seeds["garbage"] = chars({12, 7}) + few + "garbage";
+  seeds["truncated"] = chars({12, 7}) + few.substr(0, few.size() - 1);
+  seeds["head"] = chars({12, 7}) + few.substr(0, 4);
+  seeds["nested"] = chars({16, 7}) + packed(packed(zeros));
+  return seeds;
+}
+
 void write(const std::filesystem::path& folder, const Seeds& seeds) {
   std::filesystem::create_directories(folder);
   for (const auto& [name, bytes] : seeds) std::ofstream(folder / name, std::ios::binary) << bytes;
@@ -338,5 +362,7 @@ int main(int argc, char** argv) {
   write(root / "huffman", huffman_seeds());
   write(root / "hpack", hpack_seeds());
   write(root / "pair", pair_seeds());
+  const sluice::CompressorSet coders = sluice::all_compressors();
+  for (const char* name : {"gzip", "deflate", "zstd"}) write(root / name, message_seeds(*coders.find(name)));
   return 0;
 }

@@ -4,6 +4,7 @@
   install_test.py files              what is installed, and that it names no folder of ours
   install_test.py find_package       CMake, the installed package, generated code
   install_test.py core               CMake, the installed package where there is no protobuf
+  install_test.py compression        the same, with the encodings, which need zlib and zstd
   install_test.py pkg_config         no CMake: protoc, the compiler and what pkg-config says
   install_test.py add_subdirectory   CMake, the source tree inside the project; optimised, warnings are errors
 """
@@ -23,7 +24,7 @@ def hello_project(setting, way):
     """An empty folder, and what a user would write into it."""
     project = setting.folder / "hello"
     project.mkdir()
-    for file in ("hello.proto", "hello.cc", "bytes.cc"):
+    for file in ("hello.proto", "hello.cc", "bytes.cc", "packed.cc"):
         shutil.copy(HERE / "hello" / file, project)
     if way != "pkg_config":
         shutil.copy(HERE / "hello" / f"{way}.cmake", project / "CMakeLists.txt")
@@ -60,8 +61,15 @@ def find_package(setting):
 
 def core(setting):
     build = with_cmake(setting, "core", f"-DCMAKE_PREFIX_PATH={setting.install()}")
-    if "protobuf" in (needed := run("ldd", build / "hello")):
-        raise Failed(f"sluice::core links protobuf:\n{needed}")
+    if re.search("protobuf|libz", needed := run("ldd", build / "hello")):
+        raise Failed(f"sluice::core links protobuf, zlib or zstd:\n{needed}")
+
+
+def compression(setting):
+    build = with_cmake(setting, "compression", f"-DCMAKE_PREFIX_PATH={setting.install()}")
+    needed = run("ldd", build / "hello")
+    if "libz.so" not in needed or "libzstd.so" not in needed:
+        raise Failed(f"sluice::compression links not all it needs:\n{needed}")
 
 
 def add_subdirectory(setting):
@@ -100,8 +108,10 @@ def pkg_config(setting):
     link("hello", "sluice", "hello.o", "hello.sluice.o", "hello.pb.o")
     compile("bytes.cc", "sluice-core", "-O2", *WARNINGS)
     link("bytes", "sluice-core", "bytes.o")
-    if "protobuf" in (needed := run("ldd", project / "bytes")):
-        raise Failed(f"sluice-core links protobuf:\n{needed}")
+    if re.search("protobuf|libz", needed := run("ldd", project / "bytes")):
+        raise Failed(f"sluice-core links protobuf, zlib or zstd:\n{needed}")
+    compile("packed.cc", "sluice-compression", "-O2", *WARNINGS)
+    link("packed", "sluice-compression", "packed.o")
 
 
 def files(setting):
@@ -110,7 +120,8 @@ def files(setting):
     headers = {name for name in there if name.startswith("include/")}
     public = {str(path.relative_to(setting.source)) for path in (setting.source / "include").rglob("*.h")}
     others = {"lib/libsluice.a", "bin/protoc-gen-sluice", "share/doc/sluice/LICENSE", "lib/pkgconfig/sluice.pc",
-              "lib/pkgconfig/sluice-core.pc", "lib/cmake/sluice/sluiceConfig.cmake",
+              "lib/pkgconfig/sluice-core.pc",
+              "lib/pkgconfig/sluice-compression.pc", "lib/cmake/sluice/SluiceZstd.cmake", "lib/cmake/sluice/sluiceConfig.cmake",
               "lib/cmake/sluice/sluiceConfigVersion.cmake", "lib/cmake/sluice/sluiceTargets.cmake",
               "lib/cmake/sluice/SluiceGenerate.cmake"}
     by_build_type = {name for name in there if re.fullmatch(r"lib/cmake/sluice/sluiceTargets-\w+\.cmake", name)}
@@ -127,7 +138,8 @@ def files(setting):
 
 
 def main():
-    ways = {"files": files, "find_package": find_package, "core": core, "pkg_config": pkg_config,
+    ways = {"files": files, "find_package": find_package, "core": core, "compression": compression,
+            "pkg_config": pkg_config,
             "add_subdirectory": add_subdirectory}
     parser = argparse.ArgumentParser()
     parser.add_argument("way", choices=ways)

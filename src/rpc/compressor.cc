@@ -1,0 +1,78 @@
+// CompressorSet: names, and the header fields made of them.
+#include "sluice/rpc/compressor.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+bool is_name(std::string_view name) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits);
+}
+
+std::string_view trimmed(std::string_view token) {
+  while (!token.empty() && (token.front() == ' ' || token.front() == '\t')) token.remove_prefix(1);
+  while (!token.empty() && (token.back() == ' ' || token.back() == '\t')) token.remove_suffix(1);
+  return token;
+}
+
+}  // namespace
+
+CompressorSet::CompressorSet(std::initializer_list<std::shared_ptr<const Compressor>> compressors) {
+  entries_.reserve(compressors.size());
+  for (const auto& compressor : compressors) add(compressor);
+}
+
+void CompressorSet::add(std::shared_ptr<const Compressor> compressor) {
+  const auto refuse = [&](std::string why) {
+    if (problem_.ok()) problem_ = Status(StatusCode::kInternal, std::move(why));
+  };
+  if (!compressor) return refuse("a compressor is null");
+  const std::string_view name = compressor->name();
+  if (!is_name(name)) return refuse("compressor name \"" + std::string(name) + "\" is no encoding's name");
+  if (name == "identity") return refuse("compressor name \"identity\" stands for no compression");
+  for (auto& entry : entries_) {
+    if (entry->name() == name) return void(entry = std::move(compressor));
+  }
+  if (entries_.size() == kMaxSize)
+    return refuse("compressor \"" + std::string(name) + "\" is one more than " + std::to_string(kMaxSize));
+  accept_encoding_.append(",").append(name);
+  entries_.push_back(std::move(compressor));
+}
+
+const std::shared_ptr<const Compressor>* CompressorSet::find_entry(std::string_view name) const {
+  for (const auto& entry : entries_) {
+    if (entry->name() == name) return &entry;
+  }
+  return nullptr;
+}
+
+const Compressor* CompressorSet::find(std::string_view name) const {
+  const auto* entry = find_entry(name);
+  return entry ? entry->get() : nullptr;
+}
+
+std::shared_ptr<const Compressor> CompressorSet::share(std::string_view name) const {
+  const auto* entry = find_entry(name);
+  return entry ? *entry : nullptr;
+}
+
+CompressorSet::Mask CompressorSet::mask_of(std::string_view name) const {
+  const auto* entry = find_entry(name);
+  return entry ? Mask{1} << (entry - entries_.data()) : 0;
+}
+
+CompressorSet::Mask CompressorSet::named_in(std::string_view accept_encoding) const {
+  Mask mask = 0;
+  for (;;) {
+    const std::size_t comma = accept_encoding.find(',');
+    mask |= mask_of(trimmed(accept_encoding.substr(0, comma)));
+    if (comma == std::string_view::npos) return mask;
+    accept_encoding.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace sluice
