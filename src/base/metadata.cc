@@ -41,14 +41,29 @@ std::string quoted(std::string_view key) {
   return text.append(key.size() > kMaxShown ? "…\"" : "\"");
 }
 
-constexpr std::array<std::string_view, 9> kReserved = {
-    "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade",
-    "te",         "host",       "content-type",     "user-agent"};
+struct Reserved {
+  std::string_view key;
+  std::string_view why;
+};
+constexpr std::array<Reserved, 9> kReserved = {{{"connection", "HTTP/2 forbids it"},
+                                                {"keep-alive", "HTTP/2 forbids it"},
+                                                {"proxy-connection", "HTTP/2 forbids it"},
+                                                {"transfer-encoding", "HTTP/2 forbids it"},
+                                                {"upgrade", "HTTP/2 forbids it"},
+                                                {"te", "gRPC sends its own"},
+                                                {"content-type", "gRPC sends its own"},
+                                                {"user-agent", "it is an option of the channel"},
+                                                {"host", "the channel's authority stands for it"}}};
 
-bool is_reserved(std::string_view key) {
-  if (key.starts_with(':')) return true;
-  if (key.starts_with("grpc-")) return key != "grpc-previous-rpc-attempts" && key != "grpc-retry-pushback-ms";
-  return std::find(kReserved.begin(), kReserved.end(), key) != kReserved.end();
+// Empty: it is not.
+std::string_view why_reserved(std::string_view key) {
+  if (key.starts_with(':')) return "it is a pseudo-header of HTTP/2";
+  if (key.starts_with("grpc-")) {
+    const bool passes = key == "grpc-previous-rpc-attempts" || key == "grpc-retry-pushback-ms";
+    return passes ? "" : "names that begin with grpc- are gRPC's own";
+  }
+  const auto found = std::find_if(kReserved.begin(), kReserved.end(), [&](auto& r) { return r.key == key; });
+  return found != kReserved.end() ? found->why : "";
 }
 
 }  // namespace
@@ -143,7 +158,8 @@ bool operator==(const Metadata& a, const Metadata& b) {
 
 std::string check_metadata(KV pair) {
   if (pair.key.empty()) return "metadata with an empty key";
-  if (is_reserved(pair.key)) return "metadata key " + quoted(pair.key) + " is reserved";
+  if (const std::string_view why = why_reserved(pair.key); !why.empty())
+    return "metadata key " + quoted(pair.key) + " is reserved: " + std::string(why);
   const auto bad_key = std::find_if_not(pair.key.begin(), pair.key.end(), is_key_char);
   if (bad_key != pair.key.end()) {
     return "metadata key " + quoted(pair.key) + " holds " + hex(*bad_key) +

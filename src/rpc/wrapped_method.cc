@@ -41,6 +41,7 @@ class ServerWrappedCall final : public WrappedCall, private ServerCall, private 
         info_(method.info),
         handler_ended_(*this) {
     if (info_.path.empty()) info_.path = path_;
+    content_subtype_ = call.content_subtype();
   }
   ~ServerWrappedCall() {
     if (handler_) drop(*handler_);

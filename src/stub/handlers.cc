@@ -7,4 +7,8 @@ namespace sluice::detail {
 
 Status status_of_exception() noexcept { return status_of_exception("handler"); }
 
+Status unknown_codec(std::string_view subtype) {
+  return {StatusCode::kUnimplemented, "no codec for content-subtype \"" + std::string(subtype) + "\""};
+}
+
 }  // namespace sluice::detail

@@ -41,7 +41,7 @@ struct ClientSide final : ConnectionOwner {
   std::string events;
 };
 
-TEST(Connection, DrainsBeforeItsStreamIdsRunOut) {
+TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
   support::TestLoop loop(7);
   ConnectionOptions options;
   options.last_stream_id = 5;

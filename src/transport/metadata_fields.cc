@@ -7,13 +7,6 @@
 
 namespace sluice::transport {
 
-Status MetadataFields::add(KV pair) {
-  if (std::string why = check_metadata(pair); !why.empty())
-    return Status(StatusCode::kInternal, std::move(why));
-  add_checked(pair);
-  return {};
-}
-
 void MetadataFields::add_checked(KV pair) {
   // What an application sends once it often sends again; what looks like a secret must not enter a table.
   const bool secret = pair.key == "authorization" || pair.key == "cookie";

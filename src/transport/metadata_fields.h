@@ -10,16 +10,13 @@
 
 #include "http2/field.h"
 #include "sluice/base/metadata.h"
-#include "sluice/base/status.h"
 
 namespace sluice::transport {
 
 // Fields with the memory they need beyond the metadata's own, which must outlive them.
 class MetadataFields {
  public:
-  // INTERNAL with the reason for a pair that must not be sent.
-  Status add(KV pair);
-  // Without the check, for what is checked already.
+  // REQUIRES: check_metadata() has nothing against the pair, or it came like this.
   void add_checked(KV pair);
   void add_plain(std::string_view name, std::string_view value) {
     fields_.push_back({name, value, http2::Indexing::kPlain});

@@ -49,7 +49,13 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
   }
   if (name == "content-type") {
     content_ok_ = is_grpc_content(value);
-    return content_ok_ ? kTagContentType : 0;
+    if (!content_ok_) return 0;
+    if (const std::string_view subtype = subtype_of(value); !subtype.empty()) {
+      plain_ = false;
+      set_content_type(value, subtype);
+      return 0;
+    }
+    return kTagContentType;
   }
   if (name == "grpc-timeout") {
     plain_ = false;
@@ -143,6 +149,12 @@ void ServerStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
   accept(end);
 }
 
+void ServerStream::set_content_type(std::string_view type, std::string_view subtype) {
+  content_type_ = std::make_unique<std::string>(type.substr(0, kGrpcContent.size() + 1 + subtype.size()));
+  content_subtype_ = subtype_of(*content_type_);
+  header_fields();  // the response's header is not the usual one
+}
+
 // In the order in which grpc-go looks at them: what is no gRPC request at all first.
 ServerStream::Refusal ServerStream::check_head() const {
   const auto internal = [](int http_status, std::string text) {
@@ -180,7 +192,7 @@ void ServerStream::refuse(const Refusal& refusal) {
   const std::string http_status = std::to_string(refusal.http_status);
   const std::string text = encode_grpc_message(refusal.status.message());
   const http2::Field fields[] = {{":status", http_status, http2::Indexing::kPlain},
-                                 {"content-type", "application/grpc"},
+                                 {"content-type", content_type()},
                                  {"grpc-status", status_code_text(refusal.status.code())},
                                  {"grpc-message", text, http2::Indexing::kPlain}};
   const http2::HeaderPart part{fields, nullptr};

@@ -14,6 +14,18 @@ using http2::Field;
 using http2::HeaderPart;
 using http2::Indexing;
 
+namespace {
+
+std::string lower_case(std::string_view key) {
+  std::string lower(key);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+}  // namespace
+
 ServerStream::ServerStream(Loop& loop, const MessageLimits& limits, ServedMethods& methods)
     : CallStream(loop, limits),
       methods_(methods),
@@ -188,8 +200,8 @@ Status ServerStream::send_header_block() {
 }
 
 Status ServerStream::send_header_anew() {
-  const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
-  HeaderPart parts[2] = {{fixed, &conn_->common_cache}, {}};
+  const Field fixed[] = {{":status", "200"}, {"content-type", content_type()}};
+  HeaderPart parts[2] = {{fixed, content_type_ ? nullptr : &conn_->common_cache}, {}};
   std::size_t n = 1;
   if (header_fields_) {
     parts[n++] = {header_fields_->fields(), nullptr};
@@ -223,12 +235,12 @@ void ServerStream::send_trailers(const Status& status) {
 // takes is cut, and details and the handler's fields are left out: the code must arrive.
 void ServerStream::send_trailers_anew(const Status& status) {
   const bool of_user = header_fields_ || trailer_fields_;
-  const Field fixed[] = {{":status", "200"}, {"content-type", "application/grpc"}};
+  const Field fixed[] = {{":status", "200"}, {"content-type", content_type()}};
   const Field code[] = {{"grpc-status", status_code_text(status.code())}};
   HeaderPart parts[4];
   std::size_t n = 0;
   if (!header_sent_) {
-    parts[n++] = {fixed, &conn_->common_cache};
+    parts[n++] = {fixed, content_type_ ? nullptr : &conn_->common_cache};
     if (header_fields_) parts[n++] = {header_fields_->fields(), nullptr};
   }
   parts[n++] = {code, status.ok() ? &conn_->trailers_cache : nullptr};
@@ -321,13 +333,34 @@ void ServerStream::set_context(Context context) {
 
 Status ServerStream::CallContext::add_header(std::string_view key, std::string_view value) {
   if (stream.header_sent_) return Status(StatusCode::kFailedPrecondition, "the header has been sent");
-  MetadataFields& fields = stream.header_fields();
-  return fields.add({fields.keep(key), fields.keep(value)});
+  return stream.add(stream.header_fields(), {key, value});
 }
 
 Status ServerStream::CallContext::add_trailer(std::string_view key, std::string_view value) {
-  MetadataFields& fields = stream.trailer_fields();
-  return fields.add({fields.keep(key), fields.keep(value)});
+  return stream.add(stream.trailer_fields(), {key, value});
+}
+
+Status ServerStream::add(MetadataFields& fields, KV pair) {
+  std::string lower;
+  if (std::string why = check_metadata(pair); !why.empty()) {
+    lower = lower_case(pair.key);
+    pair.key = lower;
+    why = check_metadata(pair);
+    if (!why.empty() && !was_received(pair)) return Status(StatusCode::kInternal, std::move(why));
+    // A handler may send back what it was sent, whatever its client may say and it may not (gRPC
+    // PROTOCOL-HTTP2, "Custom-Metadata"): an odd value goes as it came, what is the request's own is left
+    // out.
+    if (!why.empty() && !check_metadata({pair.key, ""}).empty()) return {};
+  }
+  fields.add_checked({fields.keep(pair.key), fields.keep(pair.value)});
+  return {};
+}
+
+bool ServerStream::was_received(KV pair) const {
+  for (const KV received : request_metadata()) {
+    if (received == pair) return true;
+  }
+  return false;
 }
 
 MetadataFields& ServerStream::header_fields() {

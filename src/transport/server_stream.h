@@ -11,6 +11,7 @@
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 #include "transport/call_stream.h"
+#include "transport/content_type.h"
 #include "transport/metadata_fields.h"
 
 namespace sluice::transport {
@@ -135,6 +136,8 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   const Context& shared_context();
   void set_context(Context context);
   void deallocate(void* memory, std::size_t size);
+  [[gnu::noinline]] Status add(MetadataFields& fields, KV pair);
+  bool was_received(KV pair) const;
   MetadataFields& header_fields();
   MetadataFields& trailer_fields();
 
@@ -151,6 +154,9 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     Status status;
   };
   http2::Tag known_field(http2::Tag tag);
+  void set_content_type(std::string_view type, std::string_view subtype);
+  // Of the response: the request's subtype, if it names one.
+  std::string_view content_type() const { return content_type_ ? *content_type_ : kGrpcContent; }
   Refusal check_head() const;
   void settle_authority();
   void accept(http2::EndStream end);
@@ -205,6 +211,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   bool header_sent_ = false;
   bool ended_ = false;  // trailers sent, or reset
   bool cancelled_ = false;
+  std::unique_ptr<std::string> content_type_;  // null: the usual one
   std::unique_ptr<MetadataFields> header_fields_;
   std::unique_ptr<MetadataFields> trailer_fields_;
   Context context_;                         // made when the handler asks for it

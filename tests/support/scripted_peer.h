@@ -162,6 +162,8 @@ class ScriptedPeer {
   const PeerStream& stream(http2::StreamId id) { return streams_[id]; }
   bool ended(http2::StreamId id) { return stream(id).ended || stream(id).reset; }
   std::string outcome(http2::StreamId id) { return stream(id).outcome(); }
+  // As an endpoint that allows a table of so many bytes, once it has said so.
+  void limit_table(std::size_t size) { nghttp2_hd_inflate_change_table_size(inflater_, size); }
   // The payload of the last PING, for its answer.
   const std::string& last_ping() const { return last_ping_; }
   Runtime& runtime() { return runtime_; }

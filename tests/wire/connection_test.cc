@@ -32,7 +32,7 @@ TEST_P(ServerDrainInVirtualTime, WaitsFiveSecondsForAClientThatDoesNotAnswerTheP
   EXPECT_EQ(client.end(), "eof");
 }
 
-TEST_P(ServerDrain, EndsAtOnceWhenTheClientAnswersThePing) {
+TEST_P(ServerDrain, R36_EndsAtOnceWhenTheClientAnswersThePing) {
   RawService service;
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
@@ -66,7 +66,7 @@ TEST_P(ServerDrain, AnswerToAnotherPingIsNoAnswer) {
   EXPECT_EQ(drained.get(), Status());
 }
 
-TEST_P(ServerDrain, CallAfterTheSecondGoawayIsPassedOver) {
+TEST_P(ServerDrain, R36_CallAfterTheSecondGoawayIsPassedOver) {
   Held service(1);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
@@ -147,6 +147,52 @@ TEST_P(ServerConnections, BrokenRulesEndTheConnection) {
   EXPECT_EQ(beside.outcome(1), "0");
 }
 
+TEST_P(ServerConnections, R27_StreamIdsAreOddAndIncrease) {
+  const Headers head = request_head("/test.Raw/Bidi");
+  const std::string why = " PROTOCOL_ERROR HEADERS on a stream that the peer may not open";
+  const std::string skipped = " PROTOCOL_ERROR HEADERS on a stream id that was skipped";
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {Wire().headers(2, head).str(), "GOAWAY 0" + why},
+      {Wire().headers(1, head).headers(4, head).str(), "GOAWAY 1" + why},
+      {Wire().headers(5, head).headers(3, head).str(), "GOAWAY 5" + skipped},
+      {Wire().headers(7, head).headers(1, head).str(), "GOAWAY 7" + skipped}};
+  RawService service;
+  ServedRaw served(runtime(), service);
+  for (const auto& [bytes, goaway] : table) {
+    ScriptedClient client(runtime(), "pipe:served");
+    client.greet();
+    client.send(bytes);
+    EXPECT_EQ(client.frames("GOAWAY"), std::vector<std::string>{goaway});
+    EXPECT_TRUE(client.closed());
+  }
+  // Those between may be left out.
+  ScriptedClient client(runtime(), "pipe:served");
+  client.greet();
+  for (const http2::StreamId id : {3, 5, 101, 10'001}) {
+    client.send(unary_request(id));
+    EXPECT_EQ(client.outcome(id), "0") << id;
+  }
+}
+
+TEST_P(ServerConnections, R64_MaxFrameSizeOutOfRangeEndsTheConnection) {
+  RawService service;
+  ServedRaw served(runtime(), service);
+  for (const std::uint32_t size : {0u, 1u, 16'383u, 1u << 24, 0xffffffffu}) {
+    ScriptedClient client(runtime(), "pipe:served");
+    client.greet();
+    client.send(Wire().settings({{SettingId::kMaxFrameSize, size}}));
+    EXPECT_EQ(client.frames("GOAWAY"),
+              std::vector<std::string>{"GOAWAY 0 PROTOCOL_ERROR SETTINGS_MAX_FRAME_SIZE out of range"});
+    EXPECT_TRUE(client.closed());
+  }
+  for (const std::uint32_t size : {1u << 14, (1u << 24) - 1}) {
+    ScriptedClient client(runtime(), "pipe:served");
+    client.greet({{SettingId::kMaxFrameSize, size}});
+    client.send(unary_request(1));
+    EXPECT_EQ(client.outcome(1), "0");
+  }
+}
+
 class ClientConnections : public ClientTest {
  protected:
   Call<Chain> start() { return channel().invoke(kUnary, request_).start(); }
@@ -172,7 +218,108 @@ TEST_P(ClientConnections, SayPrefaceAndSettingsFirstAndCallAfterTheServersSettin
   EXPECT_EQ(e2e::text_of(call.get()), "r");
 }
 
-TEST_P(ClientConnections, LossOfTheConnectionIsUnavailable) {
+TEST_P(ClientConnections, R60_ServersFirstFrameIsSettings) {
+  for (const std::string& first :
+       {Wire().ping("12345678").str(), Wire().settings_ack().str(), Wire().window_update(0, 1).str(),
+        Wire().goaway(0, ErrorCode::kNoError).str(), Wire().headers(1, kResponseHead).str()}) {
+    const Channel fresh = dial(runtime(), "pipe:scripted").value();
+    Call<Chain> call = fresh.invoke(kUnary, request_).start();
+    ScriptedPeer& server = accept_silently();
+    server.send(first);
+    expect_names(call.get().status(), StatusCode::kUnavailable,
+                 "connection error: PROTOCOL_ERROR: first frame is not SETTINGS");
+    settle();
+    EXPECT_TRUE(server.closed());
+    EXPECT_EQ(server.frames("HEADERS").size(), 0u);
+  }
+}
+
+TEST_P(ClientConnections, R61_SettingsWithoutALimitOfStreamsHaveNone) {
+  std::vector<Call<Chain>> calls;
+  for (int i = 0; i < 150; ++i) calls.push_back(start());
+  ScriptedPeer& server = accept_silently();
+  EXPECT_EQ(server.frames("HEADERS").size(), 0u) << "before the SETTINGS nothing is sent at all";
+  server.send(Wire().settings().settings_ack());
+  for (int i = 0; i < 150; ++i) calls.push_back(start());
+  settle();
+  EXPECT_EQ(server.frames("HEADERS").size(), 300u);
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    server.send(reply_to(static_cast<http2::StreamId>(1 + 2 * i)));
+  for (Call<Chain>& call : calls) EXPECT_EQ(e2e::text_of(call.get()), "r");
+}
+
+TEST_P(ClientConnections, R63_WindowOfOpenStreamsFollowsTheSettingsBelowZero) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept({{SettingId::kInitialWindowSize, 10}});
+  EXPECT_EQ(stream.write(bytes("0123456789abcdefghij")).get(), Status());
+  settle();
+  const std::string whole = message("0123456789abcdefghij");
+  EXPECT_EQ(server.stream(1).data, whole.substr(0, 10));
+  server.send(Wire().settings({{SettingId::kInitialWindowSize, 4}}));  // and now 6 below zero
+  server.send(Wire().window_update(1, 6));
+  EXPECT_EQ(server.stream(1).data, whole.substr(0, 10));
+  server.send(Wire().window_update(1, 3));
+  EXPECT_EQ(server.stream(1).data, whole.substr(0, 13));
+  server.send(Wire().settings({{SettingId::kInitialWindowSize, 6}}));
+  EXPECT_EQ(server.stream(1).data, whole.substr(0, 15));
+  server.send(Wire().settings({{SettingId::kInitialWindowSize, 100}}));
+  EXPECT_EQ(server.stream(1).data, whole);
+  stream.cancel();
+}
+
+// nghttp2 reads the blocks, and wants to be told of the size at the beginning of the next one.
+TEST_P(ClientConnections, R63_TableOfSizeZeroIsHonoured) {
+  const auto call_with = [&](std::string_view value) {
+    return channel().invoke(kUnary, request_, {.metadata = MetadataList({"x-again", value})}).start();
+  };
+  Call<Chain> first = call_with("1");
+  ScriptedPeer& server = accept();
+  server.limit_table(0);
+  server.send(Wire().settings({{SettingId::kHeaderTableSize, 0}}).raw(reply_to(1)));
+  EXPECT_EQ(e2e::text_of(first.get()), "r");
+  for (const http2::StreamId id : {3, 5, 7}) {
+    Call<Chain> next = call_with("1");
+    settle();
+    EXPECT_EQ(server.frames("broken"), std::vector<std::string>());
+    EXPECT_EQ(server.stream(id).field("x-again"), "1");
+    EXPECT_EQ(server.stream(id).field("user-agent"), "grpc-c++-sluice/0.1");
+    server.send(reply_to(id));
+    EXPECT_EQ(e2e::text_of(next.get()), "r");
+  }
+}
+
+TEST_P(ClientConnections, R64_MaxFrameSizeOutOfRangeEndsTheConnection) {
+  for (const std::uint32_t size : {0u, 16'383u, 1u << 24, 0xffffffffu}) {
+    const Channel fresh = dial(runtime(), "pipe:scripted").value();
+    Call<Chain> call = fresh.invoke(kUnary, request_).start();
+    ScriptedPeer& server = accept_silently();
+    server.send(Wire().settings({{SettingId::kMaxFrameSize, size}}));
+    expect_names(call.get().status(), StatusCode::kUnavailable,
+                 "connection error: PROTOCOL_ERROR: SETTINGS_MAX_FRAME_SIZE out of range");
+    settle();
+    EXPECT_TRUE(server.closed());
+  }
+}
+
+TEST_P(ClientConnections, R65_PushIsSwitchedOffAndItsUseEndsTheConnection) {
+  const std::string settings = Wire().settings().settings_ack().str();
+  for (const auto& [bytes, why] : std::vector<std::pair<std::string, std::string>>{
+           {Wire().settings({{SettingId::kEnablePush, 1}}).str(), "SETTINGS_ENABLE_PUSH out of range"},
+           {Wire().settings({{SettingId::kEnablePush, 2}}).str(), "SETTINGS_ENABLE_PUSH out of range"},
+           {settings + Wire().frame(FrameType::kPushPromise, 4, 1, Wire::u32(2)).str(),
+            "PUSH_PROMISE although push is off"}}) {
+    const Channel fresh = dial(runtime(), "pipe:scripted").value();
+    Call<Chain> call = fresh.invoke(kUnary, request_).start();
+    ScriptedPeer& server = accept_silently();
+    EXPECT_EQ(server.frames("SETTINGS [ENABLE_PUSH 0, ").size(), 1u);
+    server.send(bytes);
+    expect_names(call.get().status(), StatusCode::kUnavailable, "connection error: PROTOCOL_ERROR: " + why);
+    settle();
+    EXPECT_TRUE(server.closed());
+  }
+}
+
+TEST_P(ClientConnections, R59_LossOfTheConnectionIsUnavailable) {
   Call<Chain> call = start();
   ScriptedPeer& server = accept();
   auto stream = bidi(channel());
@@ -310,7 +457,7 @@ TEST_P(ClientConnections, GoawayWithAnErrorIsLoggedAsAWarning) {
             std::vector<std::string>{"GOAWAY from pipe:scripted: ENHANCE_YOUR_CALM too_many_pings"});
 }
 
-TEST_P(ClientConnections, PingsAreAnsweredWithTheirPayload) {
+TEST_P(ClientConnections, R71_PingsAreAnsweredWithTheirPayload) {
   Call<Chain> call = start();
   ScriptedPeer& server = accept();
   server.send(Wire().ping("12345678").ping("abcdefgh"));

@@ -32,7 +32,7 @@ class ServerMessages : public WireTest {
 };
 INSTANTIATE_TEST_SUITE_P(All, ServerMessages, ::testing::ValuesIn(kRuntimes), support::name_of);
 
-TEST_P(ServerMessages, BoundariesOfFramesMeanNothing) {
+TEST_P(ServerMessages, R73_BoundariesOfFramesMeanNothing) {
   const std::string whole = message("hello") + message("") + message("world");
   for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
     EXPECT_EQ(
@@ -50,9 +50,17 @@ TEST_P(ServerMessages, BoundariesOfFramesMeanNothing) {
   EXPECT_EQ(reply(), whole) << "byte by byte";
 }
 
-TEST_P(ServerMessages, RequestMayEndWithAFrameOfNothing) {
+TEST_P(ServerMessages, R30_RequestMayEndWithAFrameOfNothing) {
   EXPECT_EQ(answer("Unary", [](Wire& w, auto id) { w.data(id, message("m")).data(id, "", kEnd); }), "0");
   EXPECT_EQ(reply(), message("m"));
+}
+
+TEST_P(ServerMessages, R30_RequestMayEndWithItsHeaders) {
+  for (const char* method : {"Bidi", "RequestStream"}) {
+    const http2::StreamId id = id_ += 2;
+    client_.send(Wire().headers(id, request_head("/test.Raw/" + std::string(method)), kEnd));
+    EXPECT_EQ(client_.outcome(id), "0") << method;
+  }
 }
 
 TEST_P(ServerMessages, RequestMayEndWithTrailers) {
@@ -64,7 +72,7 @@ TEST_P(ServerMessages, RequestMayEndWithTrailers) {
   EXPECT_EQ(answer("Bidi", [](Wire& w, auto id) { w.headers(id, {{"x-trailer", "x"}}, kEnd); }), "0");
 }
 
-TEST_P(ServerMessages, RequestThatEndsInsideAMessageIsInternal) {
+TEST_P(ServerMessages, R31_RequestThatEndsInsideAMessageIsInternal) {
   const std::string inside = "13 the stream ended inside a message";
   for (const char* method : {"Unary", "ReplyStream", "RequestStream", "Bidi"}) {
     for (const std::size_t n : {1, 4, 5, 7}) {
@@ -86,7 +94,7 @@ TEST_P(ServerMessages, RequestThatEndsInsideAMessageIsInternal) {
   }
 }
 
-TEST_P(ServerMessages, UnaryMethodWantsExactlyOne) {
+TEST_P(ServerMessages, R32_UnaryMethodWantsExactlyOne) {
   for (const char* method : {"Unary", "ReplyStream"}) {
     EXPECT_EQ(answer(method, [](Wire& w, auto id) { w.data(id, "", kEnd); }),
               "12 the client sent no request message");
@@ -108,7 +116,7 @@ TEST_P(ServerMessages, StreamMethodTakesAnyNumber) {
   EXPECT_EQ(reply(), message("ab"));
 }
 
-TEST_P(ServerMessages, FlagThatIsNoneIsInternal) {
+TEST_P(ServerMessages, R73_FlagThatIsNoneIsInternal) {
   for (const int flag : {2, 3, 128, 255}) {
     for (const char* method : {"Unary", "Bidi"}) {
       EXPECT_EQ(
@@ -123,7 +131,7 @@ TEST_P(ServerMessages, CompressedMessageWithoutAnEncodingIsInternal) {
             "13 compressed flag set with identity or empty encoding");
 }
 
-TEST_P(ServerMessages, LengthOverTheLimitIsRefusedBeforeAnyOfItHasCome) {
+TEST_P(ServerMessages, R74_LengthOverTheLimitIsRefusedBeforeAnyOfItHasCome) {
   for (const std::uint32_t size : {(4u << 20) + 1, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
     EXPECT_EQ(
         answer("Unary", [&](Wire& w, auto id) { w.data(id, message("", 0, size)); }),

@@ -1,7 +1,10 @@
 // What a server makes of a request's head, and what it answers to one that is none.
+#include <google/protobuf/wrappers.pb.h>
+
 #include <string>
 #include <vector>
 
+#include "sluice/proto/message.h"
 #include "sluice/stub/handlers.h"
 #include "wire/wire.h"
 
@@ -51,8 +54,9 @@ class ServerRequests : public WireTest {
 INSTANTIATE_TEST_SUITE_P(All, ServerRequests, ::testing::ValuesIn(kRuntimes), support::name_of);
 
 // The usual head with one field given another value, or left out.
-Headers head_with(const std::string& name, const std::string& value) {
-  Headers head = request_head("/test.Raw/Unary");
+Headers head_with(const std::string& name, const std::string& value,
+                  const std::string& path = "/test.Raw/Unary", const Headers& more = {}) {
+  Headers head = request_head(path, more);
   for (auto& h : head) {
     if (h.name == name) h.value = value;
   }
@@ -67,7 +71,7 @@ Headers head_without(const std::string& name) {
 // What HTTP says of the request was refused before its body had come.
 const std::string kStopped = ", RST_STREAM NO_ERROR";
 
-TEST_P(ServerRequests, UnaryCallIsAnsweredByHeadersMessageAndTrailers) {
+TEST_P(ServerRequests, R37_UnaryCallIsAnsweredByHeadersMessageAndTrailers) {
   client_.send(unary_request(1, "hello"));
   EXPECT_EQ(client_.take(), (std::vector<std::string>{
                                 "HEADERS 1 [:status 200, content-type application/grpc]",
@@ -78,7 +82,7 @@ TEST_P(ServerRequests, UnaryCallIsAnsweredByHeadersMessageAndTrailers) {
   next_id_ = 3;
 }
 
-TEST_P(ServerRequests, ErrorBeforeAnyMessageIsTrailersOnly) {
+TEST_P(ServerRequests, R39_ErrorBeforeAnyMessageIsTrailersOnly) {
   const http2::StreamId id = next_id();
   client_.send(Wire().headers(id, request_head("/test.Raw/Nothing"), kEnd));
   EXPECT_EQ(client_.take(), (std::vector<std::string>{
@@ -86,7 +90,7 @@ TEST_P(ServerRequests, ErrorBeforeAnyMessageIsTrailersOnly) {
                                 "grpc-message unknown method Nothing for service test.Raw]"}));
 }
 
-TEST_P(ServerRequests, ContentTypeOtherThanGrpcIs415) {
+TEST_P(ServerRequests, R02_ContentTypeOtherThanGrpcIs415) {
   for (const char* type : {"", "text/html", "application/json", "application/grpcfoo", "Application/grpc",
                            "application/grpc-web", "application/gRPC"}) {
     EXPECT_EQ(answer(head_with("content-type", type)),
@@ -98,35 +102,126 @@ TEST_P(ServerRequests, ContentTypeOtherThanGrpcIs415) {
   EXPECT_EQ(service_.calls, 0);
 }
 
-TEST_P(ServerRequests, ContentTypeMayNameACodecAndParameters) {
+TEST_P(ServerRequests, R03_ContentTypeMayNameACodecAndParameters) {
   for (const char* type : {"application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8",
                            "application/grpc+proto;x=y"}) {
     EXPECT_EQ(answer(head_with("content-type", type)), "0") << type;
   }
 }
 
-TEST_P(ServerRequests, MethodOtherThanPostIs405) {
+// With whatever the answer begins: header, error without one, refusal.
+TEST_P(ServerRequests, R03_SubtypeIsAnsweredByItself) {
+  for (const auto& [type, answered] : std::vector<std::pair<std::string, std::string>>{
+           {"application/grpc", "application/grpc"},
+           {"application/grpc+proto", "application/grpc+proto"},
+           {"application/grpc+json", "application/grpc+json"},
+           {"application/grpc+json;charset=utf-8", "application/grpc+json"},
+           {"application/grpc;charset=utf-8", "application/grpc"},
+           {"application/grpc+", "application/grpc"}}) {
+    for (const auto& [head, outcome] : std::vector<std::pair<Headers, std::string>>{
+             {head_with("content-type", type), "0"},
+             {head_with("content-type", type), "0"},
+             {head_with("content-type", type, "/test.Raw/No"), "12"},
+             {head_with("content-type", type, "/test.Raw/Unary", {{"grpc-timeout", "x"}}), "HT"}}) {
+      EXPECT_EQ(answer(head).substr(0, outcome.size()), outcome) << type;
+      const auto& block = client_.stream(next_id_ - 2).blocks.at(0);
+      EXPECT_EQ(block.at(1), (std::pair<std::string, std::string>("content-type", answered)));
+    }
+  }
+}
+
+// Of all four kinds, and nothing is run.
+class Typed {
+ public:
+  using Text = google::protobuf::StringValue;
+  Task<Result<Text>> unary(ServerContext&, const Text& text) {
+    ++calls;
+    co_return Text(text);
+  }
+  Task<Status> reply_stream(ServerContext&, const Text&, ServerWriter<Text>&) {
+    ++calls;
+    co_return Status();
+  }
+  Task<Result<Text>> request_stream(ServerContext&, ServerReader<Text>&) {
+    ++calls;
+    co_return Text();
+  }
+  Task<Status> bidi(ServerContext&, ServerReaderWriter<Text, Text>&) {
+    ++calls;
+    co_return Status();
+  }
+  static const ServiceDesc& desc() {
+    static constexpr MethodDesc kMethods[] = {{"Unary", &unary_method<Typed, Text, Text, &Typed::unary>}};
+    static constexpr StreamDesc kStreams[] = {
+        {"ReplyStream", true, false, &server_stream_method<Typed, Text, Text, &Typed::reply_stream>},
+        {"RequestStream", false, true, &client_stream_method<Typed, Text, Text, &Typed::request_stream>},
+        {"Bidi", true, true, &bidi_stream_method<Typed, Text, Text, &Typed::bidi>}};
+    static constexpr ServiceDesc kDesc{"test.Typed", kMethods, kStreams};
+    return kDesc;
+  }
+  int calls = 0;
+};
+
+TEST_P(ServerRequests, R03_SubtypeWithoutACodecIsUnimplemented) {
+  struct Wraps final : ServerInterceptor {
+    Task<Status> intercept(ServerInvocation& call) override { co_return co_await call.next(); }
+  } wraps;
+  for (const bool intercepted : {false, true}) {
+    Typed typed;
+    ServerOptions options;
+    if (intercepted) options.interceptors = {wraps};
+    Server server(runtime(), options);
+    ASSERT_EQ(server.register_service(Typed::desc(), &typed), Status());
+    ASSERT_EQ(server.serve(runtime().listen("pipe:typed").value()), Status());
+    ScriptedClient client(runtime(), "pipe:typed");
+    client.greet();
+    http2::StreamId id = 1;
+    for (const char* method : {"Unary", "ReplyStream", "RequestStream", "Bidi"}) {
+      const std::string path = std::string("/test.Typed/") + method;
+      for (const auto& [type, outcome] : std::vector<std::pair<std::string, std::string>>{
+               {"application/grpc", "0"},
+               {"application/grpc+proto", "0"},
+               {"application/grpc+json", "12 no codec for content-subtype \"json\""},
+               {"application/grpc+protox", "12 no codec for content-subtype \"protox\""}}) {
+        client.send(Wire().headers(id, head_with("content-type", type, path)).data(id, message(""), kEnd));
+        EXPECT_EQ(client.outcome(id).substr(0, outcome.size()), outcome) << method << " " << type;
+        EXPECT_TRUE(client.stream(id).ended);
+        id += 2;
+      }
+    }
+    EXPECT_EQ(typed.calls, 8);
+  }
+}
+
+TEST_P(ServerRequests, R01_MethodOtherThanPostIs405) {
   for (const char* method : {"GET", "PUT", "post", "", "CONNECT"}) {
     EXPECT_EQ(answer(head_with(":method", method)), "HTTP 405, 13 :method is not POST" + kStopped) << method;
   }
   EXPECT_EQ(answer(head_without(":method")), "HTTP 405, 13 :method is not POST" + kStopped);
 }
 
-TEST_P(ServerRequests, TeMayBeTrailersOrMissing) {
+TEST_P(ServerRequests, R07_TeMayBeTrailersOrMissing) {
   EXPECT_EQ(answer(head_without("te")), "0");
   for (const char* te : {"gzip", "", "trailers, deflate", "Trailers"}) {
     EXPECT_EQ(answer(head_with("te", te)), "open, RST_STREAM PROTOCOL_ERROR") << te;
   }
 }
 
-TEST_P(ServerRequests, FieldsThatHttp2ForbidsResetTheStream) {
+TEST_P(ServerRequests, R08_FieldsOfAConnectionResetTheStream) {
   for (const auto& [name, value] :
        std::vector<std::pair<std::string, std::string>>{{"connection", "close"},
                                                         {"keep-alive", "timeout=5"},
                                                         {"proxy-connection", "close"},
                                                         {"transfer-encoding", "chunked"},
-                                                        {"upgrade", "h2c"},
-                                                        {"X-Upper", "x"},
+                                                        {"upgrade", "h2c"}}) {
+    EXPECT_EQ(answer_with({{name, value}}), "open, RST_STREAM PROTOCOL_ERROR") << name;
+  }
+  EXPECT_EQ(service_.calls, 0);
+}
+
+TEST_P(ServerRequests, MalformedFieldsResetTheStream) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"X-Upper", "x"},
                                                         {"bad name", "x"},
                                                         {"x-bad-value", std::string("a\0b", 3)},
                                                         {"x-line-feed", "a\nb"},
@@ -137,13 +232,13 @@ TEST_P(ServerRequests, FieldsThatHttp2ForbidsResetTheStream) {
   EXPECT_EQ(service_.calls, 0);
 }
 
-TEST_P(ServerRequests, SchemeMayBeAnything) {
+TEST_P(ServerRequests, R96_SchemeMayBeAnything) {
   for (const char* scheme : {"http", "https", "ftp", "", "grpc"}) {
     EXPECT_EQ(answer(head_with(":scheme", scheme)), "0") << scheme;
   }
 }
 
-TEST_P(ServerRequests, HostStandsInForAMissingAuthority) {
+TEST_P(ServerRequests, R09_HostStandsInForAMissingAuthority) {
   Headers head = head_without(":authority");
   head.push_back({"host", "by.host"});
   EXPECT_EQ(answer(head), "0");
@@ -151,7 +246,7 @@ TEST_P(ServerRequests, HostStandsInForAMissingAuthority) {
   EXPECT_FALSE(service_.metadata.get("host"));
 }
 
-TEST_P(ServerRequests, HostBesideAuthorityIsDropped) {
+TEST_P(ServerRequests, R09_HostBesideAuthorityIsDropped) {
   EXPECT_EQ(answer_with({{"host", "by.host"}}), "0");
   EXPECT_EQ(service_.metadata.get_all(":authority"), std::vector<std::string_view>{"the.server"});
   EXPECT_FALSE(service_.metadata.get("host"));
@@ -162,14 +257,14 @@ TEST_P(ServerRequests, NeitherHostNorAuthorityIsNoError) {
   EXPECT_FALSE(service_.metadata.get(":authority"));
 }
 
-TEST_P(ServerRequests, TwoHostsAreRefused) {
+TEST_P(ServerRequests, R09_TwoHostsAreRefused) {
   EXPECT_EQ(answer_with({{"host", "a"}, {"host", "b"}}),
             "HTTP 400, 13 the request has 2 host headers" + kStopped);
   EXPECT_EQ(answer_with({{"host", "a"}, {"host", "a"}, {"host", "a"}}),
             "HTTP 400, 13 the request has 3 host headers" + kStopped);
 }
 
-TEST_P(ServerRequests, TwoAuthoritiesAreRefused) {
+TEST_P(ServerRequests, R09_TwoAuthoritiesAreRefused) {
   Headers head = request_head("/test.Raw/Unary");
   head.insert(head.begin() + 4, {":authority", "another.server"});
   EXPECT_EQ(answer(head), "HTTP 400, 13 the request has 2 :authority headers" + kStopped);
@@ -186,7 +281,7 @@ TEST_P(ServerRequests, TwoAuthoritiesAreRefused) {
   EXPECT_EQ(service_.calls, 0);
 }
 
-TEST_P(ServerRequests, PathThatIsNoneIsUnimplemented) {
+TEST_P(ServerRequests, R05_PathThatIsNoneIsUnimplemented) {
   for (const char* path : {"x", "/", "/x", "test.Raw/Unary", "*", "?", "\xff"}) {
     EXPECT_EQ(answer(head_with(":path", path)).substr(0, 26), "12 malformed method name: ") << path;
   }
@@ -197,7 +292,7 @@ TEST_P(ServerRequests, PathThatIsNoneIsUnimplemented) {
   EXPECT_EQ(answer(head_with(":path", "//")), "12 unknown service%20" + kStopped);
 }
 
-TEST_P(ServerRequests, PathIsTakenAsItIs) {
+TEST_P(ServerRequests, R06_PathIsTakenAsItIs) {
   for (const char* path : {"/test.Raw/unary", "/Test.Raw/Unary", "/test.Raw/%55nary", "/test.Raw/Unary/",
                            "/test.Raw//Unary", "/test.Raw/Unary?x", "/test.Raw/./Unary", "/test.Raw/"}) {
     EXPECT_EQ(answer(head_with(":path", path)).substr(0, 11), "12 unknown ") << path;
@@ -205,7 +300,7 @@ TEST_P(ServerRequests, PathIsTakenAsItIs) {
   EXPECT_EQ(service_.calls, 0);
 }
 
-TEST_P(ServerRequests, TimeoutThatIsNoneIsRefused) {
+TEST_P(ServerRequests, R10_TimeoutThatIsNoneIsRefused) {
   for (const char* timeout : {"", "1", "S", "123456789S", "-1S", "+1S", "1.5S", " 1S", "1S ", "1s", "1h",
                               "1SS", "0x1S", "S1", "\xff"}) {
     EXPECT_EQ(answer_with({{"grpc-timeout", timeout}}), "HTTP 400, 13 malformed grpc-timeout" + kStopped)
@@ -214,7 +309,7 @@ TEST_P(ServerRequests, TimeoutThatIsNoneIsRefused) {
   EXPECT_EQ(service_.calls, 0);
 }
 
-TEST_P(ServerRequests, BinaryMetadataThatIsNoBase64FailsItsCallOnly) {
+TEST_P(ServerRequests, R22_BinaryMetadataThatIsNoBase64FailsItsCallOnly) {
   const http2::StreamId good = next_id();
   client_.send(Wire().headers(good, request_head("/test.Raw/Unary")));
   for (const char* value : {"!", "a", "ab=c", "====", "YQ==YQ=="}) {
@@ -225,19 +320,33 @@ TEST_P(ServerRequests, BinaryMetadataThatIsNoBase64FailsItsCallOnly) {
   EXPECT_EQ(client_.outcome(good), "0");
 }
 
-TEST_P(ServerRequests, BinaryMetadataIsDecodedPaddedOrNotAndSplitAtCommas) {
-  EXPECT_EQ(answer_with({{"x-bin", "YQ"}, {"x-bin", "YmI=, Y2Nj,"}, {"x-bin", ""}}), "0");
-  EXPECT_EQ(service_.metadata.get_all("x-bin"), (std::vector<std::string_view>{"a", "bb", "ccc", "", ""}));
+TEST_P(ServerRequests, R20_BinaryMetadataIsTakenPaddedOrNot) {
+  for (const auto& [sent, value] :
+       std::vector<std::pair<std::string, std::string>>{{"YQ", "a"},
+                                                        {"YQ==", "a"},
+                                                        {"YmI", "bb"},
+                                                        {"YmI=", "bb"},
+                                                        {"Y2Nj", "ccc"},
+                                                        {"+/+/", "\xfb\xff\xbf"}}) {
+    EXPECT_EQ(answer_with({{"x-bin", sent}}), "0");
+    EXPECT_EQ(service_.metadata.get("x-bin"), value) << sent;
+  }
 }
 
-TEST_P(ServerRequests, MetadataComesAsItWasSent) {
-  EXPECT_EQ(answer_with({{"x-empty", ""}, {"x-odd", "\xff\x80\t~"}, {"x-two", "1"}, {"x-two", "2"}}), "0");
-  EXPECT_EQ(service_.metadata.get("x-empty"), "");
+TEST_P(ServerRequests, R21_BinaryMetadataIsSplitAtCommasBeforeItIsDecoded) {
+  EXPECT_EQ(answer_with({{"x-bin", "YQ"}, {"x-bin", "YmI=, Y2Nj,"}, {"x-bin", ""}, {"x-bin", "ZA,ZQ=="}}),
+            "0");
+  EXPECT_EQ(service_.metadata.get_all("x-bin"),
+            (std::vector<std::string_view>{"a", "bb", "ccc", "", "", "d", "e"}));
+}
+
+TEST_P(ServerRequests, R18_ValuesOutsideAsciiAreNoError) {
+  EXPECT_EQ(answer_with({{"x-odd", "\xff\x80\t~"}, {"x-two", "1"}, {"x-two", "2"}}), "0");
   EXPECT_EQ(service_.metadata.get("x-odd"), "\xff\x80\t~");
   EXPECT_EQ(service_.metadata.get_all("x-two"), (std::vector<std::string_view>{"1", "2"}));
 }
 
-TEST_P(ServerRequests, WhatIsGrpcsOwnDoesNotReachTheHandler) {
+TEST_P(ServerRequests, R24_WhatIsGrpcsOwnDoesNotReachTheHandler) {
   EXPECT_EQ(answer_with({{"grpc-timeout", "1H"},
                          {"grpc-accept-encoding", "gzip"},
                          {"grpc-trace-bin", "AA"},
@@ -251,10 +360,22 @@ TEST_P(ServerRequests, WhatIsGrpcsOwnDoesNotReachTheHandler) {
   EXPECT_EQ(service_.method, "/test.Raw/Unary");
 }
 
-TEST_P(ServerRequests, HeaderListOverTheLimitFailsItsCallOnly) {
+TEST_P(ServerRequests, R25_HeaderListOverTheLimitFailsItsCallOnly) {
   const std::string over = "8 the request's header list exceeds the limit of 8192 bytes" + kStopped;
   EXPECT_EQ(answer_with({{"x-long", std::string(9'000, 'x')}}), over);
   EXPECT_EQ(answer_with({{"x-very-long", std::string(50'000, 'x')}}), over);
+  // Name, value and 32 of each; of binary values what travels, not what it stands for.
+  std::size_t usual = 0;
+  for (const auto& h : request_head("/test.Raw/Unary")) usual += h.name.size() + h.value.size() + 32;
+  const std::size_t room = 8192 - usual - 32;
+  EXPECT_EQ(answer_with({{"x-text", std::string(room - 6, 'x')}}), "0");
+  EXPECT_EQ(answer_with({{"x-text", std::string(room - 5, 'x')}}), over);
+  EXPECT_EQ(answer_with({{"x-bin", std::string(7'200, 'A')}}), "0");
+  EXPECT_EQ(answer_with({{"x-bin", std::string(8'400, 'A')}}), over) << "6,300 bytes are 8,400 characters";
+  EXPECT_EQ(service_.calls, 2);
+}
+
+TEST_P(ServerRequests, R26_FieldsAreCountedWhateverTheirSize) {
   Headers many;
   for (int i = 0; i < 95; ++i) many.push_back({"x", ""});
   EXPECT_EQ(answer_with(many), "8 the request's header list exceeds the limit of 100 fields" + kStopped);
@@ -264,7 +385,7 @@ TEST_P(ServerRequests, HeaderListOverTheLimitFailsItsCallOnly) {
 }
 
 // What was not delivered is in the table all the same.
-TEST_P(ServerRequests, HeaderListOverTheLimitLeavesHpackInStep) {
+TEST_P(ServerRequests, R25_HeaderListOverTheLimitLeavesHpackInStep) {
   http2::HpackEncoder encoder;
   const auto send = [&](const Headers& more) {
     const http2::StreamId id = next_id();
@@ -289,15 +410,24 @@ TEST_P(ServerRequests, EncodingThatIsNotKnownIsUnimplemented) {
   EXPECT_EQ(answer_with({{"grpc-encoding", "identity"}}), "0");
 }
 
-TEST_P(ServerRequests, UnknownServiceHandlerSeesNoPathThatIsNone) {
+TEST_P(ServerRequests, R04_UnknownServiceHandlerSeesNoPathThatIsNone) {
   struct Unknown {
     static void serve(void* object, ServerCall& call) {
       ++*static_cast<int*>(object);
       call.reject(Status(StatusCode::kAborted, "seen"));
     }
   };
+  struct Admits final : ServerInterceptor {
+    Status on_headers(ServerContext& context) override {
+      paths.emplace_back(context.method());
+      return {};
+    }
+    std::vector<std::string> paths;
+  } interceptor;
   int seen = 0;
-  Server server(runtime(), {.unknown_service = &Unknown::serve, .unknown_service_object = &seen});
+  Server server(
+      runtime(),
+      {.interceptors = {interceptor}, .unknown_service = &Unknown::serve, .unknown_service_object = &seen});
   ASSERT_EQ(server.serve(runtime().listen("pipe:unknown").value()), Status());
   ScriptedClient client(runtime(), "pipe:unknown");
   client.greet();
@@ -310,12 +440,45 @@ TEST_P(ServerRequests, UnknownServiceHandlerSeesNoPathThatIsNone) {
     }
   }
   EXPECT_EQ(seen, 0);
+  EXPECT_EQ(interceptor.paths, std::vector<std::string>());
   for (const char* path : {"/a/b", "//x/y", "/a/b/c"}) {
     client.send(Wire().headers(id, head_with(":path", path), kEnd));
     EXPECT_EQ(client.outcome(id), "10 seen") << path;
     id += 2;
   }
   EXPECT_EQ(seen, 3);
+}
+
+TEST_P(ServerRequests, R06_WhoeverLooksAtThePathSeesWhatCame) {
+  struct Sees final : ServerInterceptor {
+    Status on_headers(ServerContext& context) override {
+      path = context.method();
+      return {};
+    }
+    std::string path;
+  } interceptor;
+  struct Unknown {
+    static void serve(void* object, ServerCall& call) {
+      *static_cast<std::string*>(object) = call.context().method();
+      call.reject(Status(StatusCode::kAborted, "seen"));
+    }
+  };
+  std::string handled;
+  Server server(runtime(), {.interceptors = {interceptor},
+                            .unknown_service = &Unknown::serve,
+                            .unknown_service_object = &handled});
+  ASSERT_EQ(server.serve(runtime().listen("pipe:unknown").value()), Status());
+  ScriptedClient client(runtime(), "pipe:unknown");
+  client.greet();
+  http2::StreamId id = 1;
+  for (const std::string path :
+       {"/a/b", "/A/b", "/%61/b", "/a/%2e%2E/b", "/a/../b", "/a//b/", "/a/b?c#d", "//a/b", "/\xc3\xa9/b"}) {
+    client.send(Wire().headers(id, head_with(":path", path), kEnd));
+    EXPECT_EQ(client.outcome(id), "10 seen") << path;
+    EXPECT_EQ(interceptor.path, path);
+    EXPECT_EQ(handled, path);
+    id += 2;
+  }
 }
 
 }  // namespace

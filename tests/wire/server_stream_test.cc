@@ -45,7 +45,7 @@ class Gated final : public RawService {
 
 Wire open_bidi(http2::StreamId id) { return Wire().headers(id, request_head("/test.Raw/Bidi")); }
 
-TEST_P(ServerStreams, HandlersThatRunOnAfterAResetHoldTheirPlace) {
+TEST_P(ServerStreams, R29_HandlersThatRunOnAfterAResetHoldTheirPlace) {
   Gated service(8);
   ServedRaw served(runtime(), service, {.server = {.max_concurrent_streams = 2}});
   ScriptedClient client(runtime(), "pipe:served");
@@ -108,7 +108,7 @@ TEST_P(ServerStreams, PlaceOfALingeringHandlerIsOfItsConnectionAlone) {
   service.open_all();
 }
 
-TEST_P(ServerStreams, StreamAboveTheLimitIsRefused) {
+TEST_P(ServerStreams, R28_StreamAboveTheLimitIsRefused) {
   Gated service(8);
   ServedRaw served(runtime(), service, {.server = {.max_concurrent_streams = 2}});
   ScriptedClient client(runtime(), "pipe:served");
@@ -123,7 +123,7 @@ TEST_P(ServerStreams, StreamAboveTheLimitIsRefused) {
   EXPECT_EQ(service.started, 3);
 }
 
-TEST_P(ServerStreamsInVirtualTime, ReplyThatWaitsForCreditIsResetAtTheDeadline) {
+TEST_P(ServerStreamsInVirtualTime, R14_ReplyThatWaitsForCreditIsResetAtTheDeadline) {
   RawService service;
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
@@ -177,7 +177,7 @@ TEST_P(ServerStreamsInVirtualTime, ReplyThatWaitsBehindAFailureIsResetAtTheDeadl
   EXPECT_EQ(client.outcome(1), "open, RST_STREAM CANCEL");
 }
 
-TEST_P(ServerStreamsInVirtualTime, DeadlineCancelsTheHandlerAndIsToldInTrailers) {
+TEST_P(ServerStreamsInVirtualTime, R14_DeadlineCancelsTheHandlerAndIsToldInTrailers) {
   Held service(1, Held::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
@@ -201,7 +201,7 @@ TEST_P(ServerStreamsInVirtualTime, DeadlineOfAStreamIsToldInTrailersBeforeItIsRe
   EXPECT_EQ(client.outcome(1), "4 deadline exceeded, RST_STREAM NO_ERROR");
 }
 
-TEST_P(ServerStreams, CallWhoseDeadlineHasPassedIsNotRun) {
+TEST_P(ServerStreams, R12_CallWhoseDeadlineHasPassedIsNotRun) {
   Held service(1);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
@@ -211,7 +211,7 @@ TEST_P(ServerStreams, CallWhoseDeadlineHasPassedIsNotRun) {
   EXPECT_FALSE(service.running.open());
 }
 
-TEST_P(ServerStreams, TimeoutLongerThanTimeItselfIsNone) {
+TEST_P(ServerStreams, R11_TimeoutLongerThanTimeItselfIsNone) {
   struct Impl final : RawService {
     Task<Result<Chain>> unary(ServerContext& context, const Chain& request) override {
       deadline = context.deadline();
@@ -227,6 +227,25 @@ TEST_P(ServerStreams, TimeoutLongerThanTimeItselfIsNone) {
   EXPECT_EQ(service.deadline, kNever);
 }
 
+TEST_P(ServerStreams, R13_NoTimeoutIsNoDeadline) {
+  struct Impl final : RawService {
+    Task<Result<Chain>> unary(ServerContext& context, const Chain& request) override {
+      deadline = context.deadline();
+      co_return Chain(request);
+    }
+    TimePoint deadline{};
+  } service;
+  ServedRaw served(runtime(), service);
+  ScriptedClient client(runtime(), "pipe:served");
+  client.greet();
+  for (const http2::StreamId id : {1, 3, 5}) {
+    service.deadline = {};
+    client.send(unary_request(id));
+    EXPECT_EQ(client.outcome(id), "0");
+    EXPECT_EQ(service.deadline, kNever);
+  }
+}
+
 TEST_P(ServerStreams, ResetByTheClientCancelsTheHandler) {
   Held service(1, Held::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
@@ -239,7 +258,7 @@ TEST_P(ServerStreams, ResetByTheClientCancelsTheHandler) {
   EXPECT_EQ(client.take(), std::vector<std::string>()) << "nothing is said on a stream that was reset";
 }
 
-TEST_P(ServerStreams, LostConnectionCancelsItsHandlers) {
+TEST_P(ServerStreams, R59_LostConnectionCancelsItsHandlers) {
   Held service(2, Held::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   {
@@ -273,7 +292,7 @@ TEST_P(ServerStreams, MessageThatIsNoneCancelsTheHandler) {
 }
 
 // The client may still be sending: it is told to stop, and what it has sent is no loss to the others.
-TEST_P(ServerStreams, AnswerBeforeTheEndOfTheRequestStopsTheClient) {
+TEST_P(ServerStreams, R33_AnswerBeforeTheEndOfTheRequestStopsTheClient) {
   struct Impl final : RawService {
     Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>&) override {
       co_return {StatusCode::kPermissionDenied, "no"};
@@ -289,7 +308,7 @@ TEST_P(ServerStreams, AnswerBeforeTheEndOfTheRequestStopsTheClient) {
                 "RST_STREAM 1 NO_ERROR"}));
 }
 
-TEST_P(ServerStreams, DataThatCrossesTheResetGivesItsCreditBack) {
+TEST_P(ServerStreams, R34_DataThatCrossesTheResetGivesItsCreditBack) {
   struct Impl final : RawService {
     Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>&) override {
       co_return {StatusCode::kPermissionDenied, "no"};
@@ -299,9 +318,10 @@ TEST_P(ServerStreams, DataThatCrossesTheResetGivesItsCreditBack) {
   ServedRaw served(runtime(), service, {.address = "small:window"});
   ScriptedClient client(runtime(), "small:window");
   client.greet();
-  const std::string body = message(std::string((16 << 10) - 5, 'x'));
+  const std::string body = message(std::string(1'019, 'x'));
+  constexpr int kCalls = 10'000;  // with 20 times what the window has room for
   http2::StreamId id = 1;
-  for (int i = 0; i < 1000; ++i, id += 2) {
+  for (int i = 0; i < kCalls; ++i, id += 2) {
     client.send(open_bidi(id));
     client.send(Wire().data(id, body).data(id, body, kEnd));
   }
@@ -309,7 +329,22 @@ TEST_P(ServerStreams, DataThatCrossesTheResetGivesItsCreditBack) {
   EXPECT_EQ(client.outcome(id - 2), "7 no, RST_STREAM NO_ERROR");
   std::size_t credit = 0;
   for (const std::string& frame : client.frames("WINDOW_UPDATE 0 ")) credit += std::stoul(frame.substr(16));
-  EXPECT_GE(credit, 1000 * 2 * body.size() - (1 << 20)) << "but for what is gathered for the next update";
+  EXPECT_GE(credit, kCalls * 2 * body.size() - (1 << 20)) << "but for what is gathered for the next update";
+}
+
+TEST_P(ServerStreams, R75_ReplyOverTheSendLimitIsNotSent) {
+  RawService service;
+  ServedRaw served(runtime(), service, {.server = {.max_send_message_size = 10}});
+  ScriptedClient client(runtime(), "pipe:served");
+  client.greet();
+  client.send(unary_request(1, "0123456789"));
+  EXPECT_EQ(client.outcome(1), "0");
+  client.send(unary_request(3, "0123456789a"));
+  client.send(open_bidi(5).data(5, message("0123456789a")));
+  for (const http2::StreamId id : {3, 5}) {
+    EXPECT_EQ(client.outcome(id).substr(0, 45), "8 message of 11 bytes exceeds the limit of 10");
+    EXPECT_EQ(client.stream(id).data, "");
+  }
 }
 
 // SETTINGS_MAX_HEADER_LIST_SIZE of the client.
@@ -335,7 +370,7 @@ TEST_P(ServerStreams, HeaderOverTheClientsLimitIsNotSent) {
   EXPECT_EQ(client.stream(1).blocks.size(), 1u);
 }
 
-TEST_P(ServerStreams, TrailersOverTheClientsLimitStillBringTheStatus) {
+TEST_P(ServerStreams, R53_TrailersOverTheClientsLimitStillBringTheStatus) {
   Talkative service;
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
@@ -347,7 +382,7 @@ TEST_P(ServerStreams, TrailersOverTheClientsLimitStillBringTheStatus) {
   EXPECT_EQ(client.stream(3).data, message("fine"));
 }
 
-TEST_P(ServerStreams, StatusTextOverTheClientsLimitIsCut) {
+TEST_P(ServerStreams, R53_StatusTextOverTheClientsLimitIsCut) {
   struct Impl final : RawService {
     Task<Result<Chain>> unary(ServerContext&, const Chain&) override {
       co_return {StatusCode::kAborted, std::string(100'000, 'x')};

@@ -256,7 +256,7 @@ TEST_P(ServerLog, IsNotFilledByOneConnection) {
                 "connection from " + peer + " ended: connection closed by " + peer + " (300 complaints)"}));
 }
 
-TEST_P(ServerLog, HoldsNoMetadata) {
+TEST_P(ServerLog, R98_HoldsNoMetadata) {
   ScriptedClient client(runtime(), address_);
   client.greet();
   const Headers secrets = {{"authorization", "Bearer s3cret"}, {"cookie", "s3cret"}, {"x-token", "s3cret"}};
@@ -267,6 +267,30 @@ TEST_P(ServerLog, HoldsNoMetadata) {
   other.greet();
   other.send(Wire().headers(1, request_head("/no/such", broken), kEnd));
   EXPECT_EQ(log().all().size(), 2u);
+  for (const std::string& line : log().all()) EXPECT_EQ(line.find("s3cret"), line.npos) << line;
+}
+
+TEST_P(ServerLog, R98_NorDoesThatOfAClient) {
+  const std::vector<std::string> bad = {
+      Wire().headers(1, kResponseHead).headers(1, kResponseHead).str(),
+      Wire().rst(1, ErrorCode::kInternalError).str(), Wire().goaway(0, ErrorCode::kInternalError, "no").str(),
+      Wire().data(7, "x").str(),
+      Wire().headers(1, {{":status", "401"}, {"content-type", "text/html"}}, kEnd).str()};
+  ScriptedListener listener(runtime(), "pipe:log");
+  for (const std::string& bytes : bad) {
+    const Channel channel = dial(runtime(), "pipe:log").value();
+    const Chain request = e2e::bytes("m");
+    Call<Chain> call =
+        channel.invoke(kUnary, request, {.metadata = MetadataList({"authorization", "Bearer s3cret"})})
+            .start();
+    const std::unique_ptr<ScriptedPeer> server = listener.accept();
+    server->send(Wire().settings().settings_ack());
+    EXPECT_EQ(server->stream(1).field("authorization"), "Bearer s3cret");
+    server->send(bytes);
+    const Status status = call.get().status();
+    EXPECT_EQ(status.to_string().find("s3cret"), std::string::npos) << status;
+  }
+  EXPECT_GE(log().all().size(), 2u);
   for (const std::string& line : log().all()) EXPECT_EQ(line.find("s3cret"), line.npos) << line;
 }
 
@@ -366,7 +390,7 @@ class ClientStrangersInVirtualTime : public ClientStrangers {};
 INSTANTIATE_TEST_SUITE_P(Simulated, ClientStrangersInVirtualTime,
                          ::testing::ValuesIn(support::kSimulatedRuntimes), support::name_of);
 
-TEST_P(ClientStrangersInVirtualTime, WhoSaysNothingIsGivenTwentySeconds) {
+TEST_P(ClientStrangersInVirtualTime, R60_WhoSaysNothingIsGivenTwentySeconds) {
   const std::string why = "no connection to PEER: no HTTP/2 SETTINGS from PEER in time";
   const TimePoint begin = runtime().now();
   const Channel channel = dial(runtime(), address_).value();

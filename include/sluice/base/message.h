@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "sluice/base/bytes.h"
@@ -17,6 +18,8 @@ namespace sluice {
 struct MessageOps {
   // The same for the same C++ type, everywhere; null when the type is unknown (raw bytes).
   const void* type_id = nullptr;
+  // The content-subtype that names this codec ("proto"); empty: any will do, the bytes are passed on.
+  std::string_view codec = {};
   // The exact number of bytes encode() will write, or kUnknownSize.
   std::size_t (*encoded_size)(const void* object) = nullptr;
   // Appends the encoded object to `out`, leaving what stands there alone.

@@ -27,6 +27,7 @@ struct ProtoOps {
   static inline const char kType = 0;
   static constexpr MessageOps kOps = {
       .type_id = &kType,
+      .codec = "proto",
       .encoded_size = [](const void* o) { return proto_encoded_size(lite(o)); },
       .encode = [](const void* o, Chain& out) { return proto_encode(lite(o), out); },
       .encode_to = [](const void* o, std::byte* out,

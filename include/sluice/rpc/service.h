@@ -22,6 +22,8 @@ class ServerCall {
   virtual ServerStream& stream() = 0;
   // The encoded request of a unary or server-streaming method.
   virtual const Chain& request() const = 0;
+  // The codec that the client has named: "json" of "application/grpc+json". Empty: the default, protobuf.
+  std::string_view content_subtype() const { return content_subtype_; }
 
   // The coroutine that serves the call, with everything it refers to: request, typed reader and writer.
   class Handler {
@@ -49,6 +51,8 @@ class ServerCall {
  protected:
   ~ServerCall() = default;
   virtual void* allocate(std::size_t size, std::size_t align) = 0;
+
+  std::string_view content_subtype_;  // constant while the call runs
 };
 
 // A unary method (grpc-go: grpc.MethodDesc).

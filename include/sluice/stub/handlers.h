@@ -83,8 +83,20 @@ void run_handler(ServerCall& call, H& handler, MakeTask make_task) {
   call.reject(std::move(failed));
 }
 
+// UNIMPLEMENTED: the client's codec is not the one that this method decodes.
+Status unknown_codec(std::string_view subtype);
+
+template <class Req>
+Status check_codec(const ServerCall& call) {
+  const std::string_view subtype = call.content_subtype(), codec = MessageTraits<Req>::ops().codec;
+  if (subtype.empty() || codec.empty() || subtype == codec) [[likely]]
+    return {};
+  return unknown_codec(subtype);
+}
+
 template <class Req, class H>
 Status decode_request(ServerCall& call, H& handler) {
+  if (Status s = check_codec<Req>(call); !s.ok()) return s;
   return MessageTraits<Req>::ops().decode(call.request(), &handler.request);
 }
 
@@ -119,6 +131,7 @@ template <class S, class Req, class Rep, Task<Result<Rep>> (S::*method)(ServerCo
 void client_stream_method(void* service, ServerCall& call) {
   auto& h = call.make<detail::ClientStreamHandler<Req, Rep>>(call.stream());
   detail::run_handler(call, h, [&]() -> Status {
+    if (Status s = detail::check_codec<Req>(call); !s.ok()) return s;
     h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
     return {};
   });
@@ -129,6 +142,7 @@ template <class S, class Req, class Rep,
 void bidi_stream_method(void* service, ServerCall& call) {
   auto& h = call.make<detail::StreamHandler<ServerReaderWriter<Rep, Req>, detail::NoRequest>>(call.stream());
   detail::run_handler(call, h, [&]() -> Status {
+    if (Status s = detail::check_codec<Req>(call); !s.ok()) return s;
     h.task = (static_cast<S*>(service)->*method)(call.context(), h.stream);
     return {};
   });
