@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """nghttp2's own clients against the greeter: nghttp shows each frame of a call, h2load makes many calls.
 
-  nghttp2_clients_test.py CASE GREETER_SERVER
+  nghttp2_clients_test.py CASE GREETER_SERVER [REQUESTS]     REQUESTS of h2load_10x10
 """
 import pathlib
 import re
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-TIMEOUT = 60  # seconds
+TIMEOUT = 100  # seconds, on machines with other work too
 NAME = b"nghttp2"
 REPLY = b"Hello " + NAME
 HEADERS = ("-H", "content-type: application/grpc", "-H", "te: trailers")
@@ -122,17 +122,17 @@ CASES = {
     "nghttp_unimplemented": shows_what_is_not_there,
     "h2load_1x1": lambda program, request: load(program, request, 1, 1, 500),
     "h2load_1x100": lambda program, request: load(program, request, 1, 100, 5_000),
-    "h2load_10x10": lambda program, request: load(program, request, 10, 10, 5_000),
+    "h2load_10x10": lambda program, request, requests: load(program, request, 10, 10, requests),
 }
 
 
 def main(argv):
-    case, program = argv
+    case, program, *requests = argv
     with tempfile.TemporaryDirectory() as folder:
         request = pathlib.Path(folder) / "request.bin"
         request.write_bytes(framed(NAME))
         try:
-            CASES[case](program, request)
+            CASES[case](program, request, *map(int, requests))
         except Failed as why:
             print(f"{case}: {why}", file=sys.stderr)
             return 1
