@@ -45,15 +45,16 @@ struct Reserved {
   std::string_view key;
   std::string_view why;
 };
-constexpr std::array<Reserved, 9> kReserved = {{{"connection", "HTTP/2 forbids it"},
-                                                {"keep-alive", "HTTP/2 forbids it"},
-                                                {"proxy-connection", "HTTP/2 forbids it"},
-                                                {"transfer-encoding", "HTTP/2 forbids it"},
-                                                {"upgrade", "HTTP/2 forbids it"},
-                                                {"te", "gRPC sends its own"},
-                                                {"content-type", "gRPC sends its own"},
-                                                {"user-agent", "it is an option of the channel"},
-                                                {"host", "the channel's authority stands for it"}}};
+constexpr std::array<Reserved, 10> kReserved = {{{"connection", "HTTP/2 forbids it"},
+                                                 {"keep-alive", "HTTP/2 forbids it"},
+                                                 {"proxy-connection", "HTTP/2 forbids it"},
+                                                 {"transfer-encoding", "HTTP/2 forbids it"},
+                                                 {"upgrade", "HTTP/2 forbids it"},
+                                                 {"te", "gRPC sends its own"},
+                                                 {"content-type", "gRPC sends its own"},
+                                                 {"content-length", "gRPC does not send it"},
+                                                 {"user-agent", "it is an option of the channel"},
+                                                 {"host", "the channel's authority stands for it"}}};
 
 // Empty: it is not.
 std::string_view why_reserved(std::string_view key) {

@@ -117,9 +117,10 @@ TEST(CheckMetadata, RefusesAnEmptyKey) {
 }
 
 TEST(CheckMetadata, RefusesReservedNames) {
-  for (std::string_view key : {":path", ":", ":authority", "grpc-status", "grpc-timeout", "grpc-",
-                               "grpc-trace-bin", "connection", "keep-alive", "proxy-connection",
-                               "transfer-encoding", "upgrade", "te", "content-type", "user-agent", "host"}) {
+  for (std::string_view key :
+       {":path", ":", ":authority", "grpc-status", "grpc-timeout", "grpc-", "grpc-trace-bin", "connection",
+        "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te", "content-type",
+        "content-length", "user-agent", "host"}) {
     const std::string begin = "metadata key \"" + std::string(key) + "\" is reserved: ";
     const std::string text = check_metadata({key, "v"});
     EXPECT_TRUE(text.starts_with(begin) && text.size() > begin.size()) << text;

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "base/escape.h"
 #include "rpc/intercepted_channel.h"
 #include "sluice/async/run_on.h"
 
@@ -30,25 +31,41 @@ std::string_view to_string(ConnectivityState state) {
 
 namespace {
 
-// What an address is as an ":authority" (RFC 3986 section 3.2). A path in the file system is none: servers
-// refuse it, and every gRPC says "localhost" instead.
+// RFC 3986 section 3.2, without userinfo, which HTTP/2 does not allow (RFC 9113 section 8.3.1).
+bool is_authority(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("-._~!$&'()*+,;=:[]%").find(char(c)) != std::string_view::npos;
+  });
+}
+
+// What an address is as an ":authority". A path in the file system is none: servers refuse it, and every
+// gRPC says "localhost" instead.
 std::string authority_of(const Addr& addr) {
-  const auto fits = [](unsigned char c) {
-    return std::isalnum(c) ||
-           std::string_view("-._~!$&'()*+,;=:@[]%").find(char(c)) != std::string_view::npos;
-  };
-  if (addr.scheme.starts_with("unix") || !std::all_of(addr.text.begin(), addr.text.end(), fits))
-    return "localhost";
-  return addr.text;
+  const std::string_view host = std::string_view(addr.text).substr(addr.text.rfind('@') + 1);
+  return addr.scheme.starts_with("unix") || !is_authority(host) ? "localhost" : std::string(host);
+}
+
+// Why the calls of a channel with these options could not be sent, or nothing.
+std::string unsendable(const ChannelOptions& options) {
+  if (!is_authority(options.authority))
+    return "authority \"" + escaped(options.authority, Keep::kAscii) + "\" is no host with or without a port";
+  const std::string_view agent = options.user_agent;
+  const auto printable = [](char c) { return c >= 0x20 && c <= 0x7e; };
+  if (agent.starts_with(' ') || !std::all_of(agent.begin(), agent.end(), printable))
+    return "user agent \"" + escaped(agent, Keep::kAscii) +
+           "\" is not printable ascii, or begins with a space";
+  return {};
 }
 
 }  // namespace
 
-ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options)
+ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,
+                             http2::StreamId last_stream_id)
     : loop_(loop),
       network_(network),
       addr_(std::move(addr)),
       options_(std::move(options)),
+      last_stream_id_(last_stream_id),
       identity_{
           options_.authority.empty() ? authority_of(addr_) : options_.authority,
           options_.user_agent.empty() ? "grpc-c++-sluice/0.1" : options_.user_agent + " grpc-c++-sluice/0.1",
@@ -138,6 +155,7 @@ void ClientChannel::dialled() {
   options.max_concurrent_streams = 0;  // servers open no streams
   options.handshake_deadline = dial_.deadline;
   options.limits = &options_.limits;
+  options.last_stream_id = last_stream_id_;
   connection_ =
       std::make_unique<Connection>(std::move(conn), options, static_cast<transport::ConnectionOwner&>(*this));
   connection_->start();
@@ -258,6 +276,8 @@ Loop& home_of(std::span<Loop* const> loops, std::string_view target) {
 Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options) {
   Result<Addr> addr = Addr::parse(target);
   if (!addr.ok()) return std::move(addr).status();
+  if (std::string why = unsendable(options); !why.empty())
+    return Status(StatusCode::kInvalidArgument, std::move(why));
   net::Network* network = host.network(addr->scheme);
   if (!network) return host.no_network(addr->scheme);
   auto channel = std::make_shared<ClientChannel>(home_of(host.loops(), target), *network, std::move(*addr),

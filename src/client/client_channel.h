@@ -17,7 +17,9 @@ namespace sluice {
 // itself while a connection or a dial is alive.
 class ClientChannel final : public ChannelBase, private transport::ConnectionOwner, private Waiter {
  public:
-  ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options);
+  // `last_stream_id`: of each connection, as ConnectionOptions has it.
+  ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,
+                http2::StreamId last_stream_id = transport::ConnectionOptions().last_stream_id);
   ~ClientChannel() override;
 
   const InterceptorChain<ClientInterceptor>& interceptors() const { return options_.interceptors; }
@@ -69,6 +71,7 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   net::Network& network_;
   const Addr addr_;
   const ChannelOptions options_;
+  const http2::StreamId last_stream_id_;
   const transport::ClientIdentity identity_;
   const transport::MessageLimits limits_;
 

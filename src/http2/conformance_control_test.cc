@@ -2,6 +2,8 @@
 // docs/http2-conformance.md that the session's other tests do not prove for both roles.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "http2/conformance_test_util.h"
 
 namespace sluice::http2 {
@@ -356,6 +358,56 @@ TEST(Rfc9113, S6_6_APushPromiseEndsTheConnection) {
     EXPECT_EQ(padding.breaks(Wire().frame(FrameType::kPushPromise, flag::kPadded, 1, padded(5, 9)),
                              ErrorCode::kProtocolError),
               "");
+  }
+}
+
+TEST(Rfc9113, S6_6_EveryFaultOfAPushPromiseEndsTheConnection) {
+  const auto promise = [](StreamId id, std::string_view payload, std::uint8_t flags = kEndHeaders) {
+    return Wire().frame(FrameType::kPushPromise, flags, id, payload);
+  };
+  const std::string request = plain(kRequest);
+  const Wire cases[] = {
+      promise(0, Wire::u32(2u) + request),              // no stream
+      promise(3, Wire::u32(2u) + request),              // an idle one
+      Wire().raw(promise(1, Wire::u32(1u) + request)),  // promises one in use
+      promise(1, Wire::u32(0u) + request),              // promises none
+      promise(1, Wire::pad(Wire::u32(2u), 0).replace(0, 1, 1, '\x05'), flag::kPadded | kEndHeaders),
+      promise(1, Wire::u32(2u) + request, 0).data(1, "x"),  // a block interrupted
+      promise(1, "12"),                                     // too short
+  };
+  for (const Role role : kRoles) {
+    for (const Wire& wire : cases) {
+      EXPECT_EQ(Talk(role).breaks(wire, ErrorCode::kProtocolError), "") << describe(wire);
+    }
+    Talk ended(role);
+    ended.headers(ended.stream(), kTrailers, EndStream::kYes);
+    ASSERT_TRUE(ended.feed(Wire().data(1, "", kEnd)).ok());
+    ended.forget();
+    EXPECT_EQ(ended.breaks(promise(1, Wire::u32(2u) + request), ErrorCode::kProtocolError), "");
+  }
+}
+
+TEST(Rfc9113, S10_5_1_ABlockOverTheLimitIsProcessed) {
+  for (const Role role : kRoles) {
+    SessionOptions options = options_of(role);
+    options.header_list_hard_limit = 400;
+    Talk talk(options);
+    if (role == Role::kClient) talk.open(), talk.open();
+    const Headers& head = role == Role::kClient ? kResponse : kRequest;
+    HpackEncoder encoder;
+    Headers large = head;
+    for (int i = 0; i < 10; ++i) large.push_back({"key-" + std::to_string(i), std::string(40, 'v')});
+    large.push_back({"last", "one"});
+    ASSERT_TRUE(talk.feed(Wire().headers(3, as_text(encode(encoder, large)))).ok());
+    EXPECT_EQ(talk.sink.events.back(), "end 3 truncated");
+    // What was not delivered is in the table all the same.
+    Headers next = head;
+    next.push_back({"last", "one"});
+    const auto block = encode(encoder, next);
+    ASSERT_EQ(std::count(block.begin(), block.end(), std::byte{0x40}), 0);
+    ASSERT_TRUE(talk.feed(Wire().headers(5, as_text(block))).ok());
+    EXPECT_EQ(talk.sink.events[talk.sink.events.size() - 2], "header 5 last: one");
+    EXPECT_EQ(talk.sink.events.back(), "end 5");
   }
 }
 

@@ -38,7 +38,8 @@ struct Row {
 constexpr Row kRows[] = {
     {"DATA", [](StreamId id) { return Wire().data(id, "x"); }, "PddsS.S"},
     {"last DATA", [](StreamId id) { return Wire().data(id, "x", kEnd); }, "PddsS.S"},
-    {"HEADERS", [](StreamId id) { return Wire().headers(id, kTrailers, kEnd); }, "hddsS.S"},
+    {"HEADERS", [](StreamId id) { return Wire().headers(id, id == 3 ? kRequest : kTrailers, kEnd); },
+     "hddsS.S"},
     {"PRIORITY", [](StreamId id) { return Wire().frame(FrameType::kPriority, 0, id, "12345"); }, "......."},
     {"RST_STREAM", [](StreamId id) { return Wire().rst(id, ErrorCode::kCancel); }, "Pddd..."},
     {"WINDOW_UPDATE", [](StreamId id) { return Wire().window_update(id, 1); }, "P......"},
@@ -70,6 +71,49 @@ TEST(State, HasAnAnswerToEveryFrameOnTheWire) {
         EXPECT_EQ(talk.sink.events.empty(), outcome == '.' || outcome == 'S');
         const bool told = !talk.sink.events.empty() && talk.sink.events[0].starts_with("error 1 5 ");
         EXPECT_EQ(told, outcome == 's');
+      }
+    }
+  }
+}
+
+struct LocalRow {
+  const char* name;
+  void (*act)(Talk& talk, Stream& stream);
+  Wire (*frame)(StreamId id);
+  const char* outcome;  // in the order of kLives: '+' the frame leaves, '.' nothing does
+};
+
+constexpr LocalRow kLocalRows[] = {
+    {"headers", [](Talk& t, Stream& s) { t.headers(s, kResponse); },
+     [](StreamId id) { return Wire().headers(id, kResponse); }, ".+.+..."},
+    {"trailers", [](Talk& t, Stream& s) { t.headers(s, kTrailers, EndStream::kYes); },
+     [](StreamId id) { return Wire().headers(id, kTrailers, kEnd); }, ".+.+..."},
+    {"data", [](Talk& t, Stream& s) { t.data(s, "x"); }, [](StreamId id) { return Wire().data(id, "x"); },
+     ".+.+..."},
+    {"last data", [](Talk& t, Stream& s) { t.data(s, "x", EndStream::kYes); },
+     [](StreamId id) { return Wire().data(id, "x", kEnd); }, ".+.+..."},
+    {"the end alone", [](Talk& t, Stream& s) { t.data(s, "", EndStream::kYes); },
+     [](StreamId id) { return Wire().data(id, "", kEnd); }, ".+.+..."},
+    {"reset", [](Talk& t, Stream& s) { t.session.reset(s, ErrorCode::kCancel); },
+     [](StreamId id) { return Wire().rst(id, ErrorCode::kCancel); }, ".+++..."},
+    {"release", [](Talk& t, Stream& s) { t.session.release(s); },
+     [](StreamId id) { return Wire().rst(id, ErrorCode::kCancel); }, ".+++..."},
+    {"credit", [](Talk& t, Stream& s) { t.session.credit(s, 9, Session::When::kNow); },
+     [](StreamId id) { return Wire().window_update(id, 9); }, ".++...."},
+};
+
+TEST(State, HasAnAnswerToEverythingThatIsSubmitted) {
+  for (const Role role : kRoles) {
+    for (const LocalRow& row : kLocalRows) {
+      for (std::size_t i = 0; i < std::size(kLives); ++i) {
+        SCOPED_TRACE(role_name(role) + std::string(": ") + row.name + " in life " + std::to_string(i));
+        TestStream never_opened;
+        Talk talk(role);
+        const bool idle = kLives[i] == Life::kIdle;
+        if (!idle) live(talk, kLives[i]);
+        row.act(talk, idle ? never_opened : talk.stream());
+        EXPECT_EQ(talk.out(), row.outcome[i] == '+' ? describe(row.frame(1)) : "");
+        EXPECT_TRUE(talk.takes(""));  // nothing is broken
       }
     }
   }

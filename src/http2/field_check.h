@@ -14,17 +14,21 @@ namespace sluice::http2 {
 enum class FieldKind : std::uint8_t {
   kRegular,
   kMethod,
+  kConnect,  // :method CONNECT
   kScheme,
   kAuthority,
   kPath,
   kStatus,
   kInformationalStatus,  // :status 1xx
+  kNoContentStatus,      // :status 204 and 304
+  kContentLength,
   kMalformed,
 };
 
 struct FieldCheck {
   FieldKind kind = FieldKind::kRegular;
   std::string_view what = {};  // static text, when malformed
+  std::uint64_t length = 0;    // of a content-length
 };
 
 // Looks at one field alone.
@@ -41,13 +45,26 @@ class BlockCheck {
       regular_ = true;
       return {};
     }
-    return admit_pseudo(kind);
+    return admit_special(kind);
   }
-  bool informational() const { return (seen_ & bit(FieldKind::kInformationalStatus)) != 0; }
+  // The same at the block's end, for what should have come and did not.
+  std::string_view missing() const;
+  bool informational() const { return saw(FieldKind::kInformationalStatus); }
+  // A content-length is there, and is that of DATA to come.
+  bool counts_content() const {
+    return saw(FieldKind::kContentLength) && !informational() && !saw(FieldKind::kNoContentStatus);
+  }
 
  private:
   static constexpr std::uint32_t bit(FieldKind kind) { return 1u << static_cast<int>(kind); }
-  std::string_view admit_pseudo(FieldKind kind);
+  // Kinds that are one field.
+  static constexpr std::uint32_t kMethods =
+      1u << static_cast<int>(FieldKind::kMethod) | 1u << static_cast<int>(FieldKind::kConnect);
+  static constexpr std::uint32_t kStatuses = 1u << static_cast<int>(FieldKind::kStatus) |
+                                             1u << static_cast<int>(FieldKind::kInformationalStatus) |
+                                             1u << static_cast<int>(FieldKind::kNoContentStatus);
+  bool saw(FieldKind kind) const { return (seen_ & bit(kind)) != 0; }
+  std::string_view admit_special(FieldKind kind);
 
   const Role self_;
   const bool trailers_;

@@ -23,7 +23,7 @@ Session::Session(const SessionOptions& options)
       unquestioned_length_(
           static_cast<std::uint32_t>(std::min<std::size_t>(options.local.max_frame_size, max_block_))),
       conn_credit_at_(std::clamp<std::uint32_t>(options.connection_window, kInitialWindow, kMaxWindow) / 2),
-      next_id_(options.role == Role::kClient ? 1 : 2),
+      next_id_(options.role == Role::kClient ? options.first_stream_id : 2),
       preface_left_(options.role == Role::kServer ? kClientPreface.size() : 1),
       conn_recv_window_(std::clamp<std::int64_t>(options.connection_window, kInitialWindow, kMaxWindow)),
       encoder_(options.encoder_table_size) {

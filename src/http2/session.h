@@ -41,6 +41,7 @@ struct SessionOptions {
   std::uint32_t connection_window = 65535;  // what we let the peer send on all streams together; ≥ 65535
   std::uint32_t peer_streams_before_settings =
       100;                             // client: streams assumed to be allowed until SETTINGS come
+  StreamId first_stream_id = 1;        // client: odd
   std::size_t output_limit = 1 << 20;  // DATA is framed only while less than this waits to be taken
   std::uint32_t max_headers = 100;     // fields in one block
   std::uint32_t header_list_hard_limit = 16
@@ -279,6 +280,7 @@ class Session {
   }
   void close(Stream& stream);
   [[gnu::cold]] void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
+  bool counts(Stream& stream, std::size_t n, bool end);
   [[gnu::cold]] void on_closed_stream(StreamId id);
   [[gnu::cold]] void skip_to(StreamId id);
   bool skipped(StreamId id) const;

@@ -171,10 +171,12 @@ bool Session::begin_data(const FrameHeader& header, std::span<const std::byte> p
     on_closed_stream(header.stream);
   } else if (const Transition& to = transition(stream->state_, Event::kRecvData); !to.ok()) {
     stream_error(*stream, to.code, "DATA on a stream that has ended", sink);
-  } else if (!stream->final_headers_) {
+  } else if (stream->content_ == Stream::Content::kNone) {
     stream_error(*stream, ErrorCode::kProtocolError, "DATA before the response headers", sink);
   } else if (header.length > stream->recv_window_) {
     stream_error(*stream, ErrorCode::kFlowControlError, "DATA exceeds the stream's window", sink);
+  } else if (!counts(*stream, header.length - padded, header.has(flag::kEndStream))) {
+    stream_error(*stream, ErrorCode::kProtocolError, "content-length is not that of the DATA", sink);
   } else {
     stream->recv_window_ -= header.length;
     body_.stream = header.stream;
@@ -193,7 +195,7 @@ bool Session::feed_whole_data(const FrameHeader& header, Bytes& bytes, EventSink
   Stream* stream = find(header.stream);
   const std::uint32_t n = header.length;
   if (stream == nullptr || n == 0 || bytes.size() < kFrameHeaderSize + n || header.has(flag::kPadded) ||
-      n > stream->recv_window_ || n > conn_recv_window_ || !stream->final_headers_ ||
+      n > stream->recv_window_ || n > conn_recv_window_ || stream->content_ != Stream::Content::kAny ||
       !transition(stream->state_, Event::kRecvData).ok()) {
     return false;
   }

@@ -150,17 +150,18 @@ TEST(SessionFlow, EmptyAndPaddedDataMayEndAStream) {
   server.shake();
   ASSERT_TRUE(server
                   .feed(Wire()
-                            .headers(1, {{":path", "/"}})
+                            .headers(1, kRequest)
                             .data(1, "")
                             .data(1, "", kEnd)
-                            .headers(3, {{":path", "/"}})
+                            .headers(3, kRequest)
                             .padded_data(3, "", 5, kEnd)
-                            .headers(5, {{":path", "/"}})
+                            .headers(5, kRequest)
                             .padded_data(5, "z", 0, kEnd))
                   .ok());
-  EXPECT_EQ(server.sink.take(), (Events{"open 1", "header 1 :path: /", "end 1", "data 1  last",  //
-                                        "open 3", "header 3 :path: /", "end 3", "data 3  last",  //
-                                        "open 5", "header 5 :path: /", "end 5", "data 5 z last"}));
+  Events events = server.sink.take();
+  std::erase_if(events,
+                [](const std::string& e) { return e.starts_with("header") || e.starts_with("open"); });
+  EXPECT_EQ(events, (Events{"end 1", "data 1  last", "end 3", "data 3  last", "end 5", "data 5 z last"}));
 }
 
 // Slices.

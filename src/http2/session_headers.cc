@@ -21,8 +21,9 @@ Tag mark(Tag tag, FieldKind kind, std::size_t size) {
 FieldKind kind_of(Tag tag) { return static_cast<FieldKind>(tag >> kKindShift); }
 std::size_t size_of(Tag tag) { return tag >> kSizeShift & kMaxTagSize; }
 
-// The upper bit of a remembered block's tag: it was trailers, and is the same only in that place.
-constexpr Tag kTrailersMark = Tag{1} << 63;
+// The upper bits of a remembered block's tag: the content before it. The same bytes mean the same only in
+// the same place, and nothing is remembered of where a content-length counts.
+constexpr int kContentShift = 62;
 
 }  // namespace
 
@@ -40,6 +41,10 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
     if (!admit(check.kind)) return 0;
     const Tag tag = sink_.on_header(*stream_, field);
     assert(tag <= kMaxTag);
+    if (check.kind == FieldKind::kContentLength) {
+      length_ = check.length;
+      return 0;  // its value must be seen each time
+    }
     return tag == 0 ? 0 : mark(tag & kMaxTag, check.kind, size);
   }
 
@@ -48,9 +53,18 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
   }
 
   void reject(std::string_view what) { malformed_ = what, stopped_ = true; }
-  std::string_view malformed() const { return malformed_; }
+  // What is wrong with the block, all of which has come.
+  std::string_view malformed(bool end) const {
+    if (!malformed_.empty()) return malformed_;
+    if (end && informational()) return "1xx headers with END_STREAM";
+    if (truncated_) return {};
+    if (end && counts_content() && length_ != 0) return "content-length without DATA";
+    return check_.missing();
+  }
   bool truncated() const { return truncated_; }
   bool informational() const { return check_.informational(); }
+  bool counts_content() const { return check_.counts_content(); }
+  std::uint64_t content_length() const { return length_; }
   std::size_t list_size() const { return list_size_; }
 
  private:
@@ -81,6 +95,7 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
   bool truncated_ = false;
   std::uint32_t fields_ = 0;
   std::size_t list_size_ = 0;
+  std::uint64_t length_ = 0;
   std::string_view malformed_;
 };
 
@@ -159,19 +174,24 @@ bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
 
 // REQUIRES: HEADERS are legal on the stream, or it is closed.
 bool Session::decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink) {
-  const bool trailers = stream != nullptr && stream->final_headers_;
+  const bool trailers = stream != nullptr && stream->content_ != Stream::Content::kNone;
   BlockReader reader(*this, stream, trailers, sink);
   if (trailers && !end) reader.reject("HEADERS after the headers without END_STREAM");
+  if (trailers && !counts(*stream, 0, end)) reader.reject("content-length is more than the DATA");
   if (const Error error = decoder_.decode(block, reader); !error.ok()) return broken(error.code, error.what);
   if (reader.truncated() && ++guards_.header_list_breaches >= options_.limits->header_list_breaches)
     return exceeded(Limit::kHeaderList);
   if (stream == nullptr || stream->state_ == State::kClosed) return true;
-  if (end && reader.informational()) reader.reject("1xx headers with END_STREAM");
-  if (!reader.malformed().empty()) {
-    stream_error(*stream, ErrorCode::kProtocolError, reader.malformed(), sink);
+  if (const std::string_view what = reader.malformed(end); !what.empty()) {
+    stream_error(*stream, ErrorCode::kProtocolError, what, sink);
     return true;
   }
-  stream->final_headers_ = !reader.informational();
+  if (reader.counts_content()) {
+    stream->content_ = Stream::Content::kCounted;
+    stream->content_left_ = reader.content_length();
+  } else if (!trailers && !reader.informational()) {
+    stream->content_ = Stream::Content::kAny;
+  }
   if (end) {
     stream->remote_closed_ = true;
     advance(*stream, Event::kRecvEnd);
@@ -179,18 +199,19 @@ bool Session::decode_block(Stream* stream, std::span<const std::byte> block, boo
   received_list_size_ = reader.list_size();
   const Tag tag = sink.on_headers_end(*stream, end ? EndStream::kYes : EndStream::kNo, reader.truncated());
   assert(tag <= kMaxTag);
-  if (tag != 0 && !reader.truncated() && !reader.informational()) {
-    decoder_.remember(block, (tag & kMaxTag) | (trailers ? kTrailersMark : 0));
+  if (tag != 0 && !reader.truncated() && !reader.informational() && !reader.counts_content()) {
+    const auto place = static_cast<Tag>(trailers ? Stream::Content::kAny : Stream::Content::kNone);
+    decoder_.remember(block, (tag & kMaxTag) | place << kContentShift);
   }
   return true;
 }
 
 // True when the block was known and has been delivered.
 bool Session::deliver_repeated(Stream& stream, std::span<const std::byte> block, bool end, EventSink& sink) {
-  if (stream.state_ == State::kClosed || (stream.final_headers_ && !end)) return false;
+  if (stream.state_ == State::kClosed || (stream.content_ != Stream::Content::kNone && !end)) return false;
   const std::optional<Tag> tag = decoder_.repeated(block);
-  if (!tag.has_value() || ((*tag & kTrailersMark) != 0) != stream.final_headers_) return false;
-  stream.final_headers_ = true;
+  if (!tag.has_value() || *tag >> kContentShift != static_cast<Tag>(stream.content_)) return false;
+  stream.content_ = Stream::Content::kAny;
   if (end) {
     stream.remote_closed_ = true;
     advance(stream, Event::kRecvEnd);

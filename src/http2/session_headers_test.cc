@@ -20,6 +20,12 @@ Headers request_with(Header extra) {
   return headers;
 }
 
+Headers request_behind(Header extra) {
+  Headers headers = kRequest;
+  headers.insert(headers.begin(), std::move(extra));
+  return headers;
+}
+
 TEST(SessionHeaders, ComeInContinuationFrames) {
   Bench server(server_options());
   server.shake();
@@ -73,7 +79,7 @@ TEST(SessionHeaders, TooLargeToBeKeptEndTheConnection) {
 TEST(SessionHeaders, MayBePaddedAndPrioritised) {
   Bench server(server_options());
   server.shake();
-  const std::string block = plain({{":path", "/a"}});
+  const std::string block = plain(request_of("/a"));
   const std::string priority = "12345";
   ASSERT_TRUE(server
                   .feed(Wire()
@@ -82,13 +88,19 @@ TEST(SessionHeaders, MayBePaddedAndPrioritised) {
                             .headers(5, Wire::pad(priority + block, 255),
                                      kEndHeaders | flag::kPriority | flag::kPadded))
                   .ok());
-  EXPECT_EQ(server.sink.take(), (Events{"open 1", "header 1 :path: /a", "end 1",  //
-                                        "open 3", "header 3 :path: /a", "end 3",  //
-                                        "open 5", "header 5 :path: /a", "end 5"}));
+  const Events events = server.sink.take();
+  ASSERT_EQ(events.size(), 15u);
+  for (const std::size_t i : {0u, 5u, 10u}) {
+    const std::string id = std::to_string(1 + i / 5 * 2);
+    EXPECT_EQ(events[i], "open " + id);
+    EXPECT_EQ(events[i + 3], "header " + id + " :path: /a");
+    EXPECT_EQ(events[i + 4], "end " + id);
+  }
   Bench all_padding(server_options());
   all_padding.shake();
   ASSERT_TRUE(all_padding.feed(Wire().headers(1, Wire::pad("", 3), kEndHeaders | flag::kPadded)).ok());
-  EXPECT_EQ(all_padding.sink.take(), (Events{"open 1", "end 1"}));
+  EXPECT_EQ(all_padding.sink.take(),
+            (Events{"open 1", "error 1 1 request without :method, :scheme or :path", "closed 1"}));
   EXPECT_EQ(fatal(all_padding, Wire().headers(3, std::string("\x04") + "abc", kEndHeaders | flag::kPadded),
                   ErrorCode::kProtocolError, 1),
             "");
@@ -121,14 +133,15 @@ TEST(SessionHeaders, MalformedInARequestFailItsStreamOnly) {
       request_with({"upgrade", "h2c"}),
       request_with({"te", "gzip"}),
       request_with({"te", "trailers, deflate"}),
-      {{":method", "POST"}, {":method", "POST"}},
-      {{":path", "/"}, {":path", "/"}},
-      {{":scheme", "a"}, {":scheme", "a"}},
-      {{":status", "200"}},
-      {{":protocol", "websocket"}},
-      {{":", "x"}},
-      {{":Path", "/"}},
-      {{"a", "b"}, {":path", "/"}},
+      request_behind({":method", "POST"}),
+      request_behind({":path", "/"}),
+      request_behind({":scheme", "a"}),
+      request_behind({":status", "200"}),
+      request_behind({":protocol", "websocket"}),
+      request_behind({":", "x"}),
+      request_behind({":Path", "/"}),
+      request_behind({"a", "b"}),
+      {},
   };
   for (const Headers& headers : malformed) {
     SCOPED_TRACE(::testing::PrintToString(headers));
@@ -145,9 +158,10 @@ TEST(SessionHeaders, MalformedInARequestFailItsStreamOnly) {
               0);
     EXPECT_EQ(server.out(), describe(Wire().rst(1, ErrorCode::kProtocolError)));
     // The table is in step and the connection good.
-    const Headers next = {{":path", "/next"}, {"a", "b"}};
+    const Headers next = request_of("/next", {{"a", "b"}});
     ASSERT_TRUE(server.feed(Wire().headers(3, compressed(encoder, next))).ok());
-    EXPECT_EQ(server.sink.take(), (Events{"open 3", "header 3 :path: /next", "header 3 a: b", "end 3"}));
+    EXPECT_EQ(server.sink.take(), (Events{"open 3", "header 3 :method: POST", "header 3 :scheme: http",
+                                          "header 3 :path: /next", "header 3 a: b", "end 3"}));
   }
 }
 
@@ -175,8 +189,8 @@ TEST(SessionHeaders, MalformedInAResponseFailItsStreamOnly) {
 TEST(SessionHeaders, AcceptTeTrailersAndASecondAuthority) {
   Bench server(server_options());
   server.shake();
-  ASSERT_TRUE(
-      server.feed(Wire().headers(1, {{":authority", "a"}, {":authority", "b"}, {"te", "trailers"}})).ok());
+  const Headers headers = request_of("/", {{":authority", "a"}, {":authority", "b"}, {"te", "trailers"}});
+  ASSERT_TRUE(server.feed(Wire().headers(1, headers)).ok());
   EXPECT_EQ(server.sink.events.back(), "end 1");
 }
 
@@ -235,49 +249,53 @@ TEST(SessionHeaders, RefuseTrailersWithoutEndAndPseudoHeadersInThem) {
 TEST(SessionHeaders, AreCutAtTheMostFieldsAllowed) {
   SessionOptions options = server_options();
   options.limits = &kUnguarded;
-  options.max_headers = 3;
+  options.max_headers = 5;
   Bench server(options);
   server.shake();
   HpackEncoder encoder;
   server.sink.block_tag = 1;
-  const Headers four = {{":path", "/"}, {"a", "1"}, {"b", "2"}, {"c", "3"}};
+  const Headers six = request_of("/", {{"a", "1"}, {"b", "2"}, {"c", "3"}});
   ASSERT_TRUE(
-      server.feed(Wire().headers(1, compressed(encoder, four)).headers(3, compressed(encoder, four))).ok());
+      server.feed(Wire().headers(1, compressed(encoder, six)).headers(3, compressed(encoder, six))).ok());
   // The second time the block is all indices; it must not have been remembered.
-  ASSERT_TRUE(server.feed(Wire().headers(5, compressed(encoder, four))).ok());
+  ASSERT_TRUE(server.feed(Wire().headers(5, compressed(encoder, six))).ok());
   const Events events = server.sink.take();
-  for (const std::size_t i : {0u, 5u, 10u}) {
-    EXPECT_EQ(events[i + 1].substr(9), ":path: /");
-    EXPECT_EQ(events[i + 3].substr(9), "b: 2");
-    EXPECT_TRUE(events[i + 4].starts_with("end ") && events[i + 4].ends_with(" truncated"));
+  ASSERT_EQ(events.size(), 21u);
+  for (const std::size_t i : {0u, 7u, 14u}) {
+    EXPECT_EQ(events[i + 3].substr(9), ":path: /");
+    EXPECT_EQ(events[i + 5].substr(9), "b: 2");
+    EXPECT_TRUE(events[i + 6].starts_with("end ") && events[i + 6].ends_with(" truncated"));
   }
-  const Headers three = {{":path", "/"}, {"a", "1"}, {"c", "3"}};
-  ASSERT_TRUE(server.feed(Wire().headers(7, compressed(encoder, three))).ok());
-  EXPECT_EQ(server.sink.take(),
-            (Events{"open 7", "header 7 :path: /", "header 7 a: 1", "header 7 c: 3", "end 7"}));
+  const Headers five = request_of("/", {{"a", "1"}, {"c", "3"}});
+  ASSERT_TRUE(server.feed(Wire().headers(7, compressed(encoder, five))).ok());
+  const Events whole = server.sink.take();
+  EXPECT_EQ(whole[5], "header 7 c: 3");
+  EXPECT_EQ(whole[6], "end 7");
 }
 
 TEST(SessionHeaders, AreCutAtTheHardLimitTagsOrNot) {
   SessionOptions options = server_options();
-  options.header_list_hard_limit = 200;
+  options.header_list_hard_limit = 324;
+  const std::string start = "\x83\x86\x84";  // :method, :scheme and :path count as 124
   for (const bool tagged : {false, true}) {
     Bench server(options);
     server.shake();
     HpackEncoder encoder;
     if (tagged) server.sink.tag = [](const Field&) { return Tag{5}; };
     const std::string first = compressed(encoder, {{"k", std::string(59, 'x')}});  // counts as 92
-    ASSERT_TRUE(server.feed(Wire().headers(1, first)).ok());
-    EXPECT_EQ(server.session.received_list_size(), 92u);
+    ASSERT_TRUE(server.feed(Wire().headers(1, start + first)).ok());
+    EXPECT_EQ(server.session.received_list_size(), 216u);
     const std::string again = compressed(encoder, {{"k", std::string(59, 'x')}});
     ASSERT_EQ(again.size(), 1u);
     server.sink.take();
-    ASSERT_TRUE(server.feed(Wire().headers(3, again + again).headers(5, again + again + again)).ok());
-    EXPECT_EQ(server.session.received_list_size(), 276u);
+    ASSERT_TRUE(
+        server.feed(Wire().headers(3, start + again + again).headers(5, start + again + again + again)).ok());
+    EXPECT_EQ(server.session.received_list_size(), 400u);
     const Events events = server.sink.take();
-    EXPECT_EQ(events.size(), 8u);
-    EXPECT_EQ(events[1].starts_with("tag 3 5"), tagged);
-    EXPECT_EQ(events[3], "end 3");
-    EXPECT_EQ(events[7], "end 5 truncated");
+    ASSERT_EQ(events.size(), 14u);
+    EXPECT_EQ(events[4].starts_with("tag 3 5"), tagged);
+    EXPECT_EQ(events[6], "end 3");
+    EXPECT_EQ(events[13], "end 5 truncated");
   }
 }
 
@@ -286,15 +304,17 @@ TEST(SessionHeaders, HitsOfTaggedFieldsStillObeyTheOrder) {
   server.shake();
   server.sink.tag = [](const Field&) { return kMaxTag; };
   HpackEncoder encoder;
-  const std::string first = compressed(encoder, {{":path", "/abc"}, {"key", "value"}});
+  const Headers headers = {{":method", "A"}, {":scheme", "b"}, {":path", "/abc"}, {"key", "value"}};
+  const std::string first = compressed(encoder, headers);
   ASSERT_TRUE(server.feed(Wire().headers(1, first)).ok());
-  const std::string again = compressed(encoder, {{":path", "/abc"}, {"key", "value"}});
-  ASSERT_EQ(again.size(), 2u);
+  const std::string again = compressed(encoder, headers);
+  ASSERT_EQ(again.size(), 4u);
   const std::string max = std::to_string(kMaxTag);
   server.sink.take();
   ASSERT_TRUE(server.feed(Wire().headers(3, again)).ok());
-  EXPECT_EQ(server.sink.take(), (Events{"open 3", "tag 3 " + max, "tag 3 " + max, "end 3"}));
-  const std::string swapped = {again[1], again[0]};
+  const std::string tag = "tag 3 " + max;
+  EXPECT_EQ(server.sink.take(), (Events{"open 3", tag, tag, tag, tag, "end 3"}));
+  const std::string swapped = {again[3], again[0]};
   ASSERT_TRUE(server.feed(Wire().headers(5, swapped)).ok());
   EXPECT_EQ(server.sink.take()[2], "error 5 1 pseudo-header after a regular header");
   const std::string twice = {again[0], again[0]};

@@ -113,7 +113,7 @@ TEST(SessionSettings, ServerRefusesStreamsAboveItsLimit) {
 TEST(SessionSettings, RefusedStreamsKeepTheTableInStep) {
   HpackEncoder encoder;
   const auto block = [&] {
-    return std::string(as_text(encode(encoder, {{":path", "/a"}, {"key", "some value"}})));
+    return std::string(as_text(encode(encoder, request_of("/a", {{"key", "some value"}}))));
   };
   Bench server(server_options());
   server.shake();
@@ -122,10 +122,10 @@ TEST(SessionSettings, RefusedStreamsKeepTheTableInStep) {
   EXPECT_EQ(server.sink.take(), (Events{"refuse 1"}));
   server.sink.accept = [&](StreamId id) { return &server.sink.make(id); };
   const std::string second = block();
-  EXPECT_EQ(second.size(), 2u);  // both from the table
+  EXPECT_EQ(second.size(), 4u);  // all from the tables
   ASSERT_TRUE(server.feed(Wire().headers(3, second)).ok());
-  EXPECT_EQ(server.sink.take(),
-            (Events{"open 3", "header 3 :path: /a", "header 3 key: some value", "end 3"}));
+  EXPECT_EQ(server.sink.take(), (Events{"open 3", "header 3 :method: POST", "header 3 :scheme: http",
+                                        "header 3 :path: /a", "header 3 key: some value", "end 3"}));
   EXPECT_EQ(server.out(), describe(Wire().rst(1, ErrorCode::kRefusedStream)));
 }
 
@@ -142,7 +142,7 @@ TEST(SessionGoaway, ResetsTheClientsStreamsAboveItsLast) {
   ASSERT_TRUE(client.feed(Wire().data(3, "crossed").headers(5, kResponse)).ok());
   EXPECT_FALSE(client.session.has_output());
   EXPECT_TRUE(client.sink.events.empty());
-  ASSERT_TRUE(client.feed(Wire().headers(1, kTrailers, kEnd)).ok());
+  ASSERT_TRUE(client.feed(Wire().headers(1, kResponse, kEnd)).ok());
   EXPECT_EQ(client.sink.events.back(), "end 1 last");
 }
 

@@ -37,6 +37,33 @@ TEST(SessionStream, OpensWithOddIds) {
   EXPECT_EQ(client.session.open_streams(), 2u);
 }
 
+TEST(SessionStream, TheLastIdIsTheLast) {
+  SessionOptions options = client_options();
+  options.first_stream_id = kMaxStreamId - 2;
+  Bench client(options);
+  client.shake();
+  EXPECT_EQ(client.open(kRequest, EndStream::kYes).id(), kMaxStreamId - 2);
+  EXPECT_EQ(client.open(kRequest, EndStream::kYes).id(), kMaxStreamId);
+  EXPECT_FALSE(client.session.can_open());
+  const std::string request = plain(kRequest);
+  EXPECT_EQ(client.out(), describe(Wire()
+                                       .headers(kMaxStreamId - 2, request, kEndHeaders | kEnd)
+                                       .headers(kMaxStreamId, request, kEndHeaders | kEnd)));
+  // Those that are open go on to their ends, and nothing opens again.
+  for (const StreamId id : {kMaxStreamId, kMaxStreamId - 2}) {
+    ASSERT_TRUE(client.feed(Wire().headers(id, kResponse).data(id, "x").headers(id, kTrailers, kEnd)).ok());
+    EXPECT_EQ(client.sink.events.back(), "closed " + std::to_string(id));
+    EXPECT_FALSE(client.session.can_open());
+  }
+  // A server has no id to take either.
+  Bench server(server_options());
+  server.shake();
+  ASSERT_TRUE(server.feed(Wire().headers(kMaxStreamId, kRequest, kEnd)).ok());
+  EXPECT_EQ(fatal(server, Wire().headers(kMaxStreamId - 2, kRequest, kEnd), ErrorCode::kProtocolError,
+                  kMaxStreamId),
+            "");
+}
+
 TEST(SessionStream, IsResetByThePeer) {
   Bench client(client_options());
   client.shake({{SettingId::kInitialWindowSize, 1}});
@@ -168,7 +195,7 @@ TEST(SessionStream, ALongForgottenStreamIsPassedOver) {
   Bench server(server_options());
   server.shake();
   for (StreamId id = 1; id < 2100; id += 2) {
-    ASSERT_TRUE(server.feed(Wire().headers(id, {{":path", "/"}}, kEnd)).ok());
+    ASSERT_TRUE(server.feed(Wire().headers(id, kRequest, kEnd)).ok());
     server.headers(server.sink[id], kTrailers, EndStream::kYes);
     (void)server.take();
   }

@@ -24,6 +24,12 @@ inline std::string plain(Headers headers) {
 
 inline const Headers kRequest = {
     {":method", "POST"}, {":scheme", "http"}, {":path", "/s/m"}, {":authority", "x"}, {"te", "trailers"}};
+// The least that a request may have, and more fields behind it.
+inline Headers request_of(std::string path, Headers more = {}) {
+  Headers headers = {{":method", "POST"}, {":scheme", "http"}, {":path", std::move(path)}};
+  headers.insert(headers.end(), more.begin(), more.end());
+  return headers;
+}
 inline const Headers kResponse = {{":status", "200"}, {"content-type", "application/grpc"}};
 inline const Headers kTrailers = {{"grpc-status", "0"}};
 

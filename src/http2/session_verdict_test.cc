@@ -242,19 +242,40 @@ class Script {
   }
   // Well-formed frames, whose fields are not.
   Step malformed() {
-    static const std::array<Header, 8> kBad = {{{"Upper", "x"},
-                                                {"connection", "close"},
-                                                {"te", "gzip"},
-                                                {"a b", "x"},
-                                                {":unknown", "x"},
-                                                {":path", "/again"},
-                                                {":status", "200"},
-                                                {"", "x"}}};
+    if (below(4) == 0) return incomplete();
+    static const std::array<Header, 11> kBad = {{{"Upper", "x"},
+                                                 {"connection", "close"},
+                                                 {"te", "gzip"},
+                                                 {"a b", "x"},
+                                                 {":unknown", "x"},
+                                                 {":path", "/again"},
+                                                 {":status", "200"},
+                                                 {"", "x"},
+                                                 {"blank", "x "},
+                                                 {":authority", "user@host"},
+                                                 {"content-length", "1x"}}};
     Headers headers = first();
     const Header& bad = kBad[below(kBad.size())];
+    if (bad.name == ":authority")
+      std::erase_if(headers, [](const Header& h) { return h.name == ":authority"; });
     headers.insert(bad.name.starts_with(":") ? headers.begin() : headers.end(), bad);
     const StreamId on = role_ == Role::kServer ? std::exchange(next_, next_ + 2) : id();
     return {"malformed " + bad.name, Wire().headers(on, headers, end())};
+  }
+  // A pseudo-header less, CONNECT, or a content-length that DATA to come will break, mostly.
+  Step incomplete() {
+    Headers headers = first();
+    const std::uint32_t kind = below(3);
+    if (kind == 0) {
+      headers.erase(headers.begin() + below(role_ == Role::kServer ? 3 : 1));
+    } else if (kind == 1 && role_ == Role::kServer) {
+      headers = {{":method", "CONNECT"}, {":authority", "x"}};
+      if (below(2) == 0) headers.push_back({":path", "/"});
+    } else {
+      headers.push_back({"content-length", std::to_string(below(60))});
+    }
+    const StreamId on = role_ == Role::kServer ? std::exchange(next_, next_ + 2) : id();
+    return {kind == 2 ? "counted" : "incomplete", Wire().headers(on, headers, end())};
   }
   // What must end the connection, mostly.
   Step broken() {
@@ -361,9 +382,11 @@ constexpr Difference kDifferences[] = {
      [](const Judged& j) { return j.are(kStream, kStreamClosed, kConnection, kStreamClosed); }},
     {"a frame on a closed stream gets RST_STREAM (5.1, closed); nghttp2 passes over it",
      [](const Judged& j) { return j.are(kStream, kStreamClosed, kAccepted, kNoError); }},
-    {"whether a request or response has its pseudo-headers is for gRPC to judge, which answers with a status",
+    {"what crosses our RST_STREAM is passed over (5.1), also behind END_STREAM; nghttp2 ends the connection",
+     [](const Judged& j) { return j.are(kAccepted, kNoError, kConnection, kStreamClosed); }},
+    {"userinfo in :authority is an error (8.3.1); nghttp2 lets it pass",
      [](const Judged& j) {
-       return j.what == "trailers" && j.are(kAccepted, kNoError, kStream, kProtocolError);
+       return j.what == "malformed :authority" && j.are(kStream, kProtocolError, kAccepted, kNoError);
      }},
     {"WINDOW_UPDATE of zero on a stream is an error of the stream (6.9); nghttp2 ends the connection",
      [](const Judged& j) {

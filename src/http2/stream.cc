@@ -14,7 +14,8 @@ void Stream::recycle() {
   assert(!attached_ && list_ == List::kNone);
   id_ = 0;
   state_ = State::kIdle;
-  local_closed_ = remote_closed_ = final_headers_ = headers_sent_ = end_queued_ = above_write_ahead_ = false;
+  content_ = Content::kNone;
+  local_closed_ = remote_closed_ = headers_sent_ = end_queued_ = above_write_ahead_ = false;
   send_window_ = recv_window_ = 0;
   gathered_ = 0;
   queue_.clear();

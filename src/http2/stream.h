@@ -44,6 +44,8 @@ class Stream {
   friend class Session;
   friend class StreamList;
   enum class List : std::uint8_t { kNone, kReady, kClosing };
+  // What is received behind the final headers, those that are no 1xx; before them there is none.
+  enum class Content : std::uint8_t { kNone, kAny, kCounted };
 
   StreamId id_ = 0;
   State state_ = State::kIdle;  // of the frames seen and made; END_STREAM behind queued DATA is not in it yet
@@ -51,15 +53,16 @@ class Stream {
   bool attached_ = false;
   bool local_closed_ = false;
   bool remote_closed_ = false;
-  bool final_headers_ = false;  // received a block that is not a 1xx: the next one is trailers
+  Content content_ = Content::kNone;
   bool headers_sent_ = false;
   bool end_queued_ = false;  // END_STREAM goes with the last queued DATA
   bool above_write_ahead_ = false;
   Stream* prev_ = nullptr;  // in the list `list_` names
   Stream* next_ = nullptr;
-  std::int64_t send_window_ = 0;  // negative after the peer lowered its initial window
-  std::int64_t recv_window_ = 0;  // what the peer may still send
-  std::uint64_t gathered_ = 0;    // credit given and not yet announced
+  std::int64_t send_window_ = 0;    // negative after the peer lowered its initial window
+  std::int64_t recv_window_ = 0;    // what the peer may still send
+  std::uint64_t gathered_ = 0;      // credit given and not yet announced
+  std::uint64_t content_left_ = 0;  // what is still to come of a content-length, where it is counted
   Chain queue_;
   std::unique_ptr<DeferredHeaders> trailers_;  // wait behind queue_
 };

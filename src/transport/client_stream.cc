@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/escape.h"
 #include "sluice/async/run_on.h"
 #include "transport/error_map.h"
 #include "transport/grpc_timeout.h"
@@ -13,6 +14,12 @@ using http2::EndStream;
 using http2::ErrorCode;
 using http2::Field;
 using http2::HeaderPart;
+
+namespace {
+
+constexpr std::size_t kMaxQuotedPath = 256;
+
+}  // namespace
 
 ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
                            const MethodInfo& method, const CallOptions& options)
@@ -45,10 +52,6 @@ void ClientStream::begin() {
   for (const KV kv : request_metadata_) {
     if (std::string why = check_metadata(kv); !why.empty())
       return end(Status(StatusCode::kInternal, std::move(why)));
-  }
-  if (method_.path.empty() || method_.path[0] != '/') {
-    return end(Status(StatusCode::kInternal,
-                      "method \"" + std::string(method_.path) + "\" does not begin with a slash"));
   }
   deadline_ = std::min(deadline_, context_.deadline());
   if (timeout_ != kNoTimeout) deadline_ = std::min(deadline_, after(loop_.now(), timeout_));
@@ -144,9 +147,15 @@ void ClientStream::open(Connection& connection) {
   if (send_waiting()) complete_send_when_queued();
 }
 
-// With a block of its own, or the first of its kind. False: it is longer than the peer takes; the call has
-// ended.
+// With a block of its own, or the first of its kind. False: it is longer than the peer takes, or cannot be
+// sent; the call has ended.
 bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::size_t limit) {
+  if (!cache.is_path) {
+    end(Status(StatusCode::kInternal,
+               "method \"" + escaped(method_.path.substr(0, kMaxQuotedPath), Keep::kAscii) +
+                   "\" is no path: it begins with '/', and has no blanks or controls"));
+    return false;
+  }
   const Field fixed[] = {{":method", "POST"},
                          {":scheme", "http"},
                          {":path", method_.path},

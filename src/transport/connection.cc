@@ -25,6 +25,12 @@ constexpr std::size_t kQuotedGreeting = 32;  // bytes
 // A client that does not answer the PING of a drain: as long as grpc-go waits.
 constexpr std::chrono::seconds kDrainPingTimeout{5};
 
+// What may stand as a ":path" (RFC 9113 sections 8.2.1 and 8.3.1).
+bool is_path(std::string_view text) {
+  return text.starts_with('/') &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 ? c != 0x7f : c < 0; });
+}
+
 http2::SessionOptions session_options(const ConnectionOptions& options, bool in_memory) {
   http2::SessionOptions session;
   session.role = options.role;
@@ -387,9 +393,9 @@ RequestCache& Connection::find_request_cache(std::string_view path) {
   if (it == request_caches_.end()) {
     if (request_caches_.size() >= kMaxCachedPaths) {
       if (!spare_cache_) spare_cache_ = std::make_unique<RequestCache>();
-      return *spare_cache_ = {};  // it serves another path each time
+      return *spare_cache_ = {.is_path = is_path(path)};  // it serves another path each time
     }
-    it = request_caches_.emplace(path, RequestCache()).first;
+    it = request_caches_.emplace(path, RequestCache{.is_path = is_path(path)}).first;
   }
   last_path_ = &it->first;
   last_cache_ = &it->second;

@@ -56,9 +56,10 @@ struct KnownField {
 
 // Encoded blocks of the requests for one path.
 struct RequestCache {
-  http2::BlockCache whole;    // of a request with nothing of its own
-  http2::BlockCache pseudo;   // its beginning, up to where a timeout goes
-  std::size_t list_size = 0;  // of the whole one; 0: not known yet
+  http2::BlockCache whole = {};   // of a request with nothing of its own
+  http2::BlockCache pseudo = {};  // its beginning, up to where a timeout goes
+  std::size_t list_size = 0;      // of the whole one; 0: not known yet
+  bool is_path = true;            // false: nothing is sent with what is no ":path"
 };
 
 // What a header block of a request says, if it says nothing but known fields: the same bytes say the same

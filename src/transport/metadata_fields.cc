@@ -6,12 +6,23 @@
 #include "transport/base64.h"
 
 namespace sluice::transport {
+namespace {
+
+// Spaces: no other blank passes check_metadata.
+std::string_view without_blanks(std::string_view value) {
+  while (value.starts_with(' ')) value.remove_prefix(1);
+  while (value.ends_with(' ')) value.remove_suffix(1);
+  return value;
+}
+
+}  // namespace
 
 void MetadataFields::add_checked(KV pair) {
   // What an application sends once it often sends again; what looks like a secret must not enter a table.
   const bool secret = pair.key == "authorization" || pair.key == "cookie";
   const auto indexing = secret ? http2::Indexing::kNever : http2::Indexing::kIndex;
-  if (pair.key.ends_with("-bin")) pair.value = keep(base64_encode(pair.value));
+  // HTTP/2 allows no blanks around a value, and gRPC that they are stripped.
+  pair.value = pair.key.ends_with("-bin") ? keep(base64_encode(pair.value)) : without_blanks(pair.value);
   if (fields_.empty()) fields_.reserve(8);
   fields_.push_back({pair.key, pair.value, indexing});
 }
@@ -32,7 +43,7 @@ bool visible_metadata(std::string_view name) {
   if (name.empty() || name[0] == ':') return false;
   if (name.starts_with("grpc-"))
     return name == "grpc-previous-rpc-attempts" || name == "grpc-retry-pushback-ms";
-  return name != "te" && name != "content-type";
+  return name != "te" && name != "content-type" && name != "content-length";
 }
 
 bool add_received(Metadata& metadata, std::string_view name, std::string_view value) {

@@ -150,6 +150,55 @@ TEST_P(MetadataCalls, AuthorityIsMadeFromTheTargetUnlessGiven) {
   EXPECT_EQ(service.received.get(":authority"), "served");
 }
 
+TEST_P(MetadataCalls, AuthorityHasNoUserinfo) {
+  MetadataEcho service;
+  ServedRaw served(runtime(), service);
+  const Chain request = bytes("m");
+  for (const char* authority : {"user@host", "user:secret@host:1", "@", "a b", "a\r\nb"}) {
+    const Result<Channel> channel = dial(runtime(), "pipe:served", {.authority = authority});
+    EXPECT_EQ(channel.status().code(), StatusCode::kInvalidArgument) << authority;
+  }
+  for (const char* agent : {" mine", "mine\n", "m\x01", "\xff"}) {
+    const Result<Channel> channel = dial(runtime(), "pipe:served", {.user_agent = agent});
+    EXPECT_EQ(channel.status().code(), StatusCode::kInvalidArgument) << agent;
+  }
+  // A target's own is left out.
+  Server server(runtime());
+  ASSERT_TRUE(server.register_service(RawService::desc(), &service).ok());
+  ASSERT_TRUE(server.serve(runtime().listen("pipe:user@other").value()).ok());
+  const Channel channel = dial(runtime(), "pipe:user@other").value();
+  EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "m");
+  EXPECT_EQ(service.received.get(":authority"), "other");
+}
+
+TEST_P(MetadataCalls, WhatIsNoPathIsNotSent) {
+  MetadataEcho service;
+  ServedRaw served(runtime(), service);
+  const Chain request = bytes("m");
+  for (const char* path : {"", "test.Raw/Unary", "/test.Raw/Unary ", "/a\r\nb/c", "/a b/c", "/a/b\x7f"}) {
+    const UnaryMethod<Chain, Chain> method(path);
+    for (const Duration timeout : {kNoTimeout, Duration(10s)}) {
+      const Status status = method(served.channel().base(), request, {.timeout = timeout}).get().status();
+      EXPECT_EQ(status.code(), StatusCode::kInternal) << path;
+      EXPECT_NE(status.message().find("is no path"), std::string_view::npos) << status;
+    }
+  }
+  EXPECT_EQ(text_of(served.unary(request).get()), "m");  // the connection is as good as before
+}
+
+TEST_P(MetadataCalls, BlanksAroundValuesAreNotSent) {
+  MetadataEcho service;
+  ServedRaw served(runtime(), service);
+  const Chain request = bytes("m");
+  const Metadata sent = {{"key", "  a  b "}, {"blank", "   "}, {"key-bin", "  "}};
+  const Metadata want = {{"key", "a  b"}, {"blank", ""}, {"key-bin", "  "}};
+  Metadata header, trailer;
+  ASSERT_TRUE(served.unary(request, {.metadata = &sent, .header = &header, .trailer = &trailer}).get().ok());
+  EXPECT_EQ(custom_of(service.received), want);
+  EXPECT_EQ(header, want);
+  EXPECT_EQ(trailer, reversed(want));
+}
+
 TEST_P(MetadataCalls, KeysAreLowerCased) {
   MetadataEcho service;
   ServedRaw served(runtime(), service);

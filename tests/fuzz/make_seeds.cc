@@ -1,7 +1,11 @@
 // Writes the seed corpora: what two of our sessions say to each other in a few exchanges, one short wire for
-// each rule that a peer may break, and compressed messages, whole and broken.  fuzz_seeds DIR
+// each rule that a peer may break, and compressed messages, whole and broken. `fuzz_seeds DIR` writes them;
+// `fuzz_seeds --check DIR` says what there differs.
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <map>
 
 #include "drive.h"
 #include "http2/huffman.h"
@@ -175,6 +179,16 @@ void add_fields(Seeds& seeds, std::uint32_t how, const Headers& good) {
     id = how % 2 == 0 ? id + 4 : id;
   }
   seeds["fields-bad"] = chars({how & ~1u, 0}) + all;
+  // With a content-length, kept and broken in each way.
+  const auto counted = [&](StreamId on, const char* length) {
+    Headers headers = good;
+    headers.push_back({"content-length", length});
+    return Wire().headers(on, headers);
+  };
+  seeds["content-length"] = chars({how, 0}) + counted(1, "6").data(1, "abc").data(1, "def", kEnd).str() +
+                            counted(3, "3").data(3, "abcd").str() +
+                            counted(5, "9").data(5, "abc", kEnd).str() +
+                            counted(7, "9").data(7, "abc").headers(7, kTrailers, kEnd).str();
 }
 
 Seeds server_seeds(Seeds seeds) {
@@ -340,9 +354,50 @@ Seeds message_seeds(const Compressor& coder) {
   return seeds;
 }
 
+// By target.
+std::map<std::string, Seeds> corpora() {
+  Seeds server;
+  Seeds client;
+  add_exchanges(server, client);
+  server = server_seeds(std::move(server)), client = client_seeds(std::move(client));
+  std::map<std::string, Seeds> all;
+  all["split"] = split_seeds(server, client);
+  all["server"] = std::move(server);
+  all["client"] = std::move(client);
+  all["huffman"] = huffman_seeds();
+  all["hpack"] = hpack_seeds();
+  all["pair"] = pair_seeds();
+  const CompressorSet coders = all_compressors();
+  for (const char* name : {"gzip", "deflate", "zstd"}) all[name] = message_seeds(*coders.find(name));
+  return all;
+}
+
 void write(const std::filesystem::path& folder, const Seeds& seeds) {
   std::filesystem::create_directories(folder);
   for (const auto& [name, bytes] : seeds) std::ofstream(folder / name, std::ios::binary) << bytes;
+}
+
+// Says what in `folder` is not what was made; gives how many. Files that a fuzzer has found begin with
+// "found-". What a compressor makes is its library's choice, so that only the names count.
+int differences(const std::filesystem::path& folder, const Seeds& seeds, bool bytes_count) {
+  int found = 0;
+  const auto tell = [&](const char* what, const std::filesystem::path& path) {
+    std::printf("%s: %s\n", path.c_str(), what);
+    ++found;
+  };
+  for (const auto& [name, bytes] : seeds) {
+    std::ifstream file(folder / name, std::ios::binary);
+    if (!file) {
+      tell("missing", folder / name);
+    } else if (bytes_count && std::string(std::istreambuf_iterator<char>(file), {}) != bytes) {
+      tell("is not what is made now", folder / name);
+    }
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    if (!seeds.contains(name) && !name.starts_with("found-")) tell("is made by nobody", entry.path());
+  }
+  return found;
 }
 
 }  // namespace
@@ -350,19 +405,18 @@ void write(const std::filesystem::path& folder, const Seeds& seeds) {
 
 int main(int argc, char** argv) {
   using namespace sluice::http2::fuzz;  // NOLINT
-  if (argc != 2) return std::fprintf(stderr, "usage: fuzz_seeds DIR\n"), 2;
-  const std::filesystem::path root = argv[1];
-  Seeds server;
-  Seeds client;
-  add_exchanges(server, client);
-  server = server_seeds(std::move(server)), client = client_seeds(std::move(client));
-  write(root / "server", server);
-  write(root / "client", client);
-  write(root / "split", split_seeds(server, client));
-  write(root / "huffman", huffman_seeds());
-  write(root / "hpack", hpack_seeds());
-  write(root / "pair", pair_seeds());
-  const sluice::CompressorSet coders = sluice::all_compressors();
-  for (const char* name : {"gzip", "deflate", "zstd"}) write(root / name, message_seeds(*coders.find(name)));
-  return 0;
+  const bool check = argc == 3 && std::string_view(argv[1]) == "--check";
+  if (argc != 2 && !check) return std::fprintf(stderr, "usage: fuzz_seeds [--check] DIR\n"), 2;
+  const std::filesystem::path root = argv[argc - 1];
+  int found = 0;
+  for (const auto& [target, seeds] : corpora()) {
+    const bool compressed = target == "gzip" || target == "deflate" || target == "zstd";
+    if (check) {
+      found += differences(root / target, seeds, !compressed);
+    } else {
+      write(root / target, seeds);
+    }
+  }
+  if (found > 0) std::printf("%d differences: `fuzz_seeds DIR` makes the seeds anew\n", found);
+  return found > 0 ? 1 : 0;
 }

@@ -94,11 +94,11 @@ class Metadata {
   Block* block_ = nullptr;  // null until the first pair: most calls have none, and several of these
 };
 
-// Why the pair cannot be sent as user metadata, or an empty text: an empty key, a character outside
-// 0-9 a-z _ - . in it, a reserved name (":…", "grpc-…", connection-specific headers, te, content-type,
-// user-agent, host), or a value outside printable ASCII under a key without "-bin". Of the "grpc-" names
-// the two that applications may set pass: grpc-previous-rpc-attempts and grpc-retry-pushback-ms. The text
-// names the key and never the value, which may be a credential.
+// Why the pair cannot be sent as user metadata, or an empty text: an empty key, a character outside 0-9 a-z
+// _ - . in it, a reserved name (":…", "grpc-…", connection-specific headers, te, content-type, user-agent,
+// content-length, host), or a value outside printable ASCII under a key without "-bin". Of the "grpc-" names
+// two pass that applications may set: grpc-previous-rpc-attempts and grpc-retry-pushback-ms. The text names
+// the key and never the value, which may be a credential. Spaces around a value pass, and are not sent.
 std::string check_metadata(KV pair);
 
 // Up to eight pairs of views, for CallOptions: `.metadata = MetadataList({"a", "1"}, {"b", "2"})`, or all of
