@@ -249,6 +249,24 @@ TEST_P(ClientStreams, R58_CancellationOfACallThatHasEndedSaysNothing) {
   EXPECT_FALSE(server.stream(1).reset);
 }
 
+TEST_P(ClientStreams, R58_WhoeverEndsACallFirstHasTheLastWord) {
+  auto answered = bidi(channel()), cancelled = bidi(channel());
+  ScriptedPeer& server = accept();
+  server.send(Wire().headers(
+      1, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "5"}}, kEnd));
+  answered.cancel();
+  answered.cancel();
+  EXPECT_EQ(answered.finish().get(), Status(StatusCode::kNotFound, ""));
+  // On its way while the call is given up.
+  cancelled.cancel();
+  server.send(Wire().headers(3, kResponseHead).data(3, message("r")).headers(3, kOkTrailers, kEnd));
+  EXPECT_FALSE(cancelled.read().get());
+  EXPECT_EQ(cancelled.finish().get(), Status(StatusCode::kCancelled, "call cancelled"));
+  settle();
+  EXPECT_EQ(server.stream(1).reset, ErrorCode::kNoError);
+  EXPECT_EQ(server.stream(3).reset, ErrorCode::kCancel);
+}
+
 // A caller that dropped its call may have freed where it wanted the outcome to be written.
 TEST_P(ClientStreams, OutputsOfADroppedCallAreNotWritten) {
   auto header = std::make_unique<Metadata>(), trailer = std::make_unique<Metadata>();
