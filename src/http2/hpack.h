@@ -61,9 +61,12 @@ class HpackDecoder {
     // The tag returned is kept if the field goes into the table. Indexing is as it was sent.
     virtual Tag on_field(const Field& field) = 0;
     virtual void on_tag(Tag tag) = 0;  // an entry whose tag is not 0
+    // The rest of the block is not decoded, after which the decoder is good for nothing.
+    bool given_up() const { return given_up_; }
 
    protected:
     ~Visitor() = default;
+    bool given_up_ = false;
   };
 
   // Longer blocks are not remembered: what repeats is short, and the peer chooses what we keep.

@@ -57,7 +57,7 @@ Error HpackDecoder::decode_fields(Reader& in, Visitor& visitor) {
   bool good = true;
   while (good && in.at != in.end && (in.peek() & 0xe0) == 0x20) good = size_update(in);
   if (good && update_due_.has_value()) good = in.fail("header block lacks the table size update that is due");
-  while (good && in.at != in.end) {
+  while (good && in.at != in.end && !visitor.given_up()) {
     const std::uint8_t first = in.peek();
     if ((first & 0x80) != 0) {
       good = indexed(in, visitor);

@@ -213,6 +213,7 @@ class Session {
   bool admit_ping();
   bool admit_control_frame();
   bool admit_reset(const Stream& stream);
+  [[gnu::cold]] bool admit_late_reset();
   bool admit_window_update(const Stream* stream, std::uint32_t increment);
   bool admit_empty_frame();
   void admit_provoked_reset();

@@ -121,7 +121,7 @@ bool Session::handle_rst_stream(const FrameHeader& header, std::span<const std::
   if (header.stream == 0 || idle(header.stream))
     return broken(ErrorCode::kProtocolError, "RST_STREAM on an idle stream");
   Stream* stream = find(header.stream);
-  if (stream == nullptr || stream->state_ == State::kClosed) return true;
+  if (stream == nullptr || stream->state_ == State::kClosed) return admit_late_reset();
   if (!admit_reset(*stream)) return false;
   stream->remote_closed_ = true;
   advance(*stream, Event::kRecvReset);

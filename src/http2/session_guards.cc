@@ -55,6 +55,14 @@ bool Session::admit_reset(const Stream& stream) {
   return exceeded(Limit::kResets);
 }
 
+// Of a stream that is gone: the peer may not have known. But it resets a stream once, or, having been sent
+// more on it, once more.
+bool Session::admit_late_reset() {
+  const std::uint64_t received = counts_.frames[static_cast<std::size_t>(FrameType::kRstStream)];
+  return options_.limits->resets == Limits::kOff ||
+         received <= options_.limits->resets + 2 * guards_.streams || exceeded(Limit::kResets);
+}
+
 // `stream`: null for the connection, and for streams that are gone.
 bool Session::admit_window_update(const Stream* stream, std::uint32_t increment) {
   const Limits& limits = *options_.limits;

@@ -204,6 +204,23 @@ TEST(SessionGuards, SkippedStreamIdsDoNotDiluteRapidReset) {
   expect_exceeded(server.last, Limit::kResets);
 }
 
+// A second reset may be honest where frames crossed; a thousand are not, from either side.
+TEST(SessionGuards, ResetsOfStreamsThatAreGoneEndTheConnection) {
+  for (const Role role : {Role::kServer, Role::kClient}) {
+    for (const bool guarded : {true, false}) {
+      Guarded peer(role, guarded ? Limits() : Limits{.resets = Limits::kOff});
+      constexpr int kStreams = 10;
+      for (int i = 0; i < kStreams; ++i) {
+        const StreamId id = role == Role::kServer ? peer.next() : peer.open().id();
+        ASSERT_TRUE(peer.at(1h, Wire().rst(id, ErrorCode::kCancel)).ok());
+      }
+      const int most = guarded ? 500 + 2 * kStreams - kStreams : 20'000;
+      EXPECT_EQ(peer.fed(Wire().rst(1, ErrorCode::kCancel), 20'000), most);
+      if (guarded) expect_exceeded(peer.last, Limit::kResets);
+    }
+  }
+}
+
 TEST(SessionGuards, ResetsByAServerAreItsOwnAffair) {
   Guarded client(Role::kClient);
   for (int i = 0; i < 5000; ++i) {
@@ -343,6 +360,44 @@ TEST(SessionGuards, ThirdListBeyondTheHardLimitEndsTheConnection) {
     Guarded off(Role::kServer, {.header_list_breaches = Limits::kOff});
     for (StreamId id = 1; id < 200; id += 2) ASSERT_TRUE(off.at(1h, Wire().headers(id, list)).ok());
   }
+}
+
+// Nobody waits for what such a block says, but it is read all the same.
+TEST(SessionGuards, ListsOfStreamsThatAreGoneCountToo) {
+  Headers big = kRequest;
+  big.push_back({"big", std::string(20'000, 'a')});
+  Guarded server(Role::kServer);
+  server.next();
+  ASSERT_TRUE(server.at(1h, Wire().rst(1, ErrorCode::kCancel)).ok());
+  EXPECT_EQ(server.fed(Wire().headers(1, big), 1000), 2);
+  expect_exceeded(server.last, Limit::kHeaderList);
+  Guarded malformed(Role::kServer);
+  big.insert(big.begin() + 1, {"Upper", "case"});
+  ASSERT_TRUE(malformed.at(1h, Wire().headers(1, big)).ok());
+  ASSERT_TRUE(malformed.at(1h, Wire().headers(3, big)).ok());
+  expect_exceeded(malformed.at(1h, Wire().headers(5, big)), Limit::kHeaderList);
+  Guarded off(Role::kServer, {.header_list_breaches = Limits::kOff});
+  off.next();
+  ASSERT_TRUE(off.at(1h, Wire().rst(1, ErrorCode::kCancel)).ok());
+  EXPECT_EQ(off.fed(Wire().headers(1, big), 1000), 1000);
+}
+
+// Sixty-four times the hard limit in one block: it is not read to its end.
+TEST(SessionGuards, BombEndsTheConnectionAtOnce) {
+  HpackEncoder encoder;
+  const std::string entry(as_text(encode(encoder, {{"large", std::string(3'900, 'a')}})));
+  const auto bomb = [&](std::size_t references) {
+    return Wire().headers(1, plain(kRequest) + entry + std::string(references, '\xbe')).str();
+  };
+  constexpr std::size_t kMost = 64 * (16 << 10) / (3'900 + 5 + 32) - 2;
+  Guarded server(Role::kServer);
+  ASSERT_TRUE(server.at(1h, bomb(kMost)).ok());
+  Guarded exceeded(Role::kServer);
+  expect_exceeded(exceeded.at(1h, bomb(kMost + 2)), Limit::kHeaderList);
+  SessionOptions options = server_options();
+  options.max_headers = options.header_list_hard_limit = Limits::kOff;
+  Bench off(options);
+  ASSERT_TRUE(off.shake().feed(bomb(12'000)).ok());
 }
 
 TEST(SessionGuards, TellWhatWaitsToBeTaken) {

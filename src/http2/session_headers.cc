@@ -25,6 +25,10 @@ std::size_t size_of(Tag tag) { return tag >> kSizeShift & kMaxTagSize; }
 // the same place, and nothing is remembered of where a content-length counts.
 constexpr int kContentShift = 62;
 
+// A block that decodes to so many times the hard limit is not decoded any further: what is a byte or two on
+// the wire may be all of the table in the list, and as much to copy.
+constexpr std::uint64_t kBomb = 64;
+
 }  // namespace
 
 // Takes one block's fields from the decoder to the sink, until something forbids to deliver more.
@@ -62,22 +66,22 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
     return check_.missing();
   }
   bool truncated() const { return truncated_; }
+  bool bomb() const { return given_up_; }
   bool informational() const { return check_.informational(); }
   bool counts_content() const { return check_.counts_content(); }
   std::uint64_t content_length() const { return length_; }
-  std::size_t list_size() const { return list_size_; }
+  std::size_t list_size() const { return static_cast<std::size_t>(list_size_); }
 
  private:
-  // True when a field of `size` is to be looked at.
+  // True when a field of `size` is to be looked at. Those of streams that are gone are counted too.
   bool count(std::size_t size) {
-    if (stopped_ || stream_ == nullptr || stream_->state_ == State::kClosed) return false;
     list_size_ += size + kEntryOverhead;
-    if (++fields_ <= session_.options_.max_headers &&
-        list_size_ <= session_.options_.header_list_hard_limit) {
-      return true;
+    if (++fields_ > session_.options_.max_headers || list_size_ > session_.options_.header_list_hard_limit)
+        [[unlikely]] {
+      truncated_ = stopped_ = true;
+      given_up_ = list_size_ > kBomb * session_.options_.header_list_hard_limit;
     }
-    truncated_ = stopped_ = true;
-    return false;
+    return !stopped_ && stream_ != nullptr && stream_->state_ != State::kClosed;
   }
 
   bool admit(FieldKind kind) {
@@ -94,7 +98,7 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
   bool stopped_ = false;
   bool truncated_ = false;
   std::uint32_t fields_ = 0;
-  std::size_t list_size_ = 0;
+  std::uint64_t list_size_ = 0;
   std::uint64_t length_ = 0;
   std::string_view malformed_;
 };
@@ -179,8 +183,10 @@ bool Session::decode_block(Stream* stream, std::span<const std::byte> block, boo
   if (trailers && !end) reader.reject("HEADERS after the headers without END_STREAM");
   if (trailers && !counts(*stream, 0, end)) reader.reject("content-length is more than the DATA");
   if (const Error error = decoder_.decode(block, reader); !error.ok()) return broken(error.code, error.what);
-  if (reader.truncated() && ++guards_.header_list_breaches >= options_.limits->header_list_breaches)
+  if (reader.truncated() &&
+      (reader.bomb() || ++guards_.header_list_breaches >= options_.limits->header_list_breaches)) {
     return exceeded(Limit::kHeaderList);
+  }
   if (stream == nullptr || stream->state_ == State::kClosed) return true;
   if (const std::string_view what = reader.malformed(end); !what.empty()) {
     stream_error(*stream, ErrorCode::kProtocolError, what, sink);

@@ -34,7 +34,8 @@ struct Limits {
 
   // RST_STREAM received, server only: more than so many within a window, and more than half of the window's
   // streams (and a tenth of this) reset before their response headers. Honest clients cancel, hedge and time
-  // out by the hundred; rapid reset (CVE-2023-44487) does nothing else.
+  // out by the hundred; rapid reset (CVE-2023-44487) does nothing else. Of both sides: no more than this, and
+  // two for each stream, when they are for streams that have ended.
   std::uint32_t resets = 500;
   Duration resets_window = std::chrono::seconds(30);
   // RST_STREAM sent because the peer broke a rule. Honest ones break none; crossing frames cause a few.
@@ -59,7 +60,7 @@ struct Limits {
   // Header lists, trailers included. Longer than this, or more fields: RESOURCE_EXHAUSTED for that call.
   std::uint32_t header_list_size = 8 << 10;  // bytes: name + value + 32 each, as SETTINGS announce it
   std::uint32_t headers = 100;               // fields
-  // Past this the rest is decoded, for HPACK's sake, and dropped.
+  // Past this the rest is decoded, for HPACK's sake, and dropped; past 64 times this the connection ends.
   std::uint32_t header_list_hard_limit = 16 << 10;  // bytes
   // Lists past the hard limit, or with too many fields: with so many of them the connection ends.
   std::uint32_t header_list_breaches = 3;
@@ -84,7 +85,7 @@ struct Limits {
   // What a connection that ends for an error may take to say so.
   Duration goodbye_timeout = std::chrono::seconds(1);
 
-  // Connections, server only. A new one beyond either is closed at once.
+  // Connections, server only; of 0 none is taken. A new one beyond either is closed at once.
   std::uint32_t connections = kOff;              // of the server
   std::uint32_t connections_per_address = kOff;  // of the server, from one IP address
   // Connections of which nobody knows yet whether they speak HTTP/2, on each loop. A new one beyond takes the
