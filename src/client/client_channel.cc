@@ -213,6 +213,7 @@ void ClientChannel::on_closed(Connection& connection, const Status& why) {
     loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
                       "connection to " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
+  if (connection.exceeded() != Limit::kNone) limit_counters_.count(connection.exceeded());
   if (&connection == connection_.get()) {
     connection_.reset();
     if (state() != ConnectivityState::kShutdown) {

@@ -10,6 +10,7 @@
 #include "sluice/client/channel.h"
 #include "transport/client_stream.h"
 #include "transport/connection.h"
+#include "transport/limit_counters.h"
 
 namespace sluice {
 
@@ -31,6 +32,7 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                              const CallOptions& options) override;
   ConnectivityState state() const override { return state_.load(std::memory_order_relaxed); }
+  LimitCounts limit_counts() const override { return limit_counters_.read(); }
   void close() override;
 
  private:
@@ -75,7 +77,9 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   const transport::ClientIdentity identity_;
   const transport::MessageLimits limits_;
 
-  std::atomic<ConnectivityState> state_{ConnectivityState::kIdle};  // written on the loop
+  // Any thread; written on the loop.
+  std::atomic<ConnectivityState> state_{ConnectivityState::kIdle};
+  transport::LimitCounters limit_counters_;
 
   // Loop-only.
   ConnectionPtr connection_;             // the one for new calls; null, in handshake or ready

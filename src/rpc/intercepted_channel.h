@@ -22,6 +22,7 @@ class InterceptedChannel final : public ChannelBase {
   ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                              const CallOptions& options) override;
   ConnectivityState state() const override { return inner_->state(); }
+  LimitCounts limit_counts() const override { return inner_->limit_counts(); }
   void close() override { inner_->close(); }
 
  private:

@@ -100,7 +100,7 @@ std::vector<Addr> Server::addrs() const { return core_->addrs(); }
 
 Status Server::stop_listening(const Addr& addr) { return core_->stop_listening(addr); }
 
-LimitCounts Server::limit_counts() const { return core_->limit_counts(); }
+LimitCounts Server::limit_counts() const { return core_->limit_counters().read(); }
 
 Op<Status> Server::drain() { return {kDrain, core_.get(), nullptr, nullptr}; }
 

@@ -117,42 +117,6 @@ void ServerCore::close_listeners() {
   for (const SharedListener& l : listeners) (void)l->close();
 }
 
-namespace {
-
-// The address of a host, without the port that tells its connections apart.
-std::string host_of(const Addr& peer) { return peer.text.substr(0, peer.text.rfind(':')); }
-
-}  // namespace
-
-Limit ServerCore::admit(const Addr& peer) {
-  const Limits& limits = options_.limits;
-  if (connections_.fetch_add(1, std::memory_order_relaxed) >= limits.connections) {
-    connections_.fetch_sub(1, std::memory_order_relaxed);
-    return Limit::kConnections;
-  }
-  if (limits.connections_per_address == Limits::kOff || peer.scheme != "tcp") return Limit::kNone;
-  const std::lock_guard lock(addresses_mutex_);
-  std::uint32_t& from = connections_from_[host_of(peer)];
-  if (from < limits.connections_per_address) return ++from, Limit::kNone;
-  connections_.fetch_sub(1, std::memory_order_relaxed);
-  return Limit::kConnectionsPerAddress;
-}
-
-void ServerCore::leave(const Addr& peer) {
-  connections_.fetch_sub(1, std::memory_order_relaxed);
-  if (options_.limits.connections_per_address == Limits::kOff || peer.scheme != "tcp") return;
-  const std::lock_guard lock(addresses_mutex_);
-  const auto it = connections_from_.find(host_of(peer));
-  if (--it->second == 0) connections_from_.erase(it);
-}
-
-LimitCounts ServerCore::limit_counts() const {
-  LimitCounts counts;
-  for (std::size_t i = 0; i < kLimits; ++i)
-    counts.counts[i] = limit_counts_[i].load(std::memory_order_relaxed);
-  return counts;
-}
-
 void ServerCore::drain() {
   close_listeners();
   on_shards([](ServerShard& shard) { shard.drain(); });

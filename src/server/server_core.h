@@ -2,7 +2,6 @@
 // streams.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -12,8 +11,10 @@
 #include <vector>
 
 #include "rpc/wrapped_method.h"
+#include "server/admission.h"
 #include "sluice/server/server.h"
 #include "transport/connection.h"
+#include "transport/limit_counters.h"
 #include "transport/server_stream.h"
 
 namespace sluice {
@@ -125,13 +126,8 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   Loop& home() const { return shards_.front()->loop(); }
   const ServerOptions& options() const { return options_; }
   // Any thread.
-  void count(Limit limit) {
-    limit_counts_[static_cast<std::size_t>(limit)].fetch_add(1, std::memory_order_relaxed);
-  }
-  LimitCounts limit_counts() const;
-  // Counts a connection in, unless the Limit returned forbids it; and out again.
-  Limit admit(const Addr& peer);
-  void leave(const Addr& peer);
+  transport::LimitCounters& limit_counters() { return limit_counters_; }
+  Admission& admission() { return admission_; }
   const transport::ServedMethod* find(std::string_view path) const;
   Status not_found(std::string_view path) const;
   void shard_quiet();  // any loop: one of them may just have become so
@@ -161,10 +157,8 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
 
   std::atomic<bool> serving_{false};
   std::atomic<bool> ending_{false};
-  std::array<std::atomic<std::uint64_t>, kLimits> limit_counts_{};
-  std::atomic<std::uint32_t> connections_{0};
-  std::mutex addresses_mutex_;
-  std::unordered_map<std::string, std::uint32_t> connections_from_;  // by address; only if there is a limit
+  transport::LimitCounters limit_counters_;
+  Admission admission_{options_.limits};
   mutable std::mutex listeners_mutex_;  // serve() and close() come from any thread
   std::vector<SharedListener> listeners_;
 

@@ -57,7 +57,7 @@ bool ServerShard::accepted(Accept& accept) {
 
 void ServerShard::take(std::unique_ptr<net::Conn> conn) {
   const Limits& limits = core_.options().limits;
-  if (const Limit limit = core_.admit(conn->peer_addr()); limit != Limit::kNone) {
+  if (const Limit limit = core_.admission().admit(conn->peer_addr()); limit != Limit::kNone) {
     return turn_away(*conn, limit);
   }
   if (handshakes_ >= limits.handshakes) turn_away_oldest_stranger();
@@ -74,7 +74,7 @@ void ServerShard::take(std::unique_ptr<net::Conn> conn) {
 }
 
 void ServerShard::turn_away(net::Conn& conn, Limit limit) {
-  core_.count(limit);
+  core_.limit_counters().count(limit);
   if (loop_.group().logs()) {
     loop_.group().log(LogLevel::kWarning, "connection from " + conn.peer_addr().to_string() +
                                               " refused: " + std::string(to_string(limit)));
@@ -161,9 +161,9 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
     loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
                       "connection from " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
-  if (connection.exceeded() != Limit::kNone) core_.count(connection.exceeded());
+  if (connection.exceeded() != Limit::kNone) core_.limit_counters().count(connection.exceeded());
   if (!connection.greeted()) --handshakes_;
-  core_.leave(connection.peer_addr());
+  core_.admission().leave(connection.peer_addr());
   const std::size_t slot = connection.slot;
   connections_.back()->slot = slot;
   std::swap(connections_[slot], connections_.back());

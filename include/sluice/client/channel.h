@@ -60,6 +60,8 @@ class Channel {
   }
 
   ConnectivityState state() const { return base_->state(); }
+  // How often each limit has ended a connection so far; a server's is Server::limit_counts().
+  LimitCounts limit_counts() const { return base_->limit_counts(); }
   // Fails what is in flight and what comes; idempotent, does not block.
   void close() { base_->close(); }
   ChannelBase& base() const { return *base_; }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "sluice/base/limits.h"
 #include "sluice/rpc/stream.h"
 
 namespace sluice {
@@ -57,6 +58,8 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   virtual ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                                      const CallOptions& options) = 0;
   virtual ConnectivityState state() const = 0;
+  // How often each limit has ended a connection so far.
+  virtual LimitCounts limit_counts() const { return {}; }
   // Fails what is in flight and what comes; idempotent, does not block.
   virtual void close() = 0;
 };
