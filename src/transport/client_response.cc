@@ -67,7 +67,9 @@ http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
     this->end(Status(StatusCode::kInternal, "the response has a -bin header that is no base64"));
   } else if (block_.http_status >= 100 && block_.http_status < 200) {
     if (++interim_blocks_ > conn_->limits().informational_headers) {
-      this->end(Status(StatusCode::kInternal, "more than 10 interim responses"));
+      this->end(Status(
+          StatusCode::kInternal,
+          "more than " + std::to_string(conn_->limits().informational_headers) + " interim responses"));
     }
     block_metadata_.clear();
   } else if (header_seen_ || end == http2::EndStream::kYes) {

@@ -185,7 +185,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   bool header_in_use_ = false;
   bool finish_in_use_ = false;
   bool from_server_ = false;  // the status came in trailers
-  std::uint8_t interim_blocks_ = 0;
+  std::uint32_t interim_blocks_ = 0;
   std::uint32_t replies_ = 0;
 
   ResponseBlock block_;

@@ -78,7 +78,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
                  [](Runnable& r) noexcept {
                    Connection& c = static_cast<Node&>(r).connection;
                    c.read_queued_ = false;
-                   c.closing() ? c.finish_if_quiet() : c.read_on();
+                   c.closing() ? c.read_away() : c.read_on();
                  }),
       patience_(loop_, *this) {
   ++loop_.counts().sessions;
@@ -112,7 +112,7 @@ void Connection::read_on() {
 void Connection::Read::done(Runnable& self) noexcept {
   Connection& c = static_cast<Read&>(self).connection;
   c.read_.active = false;
-  if (c.closing()) return c.finish_if_quiet();
+  if (c.closing()) return c.read_away();
   if (c.take_read()) c.read_on();
 }
 
@@ -271,6 +271,7 @@ void Connection::finish_drain() {
 void Connection::close_if_drained() {
   if (!draining_ || stream_count_ > 0 || drain_ping_ != 0 || closing()) return;
   if (write_.active || session_.has_output()) return;  // the last trailers leave first
+  drained_ = true;
   close(Status(StatusCode::kUnavailable, "connection drained"));
 }
 
@@ -300,7 +301,7 @@ void Connection::end_now(http2::ErrorCode code) {
   }
   // Before the streams are let go of: what ends them is the end of the connection, and no RST_STREAM(CANCEL),
   // which would tell a client that its call was cancelled where the server has become unavailable.
-  const bool patient = code != http2::ErrorCode::kNoError;
+  const bool patient = code != http2::ErrorCode::kNoError || (drained_ && role_ == http2::Role::kServer);
   Chain last = patient || !write_.active ? session_.take_output(*this) : Chain();
   while (CallStream* stream = streams_) {
     if (stream->attached()) session_.release(*stream);
@@ -312,10 +313,7 @@ void Connection::end_now(http2::ErrorCode code) {
   } else if (!last.empty()) {
     start_write(std::move(last));
   }
-  if (patient && write_.active) {
-    saying_goodbye_ = true;
-    return patience_.await(Awaited::kGoodbye, after(loop_.now(), limits_.goodbye_timeout));
-  }
+  if (patient) return begin_goodbye();
   conn_->close();
   finish_if_quiet();
 }

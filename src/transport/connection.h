@@ -227,7 +227,10 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   [[gnu::noinline]] void watch_header_block();
   [[gnu::cold]] void end_for(Limit limit, http2::ErrorCode code);
   [[gnu::cold]] void end_now(http2::ErrorCode code);
+  [[gnu::cold]] void begin_goodbye();
   [[gnu::cold]] void say_goodbye();
+  [[gnu::cold]] void read_away();
+  bool lingers() const { return role_ == http2::Role::kServer && !conn_->in_memory(); }
   [[gnu::cold]] void end_goodbye();
   [[gnu::cold]] void finish_drain();
   [[gnu::cold]] void out_of_ids();
@@ -275,11 +278,13 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   bool broken_ = false;
   bool reading_paused_ = false;
   bool header_block_watched_ = false;
-  bool saying_goodbye_ = false;  // closing, but what is being written may still leave
+  bool drained_ = false;         // closing because nothing is left to do
+  bool saying_goodbye_ = false;  // closing, but what is being written may still leave, and be read
   Limit exceeded_ = Limit::kNone;
   std::uint64_t header_block_ = 0;     // the one that is watched
   std::size_t write_left_ = 0;         // bytes of the write in flight when its stall began
   std::unique_ptr<Chain> last_words_;  // wait for the write in flight
+  std::size_t read_away_ = 0;          // bytes, while saying goodbye
   std::size_t complaints_ = 0;
   Status why_;
   std::uint64_t drain_ping_ = 0;  // payload of the PING between the two GOAWAYs; 0: none

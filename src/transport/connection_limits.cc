@@ -5,6 +5,12 @@
 #include "transport/error_map.h"
 
 namespace sluice::transport {
+namespace {
+
+// What a peer may still send to a connection that is ending, before it is reset.
+constexpr std::size_t kMostReadAway = 4 << 20;  // bytes
+
+}  // namespace
 
 void Connection::on_impatient(Awaited what) {
   using http2::ErrorCode;
@@ -87,12 +93,47 @@ void Connection::start_write(Chain&& data) {
   write_.active = !conn_->start_write(write_);
 }
 
-// A write is done although the connection is closing.
+// The end of a connection whose peer shall read why, or the last of what it asked for. A socket that is
+// closed over bytes nobody has read, or to which more come, is reset, and what the peer was sent may be lost:
+// it is half-closed, and what still comes is read and dropped until the peer closes too. A client does not
+// wait for that: its calls would.
+void Connection::begin_goodbye() {
+  saying_goodbye_ = true;
+  patience_.await(Awaited::kGoodbye, after(loop_.now(), limits_.goodbye_timeout));
+  if (lingers() && !read_.active && !read_queued_) {
+    read_queued_ = true;
+    loop_.post(read_node_);
+  }
+  if (!write_.active) say_goodbye();
+}
+
+// What was being written has been, although the connection is closing.
 void Connection::say_goodbye() {
   if (saying_goodbye_) {
     if (last_words_ && write_.status.ok()) start_write(std::move(*std::exchange(last_words_, nullptr)));
     if (write_.active) return;
-    end_goodbye();
+    if (!lingers() || read_.result.eof || !write_.status.ok()) {
+      end_goodbye();
+    } else {
+      conn_->close_write();
+    }
+  }
+  finish_if_quiet();
+}
+
+// A read is done, or to be done, although the connection is closing.
+void Connection::read_away() {
+  while (saying_goodbye_ && lingers()) {
+    read_away_ += read_.result.data.size();
+    read_.result.data.clear();
+    if (read_.result.eof && write_.active) break;
+    if (!read_.status.ok() || read_.result.eof || read_away_ > kMostReadAway) {
+      end_goodbye();
+      break;
+    }
+    read_.active = true;
+    if (!conn_->start_read(read_)) return;
+    read_.active = false;
   }
   finish_if_quiet();
 }

@@ -70,6 +70,8 @@ class ServerStrangers : public WireTest {
     stranger.send(c.bytes);
     if (then == Then::kCloses) stranger.half_close();
     stranger.until_closed();
+    stranger.close();  // over sockets the server waits for that, and then tells
+    while (log().all().size() == before) runtime().poll();
     const std::vector<std::string> all = log().all();
     ASSERT_EQ(all.size(), before + 1) << all.back();
     EXPECT_EQ(all.back(), "connection from " + peer + " ended: " + with_peer(c.cause, peer));
