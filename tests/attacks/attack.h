@@ -34,6 +34,10 @@ using support::TapNetwork;
 using support::Wire;
 
 inline constexpr RateLimit kNoRate = {Limits::kOff, 0};
+inline constexpr Limits kNoHeaderLimits{.header_list_size = Limits::kOff,
+                                        .headers = Limits::kOff,
+                                        .header_list_hard_limit = Limits::kOff,
+                                        .header_list_breaches = Limits::kOff};
 
 // The handlers of bidi calls run until they are let go, whatever becomes of their calls. Unary calls answer
 // with the request, or the metadata "x-kept" if there is any.
@@ -123,6 +127,16 @@ class Attack : public wire::WireTest {
 
   static std::string open(StreamId id, std::string_view method = "Bidi", std::uint8_t flags = 0) {
     return Wire().headers(id, request_head("/test.Raw/" + std::string(method)), flags).str();
+  }
+  // A call that is answered with its request, three times.
+  static std::string request(StreamId id, std::size_t size, const support::Headers& more = {}) {
+    constexpr std::size_t kFrame = 16'000;
+    const std::string body = message(std::string(size, 'x'));
+    Wire wire;
+    wire.headers(id, request_head("/test.Raw/ReplyStream", more));
+    for (std::size_t at = 0; at < body.size(); at += kFrame)
+      wire.data(id, body.substr(at, kFrame), at + kFrame < body.size() ? 0 : kEnd);
+    return wire.str();
   }
   static StreamId id_of(int i) { return static_cast<StreamId>(2 * i + 1); }
 };

@@ -4,18 +4,7 @@
 namespace sluice::attacks {
 namespace {
 
-class StallAttacks : public Attack {
- protected:
-  static std::string request(StreamId id, std::size_t size, const support::Headers& more = {}) {
-    constexpr std::size_t kFrame = 16'000;
-    const std::string body = message(std::string(size, 'x'));
-    Wire wire;
-    wire.headers(id, request_head("/test.Raw/ReplyStream", more));
-    for (std::size_t at = 0; at < body.size(); at += kFrame)
-      wire.data(id, body.substr(at, kFrame), at + kFrame < body.size() ? 0 : kEnd);
-    return wire.str();
-  }
-};
+class StallAttacks : public Attack {};
 INSTANTIATE_TEST_SUITE_P(Simulated, StallAttacks, ::testing::ValuesIn(kSeeds), support::name_of);
 
 // CVE-2019-9511: a mebibyte, a byte a frame.
@@ -221,64 +210,6 @@ TEST_P(StallAttacks, TooManyConnections) {
   ScriptedClient late(runtime(), "pipe:target");
   late.greet().send(wire::unary_request(1));
   EXPECT_EQ(late.outcome(1), "0") << "there is room again";
-}
-
-// Where the kernel matters, in real time: limits of milliseconds.
-class AttacksOverTcp : public StallAttacks {
- protected:
-  // Lets real time pass until `limit` has been met.
-  bool meets(Server& server, Limit limit) {
-    struct Local {
-      static Task<void> wait() { (void)co_await sleep(1ms); }
-    };
-    for (int i = 0; i < 20'000 && server.limit_counts()[limit] == 0; ++i) runtime().run(Local::wait());
-    return server.limit_counts()[limit] == 1;
-  }
-};
-INSTANTIATE_TEST_SUITE_P(Real, AttacksOverTcp, ::testing::Values(support::kRealRuntimes[0]),
-                         support::name_of);
-
-// CVE-2019-9517, with a window that TCP has closed.
-TEST_P(AttacksOverTcp, InternalBuffering) {
-  Target target(runtime(), {.write_stall_timeout = 20ms, .goodbye_timeout = 10ms}, "tcp:127.0.0.1:0");
-  ScriptedClient attacker(runtime(), target.served.server().addrs().at(0).to_string());
-  attacker.greet({{SettingId::kInitialWindowSize, 1 << 30}});
-  attacker.send(Wire().window_update(0, 1 << 30));
-  attacker.stop_reading();
-  for (int i = 0; i < 100; ++i) attacker.send(request(id_of(i), 60'000));
-  EXPECT_TRUE(meets(target.served.server(), Limit::kWriteStall));
-  settle();
-  EXPECT_EQ(target.victim.replying, 0);
-}
-
-TEST_P(AttacksOverTcp, CountsTheConnectionsOfAHost) {
-  Victim victim;
-  ServerOptions options;
-  options.limits.connections_per_address = 3;
-  Server server(runtime(), options);
-  ASSERT_EQ(server.register_service(RawService::desc(), &victim), Status());
-  ASSERT_EQ(server.serve(runtime().listen("tcp:127.0.0.1:0").value()), Status());
-  const std::string address = server.addrs().at(0).to_string();
-  {
-    std::vector<std::unique_ptr<ScriptedClient>> clients;
-    for (int i = 0; i < 3; ++i) {
-      clients.push_back(std::make_unique<ScriptedClient>(runtime(), address));
-      clients.back()->greet();
-      clients.back()->until([&] { return !clients.back()->frames("SETTINGS ACK").empty(); });
-    }
-    ScriptedClient fourth(runtime(), address);
-    fourth.until_closed();
-    EXPECT_EQ(server.limit_counts()[Limit::kConnectionsPerAddress], 1u);
-  }
-  // They have gone, of which the server hears in its own time.
-  bool served = false;
-  for (int i = 0; i < 1'000 && !served; ++i) {
-    ScriptedClient again(runtime(), address);
-    again.greet();
-    again.until([&] { return again.closed() || !again.frames("SETTINGS ACK").empty(); });
-    served = !again.frames("SETTINGS ACK").empty();
-  }
-  EXPECT_TRUE(served);
 }
 
 }  // namespace

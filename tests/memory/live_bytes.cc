@@ -13,11 +13,13 @@ namespace {
 // Globals: operator new has no object to keep them in.
 std::atomic<std::int64_t> live_bytes{0};
 std::atomic<std::int64_t> live_blocks{0};
+std::atomic<std::int64_t> allocations{0};
 
 void* counted(void* block) {
   if (block == nullptr) throw std::bad_alloc();
   live_bytes.fetch_add(static_cast<std::int64_t>(malloc_usable_size(block)), std::memory_order_relaxed);
   live_blocks.fetch_add(1, std::memory_order_relaxed);
+  allocations.fetch_add(1, std::memory_order_relaxed);
   return block;
 }
 
@@ -31,7 +33,8 @@ void drop(void* block) {
 }  // namespace
 
 LiveHeap live_heap() {
-  return {live_bytes.load(std::memory_order_relaxed), live_blocks.load(std::memory_order_relaxed)};
+  return {live_bytes.load(std::memory_order_relaxed), live_blocks.load(std::memory_order_relaxed),
+          allocations.load(std::memory_order_relaxed)};
 }
 
 }  // namespace sluice::memory

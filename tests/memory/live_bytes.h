@@ -9,6 +9,7 @@ namespace sluice::memory {
 struct LiveHeap {
   std::int64_t bytes = 0;  // usable bytes of what was allocated and not freed
   std::int64_t blocks = 0;
+  std::int64_t allocations = 0;  // blocks there ever were
 };
 
 // Since the program began. Any thread.

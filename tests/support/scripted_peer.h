@@ -100,11 +100,15 @@ class ScriptedPeer {
   // Writes, and lets run what that makes ready; time stands still. What the pipe has no room for leaves
   // later.
   void send(std::string_view bytes) {
+    send_later(bytes);
+    settle();
+  }
+  // Writes, and runs nothing yet: what others do next has this beside it.
+  void send_later(std::string_view bytes) {
     leading([&] {
       unsent_.append(Chain::copy(bytes));
       write_on();
     });
-    settle();
   }
   void half_close() {
     leading([this] { conn_->close_write(); });
