@@ -115,13 +115,7 @@ std::size_t Loop::poll_descriptors() {
   return poller_->dispatch();
 }
 
-// One tick: what is ready, then what wanted to come at its end, and now and then timers and descriptors.
-std::size_t Loop::turn() {
-  now_valid_ = false;
-  if (ticks_ % kTicksPerTimerCheck == 0 && !simulation_) read_clock();
-  allow_inline();
-  remote_.drain_into(ready_);
-  const int most = simulation_ ? simulation_->runs_before_interruption(kRunsPerTick) : kRunsPerTick;
+inline std::size_t Loop::run_ready(int most) {
   std::size_t ran = 0;
   for (int i = 0; i < most; ++i) {
     Runnable* r = ready_.pop();
@@ -129,24 +123,49 @@ std::size_t Loop::turn() {
     r->run();
     ++ran;
   }
-  Runnable* const interruption = most < kRunsPerTick ? simulation_->take_interruption() : nullptr;
-  if (interruption != nullptr) interruption->run();
-  overfull_ = ran == kRunsPerTick && !simulation_ && !ready_.empty();
-  // What is posted to the end of a tick while it ends belongs to the next one.
-  if (!tick_end_.empty()) {
-    ReadyQueue now_ending(simulation_);
-    std::swap(now_ending, tick_end_);
-    while (Runnable* r = now_ending.pop()) {
-      r->run();
-      ++ran;
-    }
+  return ran;
+}
+
+// What is posted to the end of a tick while it ends belongs to the next one.
+inline std::size_t Loop::run_tick_end() {
+  if (tick_end_.empty()) return 0;
+  std::size_t ran = 0;
+  ReadyQueue now_ending(simulation_);
+  std::swap(now_ending, tick_end_);
+  while (Runnable* r = now_ending.pop()) {
+    r->run();
+    ++ran;
   }
+  return ran;
+}
+
+// One tick: what is ready, then what wanted to come at its end, and now and then timers and descriptors.
+std::size_t Loop::turn() {
+  now_valid_ = false;
+  allow_inline();
+  remote_.drain_into(ready_);
+  if (simulation_) [[unlikely]]
+    return simulated_turn();
+  if (ticks_ % kTicksPerTimerCheck == 0) read_clock();
+  std::size_t ran = run_ready(kRunsPerTick);
+  overfull_ = ran == kRunsPerTick && !ready_.empty();
+  ran += run_tick_end();
   ++ticks_;
-  // An idle loop does both in park() and poll().
-  if (ran == 0 || simulation_) return interruption == nullptr ? ran : ran + 1 + fire_timers();
+  if (ran == 0) return 0;  // an idle loop does the rest in park() and poll()
   if (watches_ > 0 && (poll_soon_ || ticks_ % kTicksPerPoll == 0)) ran += poll_descriptors();
   if (!timers_.empty() && ticks_ % kTicksPerTimerCheck == 0) ran += fire_timers_while_busy();
   return ran;
+}
+
+// Timers fire when nothing else is left, or when a test has let time pass in between.
+std::size_t Loop::simulated_turn() {
+  const int most = simulation_->runs_before_interruption(kRunsPerTick);
+  std::size_t ran = run_ready(most);
+  Runnable* const interruption = most < kRunsPerTick ? simulation_->take_interruption() : nullptr;
+  if (interruption != nullptr) interruption->run();
+  ran += run_tick_end();
+  ++ticks_;
+  return interruption == nullptr ? ran : ran + 1 + fire_timers();
 }
 
 std::size_t Loop::poll() {

@@ -181,6 +181,9 @@ class alignas(64) Loop {
   TimePoint read_clock();
   void allow_inline() { inline_left_ = simulation_ ? 0 : kInlinePerTick; }
   std::size_t turn();
+  std::size_t simulated_turn();
+  std::size_t run_ready(int most);
+  std::size_t run_tick_end();
   std::size_t fire_timers();
   std::size_t fire_timers_while_busy();
   std::size_t poll_descriptors();
