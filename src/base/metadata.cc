@@ -56,6 +56,13 @@ constexpr std::array<Reserved, 10> kReserved = {{{"connection", "HTTP/2 forbids 
                                                  {"user-agent", "it is an option of the channel"},
                                                  {"host", "the channel's authority stands for it"}}};
 
+// A bit for each size that one of them has: most keys need no further look.
+constexpr std::uint64_t kReservedSizes = [] {
+  std::uint64_t sizes = 0;
+  for (const Reserved& reserved : kReserved) sizes |= std::uint64_t{1} << reserved.key.size();
+  return sizes;
+}();
+
 // Empty: it is not.
 std::string_view why_reserved(std::string_view key) {
   if (key.starts_with(':')) return "it is a pseudo-header of HTTP/2";
@@ -63,6 +70,7 @@ std::string_view why_reserved(std::string_view key) {
     const bool passes = key == "grpc-previous-rpc-attempts" || key == "grpc-retry-pushback-ms";
     return passes ? "" : "names that begin with grpc- are gRPC's own";
   }
+  if ((kReservedSizes >> std::min<std::size_t>(key.size(), 63) & 1) == 0) return "";
   const auto found = std::find_if(kReserved.begin(), kReserved.end(), [&](auto& r) { return r.key == key; });
   return found != kReserved.end() ? found->why : "";
 }

@@ -281,7 +281,11 @@ class Session {
   }
   void close(Stream& stream);
   [[gnu::cold]] void stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink);
-  bool counts(Stream& stream, std::size_t n, bool end);
+  // Takes `n` bytes of content. False: they, or the end behind them, are not what content-length says.
+  bool counts(Stream& stream, std::size_t n, bool end) {
+    return stream.content_ != Stream::Content::kCounted || count_content(stream, n, end);
+  }
+  [[gnu::cold]] bool count_content(Stream& stream, std::size_t n, bool end);
   [[gnu::cold]] void on_closed_stream(StreamId id);
   [[gnu::cold]] void skip_to(StreamId id);
   bool skipped(StreamId id) const;

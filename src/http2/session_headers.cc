@@ -45,8 +45,8 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
     if (!admit(check.kind)) return 0;
     const Tag tag = sink_.on_header(*stream_, field);
     assert(tag <= kMaxTag);
-    if (check.kind == FieldKind::kContentLength) {
-      length_ = check.length;
+    if (check.kind == FieldKind::kContentLength) [[unlikely]] {
+      length_ = *parse_content_length(field.value);
       return 0;  // its value must be seen each time
     }
     return tag == 0 ? 0 : mark(tag & kMaxTag, check.kind, size);
@@ -61,9 +61,8 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
   std::string_view malformed(bool end) const {
     if (!malformed_.empty()) return malformed_;
     if (end && informational()) return "1xx headers with END_STREAM";
-    if (truncated_) return {};
-    if (end && counts_content() && length_ != 0) return "content-length without DATA";
-    return check_.missing();
+    if (end && length_ != 0 && counts_content()) return "content-length without DATA";
+    return truncated_ ? std::string_view() : check_.missing();
   }
   bool truncated() const { return truncated_; }
   bool bomb() const { return given_up_; }
@@ -181,7 +180,8 @@ bool Session::decode_block(Stream* stream, std::span<const std::byte> block, boo
   const bool trailers = stream != nullptr && stream->content_ != Stream::Content::kNone;
   BlockReader reader(*this, stream, trailers, sink);
   if (trailers && !end) reader.reject("HEADERS after the headers without END_STREAM");
-  if (trailers && !counts(*stream, 0, end)) reader.reject("content-length is more than the DATA");
+  if (trailers && !counts(*stream, 0, end)) [[unlikely]]
+    reader.reject("content-length is more than the DATA");
   if (const Error error = decoder_.decode(block, reader); !error.ok()) return broken(error.code, error.what);
   if (reader.truncated() &&
       (reader.bomb() || ++guards_.header_list_breaches >= options_.limits->header_list_breaches)) {

@@ -81,10 +81,8 @@ bool Session::skipped(StreamId id) const {
          skipped_ids_->test((id >> 1) % kRememberedResets);
 }
 
-// RFC 9113 section 8.1.1: takes `n` bytes of content. False: they, or the end behind them, are not what
-// content-length says.
-bool Session::counts(Stream& stream, std::size_t n, bool end) {
-  if (stream.content_ != Stream::Content::kCounted) return true;
+// RFC 9113 section 8.1.1.
+bool Session::count_content(Stream& stream, std::size_t n, bool end) {
   if (n > stream.content_left_) return false;
   stream.content_left_ -= n;
   return !end || stream.content_left_ == 0;

@@ -10,6 +10,8 @@ namespace {
 
 // Spaces: no other blank passes check_metadata.
 std::string_view without_blanks(std::string_view value) {
+  if (value.empty() || (value.front() != ' ' && value.back() != ' ')) [[likely]]
+    return value;
   while (value.starts_with(' ')) value.remove_prefix(1);
   while (value.ends_with(' ')) value.remove_suffix(1);
   return value;
@@ -43,7 +45,16 @@ bool visible_metadata(std::string_view name) {
   if (name.empty() || name[0] == ':') return false;
   if (name.starts_with("grpc-"))
     return name == "grpc-previous-rpc-attempts" || name == "grpc-retry-pushback-ms";
-  return name != "te" && name != "content-type" && name != "content-length";
+  switch (name.size()) {
+    case 2:
+      return name != "te";
+    case 12:
+      return name != "content-type";
+    case 14:
+      return name != "content-length";
+    default:
+      return true;
+  }
 }
 
 bool add_received(Metadata& metadata, std::string_view name, std::string_view value) {
