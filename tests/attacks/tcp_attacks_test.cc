@@ -2,6 +2,10 @@
 // time, with limits of milliseconds or none at all.
 #include <sys/resource.h>
 
+#include <atomic>
+#include <optional>
+#include <thread>
+
 #include "attacks/attack.h"
 #include "faults/exchange.h"
 #include "sluice/async/scope.h"
@@ -292,6 +296,70 @@ TEST_P(AttacksOverTcp, BytesOfOneCallAreNeverSeenInAnother) {
   ASSERT_EQ(server.serve(testing::with_faults(std::move(listener), pieces)), Status());
   const Channel channel = dial(runtime(), address).value();
   EXPECT_EQ(runtime().run(exchanges(channel, 200)), 200);
+}
+
+// How long a neighbour waits, in real time: noted, and asserted of nothing, since a machine may be busy.
+class Neighbour : public ::testing::Test {
+ protected:
+  using Waits = std::vector<Duration>;
+  Waits waits(int calls) {
+    const Chain request = bytes("m");
+    Waits waits;
+    for (int i = 0; i < calls; ++i) {
+      const TimePoint begin = client_runtime_.now();
+      EXPECT_EQ(e2e::text_of(channel_->invoke(wire::kUnary, request).get()), "m");
+      waits.push_back(client_runtime_.now() - begin);
+    }
+    std::sort(waits.begin(), waits.end());
+    return waits;
+  }
+  void note(const std::string& name, const Waits& waits) {
+    const auto us = [&](std::size_t percent) {
+      return std::to_string(waits[waits.size() * percent / 100].count() / 1'000) + " us";
+    };
+    RecordProperty(name, "p50 " + us(50) + ", p99 " + us(99));
+  }
+
+  Runtime server_runtime_{{.threads = 1}};
+  Runtime client_runtime_;
+  RawService service_;
+  std::optional<Server> server_;
+  std::optional<Channel> channel_;
+};
+
+TEST_F(Neighbour, IsServedWhileOthersAttack) {
+  server_.emplace(server_runtime_);
+  ASSERT_EQ(server_->register_service(RawService::desc(), &service_), Status());
+  ASSERT_EQ(server_->serve(server_runtime_.listen("tcp:127.0.0.1:0").value()), Status());
+  const Addr addr = server_->addrs().at(0);
+  channel_ = dial(client_runtime_, addr.to_string()).value();
+  (void)waits(200);
+  note("quiet", waits(1'000));
+
+  std::string resets = Wire().preface().settings().settings_ack().str();
+  for (int i = 0; i < 10'000; ++i) {
+    const auto id = static_cast<StreamId>(2 * i + 1);
+    resets += Wire().headers(id, request_head("/test.Raw/Bidi")).rst(id, ErrorCode::kCancel).str();
+  }
+  std::atomic<bool> enough{false};
+  std::atomic<int> attacks{0};
+  std::thread attacker([&] {
+    const support::RawAddr to = support::RawAddr::loopback(support::port_of(addr));
+    while (!enough) {
+      support::RawSocket socket = support::RawSocket::connect_to(to);
+      (void)::send(socket.fd(), resets.data(), resets.size(), MSG_NOSIGNAL);
+      char answer[4096];
+      while (::recv(socket.fd(), answer, sizeof answer, 0) > 0) {
+      }
+      ++attacks;
+    }
+  });
+  while (attacks < 3) (void)waits(1);
+  note("attacked_by_rapid_reset", waits(1'000));
+  enough = true;
+  attacker.join();
+  RecordProperty("attacks", attacks.load());
+  EXPECT_GE(server_->limit_counts()[Limit::kResets], 3u);
 }
 
 }  // namespace
