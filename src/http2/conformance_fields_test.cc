@@ -268,6 +268,8 @@ TEST(Rfc9113, S8_2_1_ValuesNeitherBeginNorEndWithABlank) {
     }
   }
   EXPECT_NE(malformed(Role::kServer, request_of("/a ")), "");
+  // docs/decisions/0012: the status of a call is worth more than this rule.
+  EXPECT_EQ(malformed_trailers(Role::kClient, with(Role::kClient, {"grpc-message", " a "}, true)), "");
   EXPECT_NE(malformed(Role::kClient, {{":status", " 200"}}), "");
 }
 

@@ -88,12 +88,14 @@ TEST_P(ClientResponses, R40_StatusThatIsNoneIsUnknown) {
 }
 
 TEST_P(ClientResponses, R52_TextThatIsNoEscapeIsKept) {
-  for (const auto& [wire, text] : std::vector<std::pair<std::string, std::string>>{{"%", "%"},
-                                                                                   {"%2", "%2"},
-                                                                                   {"%zz", "%zz"},
-                                                                                   {"%E2%28", "%E2%28"},
-                                                                                   {"%e2%82%ac", "€"},
-                                                                                   {"a%0Ab", "a\nb"}}) {
+  for (const auto& [wire, text] :
+       std::vector<std::pair<std::string, std::string>>{{"%", "%"},
+                                                        {"%2", "%2"},
+                                                        {"%zz", "%zz"},
+                                                        {"%E2%28", "%E2%28"},
+                                                        {"%e2%82%ac", "€"},
+                                                        {"a%0Ab", "a\nb"},
+                                                        {" spaced ", " spaced "}}) {
     EXPECT_EQ(trailers_only(grpc_head({{"grpc-status", "2"}, {"grpc-message", wire}})), "UNKNOWN: " + text);
   }
 }
