@@ -88,10 +88,11 @@ class ZstdCompressor final : public Compressor {
     return out.finish(room.size - room.pos);
   }
 
-  // Walks over the frames without decoding them. `expected`: the sum of the sizes that they announce, which
-  // may be too small, or a lie.
+  // Walks over the frames without decoding them. `expected`: the sum of the sizes that they announce, which may
+  // be a lie, and a guess for those that announce none.
   static Status look_at_frames(std::span<const std::byte> rest, std::size_t max_size, std::size_t& expected) {
     constexpr std::uint32_t kMagic = 0xfd2fb528, kSkippable = 0x184d2a50, kSkippableMask = 0xfffffff0;
+    std::size_t announced = 0, guessed = 0;
     while (!rest.empty()) {
       if (rest.size() < 4) return corrupt("zstd", "there are bytes behind its end");
       // Formats older than the standard are none of ours, whatever the library was built to know.
@@ -101,14 +102,14 @@ class ZstdCompressor final : public Compressor {
       if (ZSTD_isError(n)) return corrupt("zstd", why(n));
       const unsigned long long content = ZSTD_getFrameContentSize(rest.data(), rest.size());
       if (magic == kMagic && content < ZSTD_CONTENTSIZE_ERROR) {
-        if (content > max_size || expected > max_size - content) return too_large(max_size);
-        expected += static_cast<std::size_t>(content);
+        if (content > max_size || announced > max_size - content) return too_large(max_size);
+        announced += static_cast<std::size_t>(content);
       } else if (magic == kMagic && content == ZSTD_CONTENTSIZE_UNKNOWN) {
-        // A guess.
-        expected = std::min(max_size, expected + std::min(4 * n, Blocks::kMax));
+        guessed = std::min(max_size, guessed + std::min(4 * n, Blocks::kMax));
       }
       rest = rest.subspan(n);
     }
+    expected = announced + std::min(guessed, max_size - announced);
     return {};
   }
 
