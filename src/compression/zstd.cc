@@ -88,8 +88,8 @@ class ZstdCompressor final : public Compressor {
     return out.finish(room.size - room.pos);
   }
 
-  // Walks over the frames without decoding them. `expected`: the sum of the sizes that they announce, which may
-  // be a lie, and a guess for those that announce none.
+  // Walks over the frames without decoding them. `expected`: the sum of the sizes that they announce, which
+  // may be a lie, and a guess for those that announce none.
   static Status look_at_frames(std::span<const std::byte> rest, std::size_t max_size, std::size_t& expected) {
     constexpr std::uint32_t kMagic = 0xfd2fb528, kSkippable = 0x184d2a50, kSkippableMask = 0xfffffff0;
     std::size_t announced = 0, guessed = 0;
