@@ -11,6 +11,7 @@
 
 namespace sluice {
 
+using transport::Compression;
 using transport::Connection;
 
 std::string_view to_string(ConnectivityState state) {
@@ -69,7 +70,7 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
       identity_{
           options_.authority.empty() ? authority_of(addr_) : options_.authority,
           options_.user_agent.empty() ? "grpc-c++-sluice/0.1" : options_.user_agent + " grpc-c++-sluice/0.1",
-          options_.interceptors},
+          options_.interceptors, Compression(options_.compressors, options_.compression_algorithm)},
       limits_{options_.max_receive_message_size, options_.max_send_message_size},
       dial_(*this),
       backoff_timer_(*this) {}
@@ -281,6 +282,7 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
     return Status(StatusCode::kInvalidArgument, std::move(why));
   net::Network* network = host.network(addr->scheme);
   if (!network) return host.no_network(addr->scheme);
+  if (Status s = options.compressors.check(options.compression_algorithm); !s.ok()) return s;
   auto channel = std::make_shared<ClientChannel>(home_of(host.loops(), target), *network, std::move(*addr),
                                                  std::move(options));
   std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });

@@ -15,7 +15,8 @@ ClientWrappedCall::ClientWrappedCall(std::shared_ptr<InterceptedChannel> channel
       method_{path_, method.client_streams, method.server_streams},
       callers_context_(options.context ? *options.context : Context()),
       timeout_(options.timeout),
-      deadline_(std::min(options.deadline, callers_context_.deadline())) {
+      deadline_(std::min(options.deadline, callers_context_.deadline())),
+      compression_algorithm_(options.compression_algorithm) {
   for (std::size_t i = 0; i < options.metadata.size(); ++i) {
     metadata_.add(options.metadata[i].key, options.metadata[i].value);
   }
@@ -51,6 +52,7 @@ CallOptions ClientWrappedCall::attempt_options() const {
   options.deadline = level ? level->deadline() : deadline_;
   while (level && !level->metadata_) level = level->outer_level();
   options.metadata = MetadataList(level ? &*level->metadata_ : &metadata_);
+  options.compression_algorithm = compression_algorithm_;
   if (callers_context_) options.context = &callers_context_;
   return options;
 }

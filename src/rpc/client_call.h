@@ -100,6 +100,7 @@ class ClientWrappedCall : public WrappedCall {
   const Duration timeout_;
   TimePoint deadline_;
   Metadata metadata_;
+  const std::string compression_algorithm_;
   Context context_;  // for interceptors; made when one asks for it
   Status refusal_;
 };

@@ -2,6 +2,7 @@
 #include "sluice/rpc/compressor.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace sluice {
 namespace {
@@ -22,29 +23,39 @@ std::string_view trimmed(std::string_view token) {
 }  // namespace
 
 CompressorSet::CompressorSet(std::initializer_list<std::shared_ptr<const Compressor>> compressors) {
-  entries_.reserve(compressors.size());
   for (const auto& compressor : compressors) add(compressor);
 }
 
+// Into a copy: other sets may share what there is.
 void CompressorSet::add(std::shared_ptr<const Compressor> compressor) {
+  auto content = content_ ? std::make_shared<Content>(*content_) : std::make_shared<Content>();
+  content_ = content;
   const auto refuse = [&](std::string why) {
-    if (problem_.ok()) problem_ = Status(StatusCode::kInternal, std::move(why));
+    if (content->problem.ok()) content->problem = Status(StatusCode::kInvalidArgument, std::move(why));
   };
   if (!compressor) return refuse("a compressor is null");
   const std::string_view name = compressor->name();
   if (!is_name(name)) return refuse("compressor name \"" + std::string(name) + "\" is no encoding's name");
   if (name == "identity") return refuse("compressor name \"identity\" stands for no compression");
-  for (auto& entry : entries_) {
+  for (auto& entry : content->entries) {
     if (entry->name() == name) return void(entry = std::move(compressor));
   }
-  if (entries_.size() == kMaxSize)
+  if (content->entries.size() == kMaxSize)
     return refuse("compressor \"" + std::string(name) + "\" is one more than " + std::to_string(kMaxSize));
-  accept_encoding_.append(",").append(name);
-  entries_.push_back(std::move(compressor));
+  content->accept_encoding.append(",").append(name);
+  content->entries.push_back(std::move(compressor));
+}
+
+Status CompressorSet::check(std::string_view algorithm) const {
+  Status problem = check();
+  if (!problem.ok() || algorithm.empty() || algorithm == "identity" || find(algorithm)) return problem;
+  return {StatusCode::kInvalidArgument, "compression algorithm \"" + std::string(algorithm) +
+                                            "\" is not among " + std::string(accept_encoding())};
 }
 
 const std::shared_ptr<const Compressor>* CompressorSet::find_entry(std::string_view name) const {
-  for (const auto& entry : entries_) {
+  if (!content_) return nullptr;
+  for (const auto& entry : content_->entries) {
     if (entry->name() == name) return &entry;
   }
   return nullptr;
@@ -60,9 +71,14 @@ std::shared_ptr<const Compressor> CompressorSet::share(std::string_view name) co
   return entry ? *entry : nullptr;
 }
 
+std::shared_ptr<const Compressor> CompressorSet::share(Mask one) const {
+  if (one == 0) return nullptr;
+  return content_->entries[static_cast<std::size_t>(std::countr_zero(one))];
+}
+
 CompressorSet::Mask CompressorSet::mask_of(std::string_view name) const {
   const auto* entry = find_entry(name);
-  return entry ? Mask{1} << (entry - entries_.data()) : 0;
+  return entry ? Mask{1} << (entry - content_->entries.data()) : 0;
 }
 
 CompressorSet::Mask CompressorSet::named_in(std::string_view accept_encoding) const {

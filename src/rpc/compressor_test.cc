@@ -30,6 +30,8 @@ TEST(CompressorSet, FindsByTheWholeName) {
   const CompressorSet set{gzip, named("x-gzip-2")};
   EXPECT_EQ(set.find("gzip"), gzip.get());
   EXPECT_EQ(set.share("gzip"), gzip);
+  EXPECT_EQ(set.share(set.mask_of("gzip")), gzip);
+  EXPECT_EQ(set.share(CompressorSet::Mask{0}), nullptr);
   for (const char* name : {"", "identity", "gzi", "gzip2", "GZIP", "gzip ", "x-gzip"}) {
     EXPECT_EQ(set.find(name), nullptr) << name;
     EXPECT_EQ(set.share(name), nullptr) << name;
@@ -51,7 +53,7 @@ TEST(CompressorSet, SaysWhatCannotBeAdded) {
             "compressor name \"identity\" stands for no compression");
   for (const char* name : {"", "Gzip", "a,b", "a b", "a;q=1", "a\n"}) {
     CompressorSet set{named(name), nullptr, named("good")};
-    EXPECT_EQ(set.check(), Status(StatusCode::kInternal,
+    EXPECT_EQ(set.check(), Status(StatusCode::kInvalidArgument,
                                   "compressor name \"" + std::string(name) + "\" is no encoding's name"));
     EXPECT_EQ(set.accept_encoding(), "identity,good");
   }
@@ -62,6 +64,14 @@ TEST(CompressorSet, SaysWhatCannotBeAdded) {
   many.add(named("last"));
   EXPECT_EQ(many.check().message(), "compressor \"last\" is one more than 32");
   EXPECT_EQ(many.find("last"), nullptr);
+}
+
+TEST(CompressorSet, ChecksAlgorithms) {
+  const CompressorSet set{named("gzip")};
+  for (const char* known : {"", "identity", "gzip"}) EXPECT_EQ(set.check(known), Status());
+  EXPECT_EQ(set.check("zstd"), Status(StatusCode::kInvalidArgument,
+                                      "compression algorithm \"zstd\" is not among identity,gzip"));
+  EXPECT_EQ(CompressorSet({nullptr}).check("").message(), "a compressor is null");
 }
 
 TEST(CompressorSet, ReadsAcceptEncodings) {

@@ -149,7 +149,7 @@ void WrappedStream::pump_writes() {
     write_failed_ = true;
     return fail_attempt(std::move(refused));
   }
-  OpRecord* record = attempt_->start_send(message, {.last = write.last});
+  OpRecord* record = attempt_->start_send(message, write.options);
   watch(send_op_, record);
 }
 

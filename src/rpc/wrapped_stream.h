@@ -53,7 +53,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   // What the caller wrote.
   struct Write {
     std::optional<Chain> message;  // none: only half-closes
-    bool last;
+    WriteOptions options;
   };
   struct Unary final : UnaryRecord {
     explicit Unary(WrappedStream& s) : stream(s) {}

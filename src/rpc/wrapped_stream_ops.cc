@@ -58,7 +58,7 @@ OpRecord* WrappedStream::start_send(const Message& message, WriteOptions options
   } else if (Result<Chain> bytes = to_bytes(message); !bytes.ok()) {
     complete_send(std::move(bytes).status());
   } else {
-    queue_write({std::move(*bytes), options.last});
+    queue_write({std::move(*bytes), options});
   }
   return &send_;
 }
@@ -74,12 +74,12 @@ OpRecord* WrappedStream::start_close_write() {
   send_.begin();
   send_.stream = this;
   complete_send({});
-  if (!ended_ && !half_closed_) queue_write({std::nullopt, true});
+  if (!ended_ && !half_closed_) queue_write({std::nullopt, {.last = true}});
   return &send_;
 }
 
 void WrappedStream::queue_write(Write write) {
-  half_closed_ = write.last;
+  half_closed_ = write.options.last;
   if (write.message) written_ += write.message->size();
   writes_.push_back(std::move(write));
   pump_writes();
@@ -144,7 +144,7 @@ OpRecord* WrappedStream::start_finish() {
   discarding_ = true;
   ahead_.reset();
   pump_reads();
-  if (!half_closed_) queue_write({std::nullopt, true});
+  if (!half_closed_) queue_write({std::nullopt, {.last = true}});
   return &finish_record_;
 }
 
@@ -158,7 +158,7 @@ OpRecord* WrappedStream::start_finish_unary() {
   if (ended_) {
     complete_unary();
   } else if (!half_closed_) {
-    queue_write({std::nullopt, true});
+    queue_write({std::nullopt, {.last = true}});
   }
   return &unary_;
 }

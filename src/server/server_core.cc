@@ -7,7 +7,8 @@
 
 namespace sluice {
 
-ServerCore::ServerCore(net::Host& host, ServerOptions options) : options_(std::move(options)) {
+ServerCore::ServerCore(net::Host& host, ServerOptions options)
+    : options_(std::move(options)), compression_(options_.compressors, options_.compression_algorithm) {
   for (Loop* loop : host.loops()) shards_.push_back(std::make_unique<ServerShard>(*this, *loop));
   if (options_.unknown_service) {
     unknown_ = std::make_unique<transport::ServedMethod>();
@@ -64,6 +65,7 @@ void ServerCore::on_shards(Fn fn) {
 
 Status ServerCore::serve(std::unique_ptr<net::Listener> listener) {
   if (!listener) return Status(StatusCode::kInvalidArgument, "serve() needs a listener");
+  if (Status s = options_.compressors.check(options_.compression_algorithm); !s.ok()) return s;
   const SharedListener shared = std::move(listener);
   bool refused;
   {

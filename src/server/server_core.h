@@ -64,6 +64,7 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   // transport::ServedMethods
   const transport::ServedMethod* find(std::string_view path) const override;
   Status not_found(std::string_view path) const override;
+  const transport::Compression& compression() const override;
   void on_stream_gone(transport::ServerStream& stream) override;
   void describe(std::string& out) const override;
 
@@ -130,6 +131,7 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   Admission& admission() { return admission_; }
   const transport::ServedMethod* find(std::string_view path) const;
   Status not_found(std::string_view path) const;
+  const transport::Compression& compression() const { return compression_; }
   void shard_quiet();  // any loop: one of them may just have become so
 
  private:
@@ -147,6 +149,7 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   void ask_quiet(std::size_t shard);
 
   const ServerOptions options_;
+  const transport::Compression compression_;
   // Constant once serving.
   std::unordered_map<std::string, transport::ServedMethod, TextHash, std::equal_to<>> methods_;
   std::vector<std::string> services_;

@@ -172,6 +172,8 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
   release_if_quiet();
 }
 
+const transport::Compression& ServerShard::compression() const { return core_.compression(); }
+
 const transport::ServedMethod* ServerShard::find(std::string_view path) const { return core_.find(path); }
 Status ServerShard::not_found(std::string_view path) const { return core_.not_found(path); }
 

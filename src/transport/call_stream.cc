@@ -56,8 +56,8 @@ bool CallStream::take_messages(Bytes data) {
         return false;
       case MessageReader::Event::kMessage: {
         drop_reservation();
-        Chain message = reader_.take_message();
-        message.keep();
+        Received message{reader_.take_message(), reader_.compressed()};
+        message.bytes.keep();
         if (!on_message(std::move(message))) return false;
         if (discarding_) return consume(held_), true;
         break;
@@ -100,6 +100,15 @@ void CallStream::consume(std::size_t n) {
   if (conn_->session().has_output()) conn_->flush_soon();
 }
 
+// recv_.message is for the reader that waits.
+inline void CallStream::deliver(bool compressed) {
+  if (compressed) [[unlikely]]
+    return deliver_compressed();
+  recv_.has_message = true;
+  consume(recv_.message.size() + kPrefix);
+  recv_.complete(loop_);
+}
+
 OpRecord* CallStream::start_recv(RpcStream& self) {
   if (recv_in_use_) {
     Status misuse(StatusCode::kFailedPrecondition, "a second read was started while one is in flight");
@@ -113,11 +122,11 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   recv_.into = nullptr;
   if (unread_) {
     unread_ = false;
-    recv_.has_message = true;
-    consume(recv_.message.size() + kPrefix);
-    recv_.complete(loop_);
+    deliver(unread_compressed_);
   } else if (inbox_begin_ < inbox_.size()) {
-    recv_.message = std::move(inbox_[inbox_begin_++]);
+    Received& next = inbox_[inbox_begin_++];
+    const bool compressed = next.compressed;
+    recv_.message = std::move(next.bytes);
     if (inbox_begin_ == inbox_.size()) {
       empty_inbox();
     } else if (inbox_begin_ >= 64 && inbox_begin_ * 2 >= inbox_.size()) {
@@ -125,9 +134,7 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
       inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(inbox_begin_));
       inbox_begin_ = 0;
     }
-    recv_.has_message = true;
-    consume(recv_.message.size() + kPrefix);
-    recv_.complete(loop_);
+    deliver(compressed);
   } else if (reads_ended_) {
     recv_.complete(loop_);
   } else {
@@ -140,7 +147,7 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
 void CallStream::empty_inbox() {
   constexpr std::size_t kKeptSlots = 4;
   if (inbox_.capacity() > kKeptSlots) {
-    std::vector<Chain>().swap(inbox_);
+    std::vector<Received>().swap(inbox_);
   } else {
     inbox_.clear();
   }
@@ -152,21 +159,34 @@ void CallStream::release_recv() {
   recv_.message.clear();
 }
 
-void CallStream::queue_message(Chain&& message) {
+void CallStream::queue_message(Received&& message) {
   if (!recv_waiting()) {
     // One message needs no room of its own: most readers are at most that far behind.
     if (!unread_ && !recv_in_use_ && inbox_begin_ == inbox_.size()) {
-      recv_.message = std::move(message);
+      recv_.message = std::move(message.bytes);
       unread_ = true;
+      unread_compressed_ = message.compressed;
     } else {
       inbox_.push_back(std::move(message));
     }
     return;
   }
-  recv_.message = std::move(message);
-  recv_.has_message = true;
-  consume(recv_.message.size() + kPrefix);
-  recv_.complete(loop_);
+  recv_.message = std::move(message.bytes);
+  deliver(message.compressed);
+}
+
+// If it does not decompress, that reader gets none, and nobody gets what came after it.
+void CallStream::deliver_compressed() {
+  const std::size_t received = recv_.message.size() + kPrefix;
+  if (Status s = decompress(recv_.message); s.ok()) {
+    recv_.has_message = true;
+    consume(received);
+  } else {
+    recv_.message.clear();
+    on_bad_message(std::move(s));
+    discard_messages();
+  }
+  if (recv_waiting()) recv_.complete(loop_);
 }
 
 void CallStream::end_reads(bool drop) {
@@ -210,51 +230,5 @@ void CallStream::on_writable() {
 }
 
 void CallStream::release_send() { send_in_use_ = false; }
-
-namespace {
-
-void write_prefix(std::byte* out, std::size_t size) {
-  out[0] = std::byte{0};  // not compressed
-  for (int i = 0; i < 4; ++i) out[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i));
-}
-
-}  // namespace
-
-Status CallStream::encode(const Message& message, Scratch& scratch, Chain& out) const {
-  const MessageOps* ops = message.ops();
-  Chain encoded;
-  std::size_t size;
-  if (message.is_bytes()) {
-    size = message.bytes().size();
-  } else if ((size = ops->encoded_size(message.object())) == MessageOps::kUnknownSize) {
-    if (Status s = ops->encode(message.object(), encoded); !s.ok()) return s;
-    size = encoded.size();
-  }
-  if (size > limits_.max_send || size > 0xffffffffu) {
-    return Status(StatusCode::kResourceExhausted,
-                  "message of " + std::to_string(size) + " bytes exceeds the limit of " +
-                      std::to_string(std::min<std::size_t>(limits_.max_send, 0xffffffffu)));
-  }
-  const bool typed = !message.is_bytes() && encoded.empty() && ops->encode_to;
-  const bool small = size + kPrefix <= sizeof scratch.bytes;
-  if (typed || small) {
-    Buffer* buffer = small ? nullptr : Buffer::make(size + kPrefix);
-    std::byte* at = small ? scratch.bytes : buffer->data();
-    Bytes whole(buffer, at, size + kPrefix);
-    write_prefix(at, size);
-    if (typed) {
-      if (Status s = ops->encode_to(message.object(), at + kPrefix, size); !s.ok()) return s;
-    } else {
-      (message.is_bytes() ? message.bytes() : encoded).copy_to(at + kPrefix);
-    }
-    out.append(std::move(whole));
-    return {};
-  }
-  Buffer* prefix = Buffer::make(kPrefix);
-  write_prefix(prefix->data(), size);
-  out.append(Bytes(prefix, prefix->data(), kPrefix));
-  out.append(message.is_bytes() ? Chain(message.bytes()) : std::move(encoded));
-  return {};
-}
 
 }  // namespace sluice::transport

@@ -9,6 +9,7 @@
 #include "http2/stream.h"
 #include "sluice/rpc/stream.h"
 #include "transport/connection.h"
+#include "transport/message_encoding.h"
 #include "transport/message_reader.h"
 
 namespace sluice::transport {
@@ -16,6 +17,12 @@ namespace sluice::transport {
 struct MessageLimits {
   std::size_t max_receive = 4 << 20;
   std::size_t max_send = SIZE_MAX;
+};
+
+// A message as it came.
+struct Received {
+  Chain bytes;
+  bool compressed = false;
 };
 
 // Thread: loop-only. Lifetime: each kind frees itself when neither the session nor a user or handler holds
@@ -56,13 +63,13 @@ class CallStream : public http2::Stream {
 
   // A whole message has come, if take_message did not hand it to a reader: what to do with it. False: the
   // call ended.
-  virtual bool on_message(Chain&& message) = 0;
+  virtual bool on_message(Received&& message) = 0;
   // The peer has half-closed, after all its messages.
   virtual void on_remote_end() = 0;
   // A piece of a body that is no message, after expect_text().
   virtual void on_text(std::string_view) {}
   void expect_text() { text_ = true; }
-  // A message could not be assembled.
+  // A message could not be assembled, or decompressed.
   virtual void on_bad_message(Status status) = 0;
 
   void attach_to(Connection& connection);
@@ -76,7 +83,9 @@ class CallStream : public http2::Stream {
   // Reads.
   OpRecord* start_recv(RpcStream& self);
   void release_recv();
-  void queue_message(Chain&& message);  // for the reader, now or later
+  // For the reader, now or later. What waits stays compressed: a window full of messages that are small on
+  // the wire costs no more than the window.
+  void queue_message(Received&& message);
   // No more messages will come; what is queued can still be read unless `drop`.
   void end_reads(bool drop);
   bool reads_ended() const { return reads_ended_; }
@@ -98,7 +107,18 @@ class CallStream : public http2::Stream {
   struct Scratch {
     std::byte bytes[512];
   };
-  Status encode(const Message& message, Scratch& scratch, Chain& out) const;
+  Status encode(const Message& message, WriteOptions options, Scratch& scratch, Chain& out) const {
+    if (encoding_ && encoding_->sends && !options.no_compression) [[unlikely]]
+      return encode_compressed(message, scratch, out);
+    return encode_plain(message, scratch, out);
+  }
+
+  // Compression: null as long as the call has nothing to do with it.
+  [[gnu::noinline]] MessageEncoding& encoding();
+  // The peer has named an encoding, which encoding().receives is.
+  void allow_compressed() { reader_.allow_compressed(); }
+  // In place. RESOURCE_EXHAUSTED or INTERNAL.
+  [[gnu::noinline]] Status decompress(Chain& message) const;
 
   // A reader is there for the message that is being assembled.
   virtual bool wants_message() const { return recv_waiting(); }
@@ -113,17 +133,28 @@ class CallStream : public http2::Stream {
   StatusRecord send_;
   bool recv_in_use_ = false;
   bool send_in_use_ = false;
+  struct FreeEncoding {
+    [[gnu::cold]] void operator()(MessageEncoding* encoding) const;
+  };
+  std::unique_ptr<MessageEncoding, FreeEncoding> encoding_;
 
  private:
   friend class Connection;
   bool take_messages(Bytes data);
+  Status encode_plain(const Message& message, Scratch& scratch, Chain& out) const;
+  [[gnu::noinline]] Status encode_compressed(const Message& message, Scratch& scratch, Chain& out) const;
+  bool may_send(std::size_t size) const { return size <= limits_.max_send && size <= 0xffffffffu; }
+  [[gnu::cold]] Status too_long(std::size_t size) const;
+  void deliver(bool compressed);
+  [[gnu::noinline]] void deliver_compressed();
   void want_more();
   void drop_reservation();
   void empty_inbox();
 
   MessageReader reader_;
-  bool unread_ = false;       // recv_.message is one that nobody has asked for yet
-  std::vector<Chain> inbox_;  // complete and unread after that one, from inbox_begin_
+  bool unread_ = false;  // recv_.message is one that nobody has asked for yet
+  bool unread_compressed_ = false;
+  std::vector<Received> inbox_;  // complete and unread after that one, from inbox_begin_
   std::size_t inbox_begin_ = 0;
   bool reads_ended_ = false;
   bool discarding_ = false;

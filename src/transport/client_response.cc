@@ -44,8 +44,7 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
     block_.has_details = true;
     block_.texts().details = field.value;
   } else if (name == "grpc-encoding") {
-    block_.bad_encoding = field.value != "identity";
-    if (block_.bad_encoding) block_.texts().encoding = field.value;
+    encoding_named(field.value);
   } else if (visible_metadata(name)) {
     if (!add_received(block_metadata_, name, field.value)) block_.bad_metadata = true;
   }
@@ -76,7 +75,7 @@ http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
     trailer_block();
   } else {
     header_block();
-    if (!not_grpc_ && !ended_ && header_.empty()) memo = kPlainHeader;
+    if (!not_grpc_ && !ended_ && header_.empty() && !block_.encoded) memo = kPlainHeader;
   }
   if (header_seen_ && from_server_ && status_.ok() && trailer_.empty()) memo = kPlainTrailers;
   block_ = ResponseBlock();
@@ -93,6 +92,14 @@ void ClientStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
   block_ = ResponseBlock();
 }
 
+void ClientStream::encoding_named(std::string_view name) {
+  if (name.empty() || name == "identity") return;
+  encoding().receives = identity_.compression.known.share(name);
+  block_.encoded = encoding().receives != nullptr;
+  block_.bad_encoding = !block_.encoded;
+  if (block_.bad_encoding) block_.texts().encoding = name.substr(0, kMaxBodyText);
+}
+
 void ClientStream::header_block() {
   if (block_.http_status <= 0) {
     return end(Status(StatusCode::kInternal, "the response has no valid :status"));
@@ -101,6 +108,7 @@ void ClientStream::header_block() {
     return end(Status(StatusCode::kInternal,
                       "the response's grpc-encoding \"" + block_.texts().encoding + "\" is not known here"));
   }
+  if (block_.encoded) allow_compressed();
   header_ = std::move(block_metadata_);
   block_metadata_.clear();
   if (block_.http_status != 200 || !block_.content_is_grpc) {
@@ -142,7 +150,7 @@ void ClientStream::trailers_say_ok() {
   end(inside_message() ? Status(StatusCode::kInternal, "the stream ended inside a message") : Status());
 }
 
-bool ClientStream::on_message(Chain&& message) {
+bool ClientStream::on_message(Received&& message) {
   if (ended_) return false;
   if (!single_reply_) {
     queue_message(std::move(message));
@@ -152,9 +160,21 @@ bool ClientStream::on_message(Chain&& message) {
     end(Status(StatusCode::kUnimplemented, "the server sent more than one reply message"));
     return false;
   }
-  consume(message.size() + kPrefix);
-  unary_.reply = std::move(message);
+  consume(message.bytes.size() + kPrefix);
+  if (message.compressed) [[unlikely]] {
+    if (Status s = decompress(message.bytes); !s.ok()) return end(std::move(s)), false;
+  }
+  unary_.reply = std::move(message.bytes);
   return true;
+}
+
+// Of messages that are read late the status may have come already; nobody has been told yet.
+void ClientStream::on_bad_message(Status status) {
+  if (ended_ && status_.ok()) {
+    status_ = std::move(status);
+  } else {
+    end(std::move(status), Unread::kKept);
+  }
 }
 
 void ClientStream::on_text(std::string_view text) {

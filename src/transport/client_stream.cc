@@ -38,6 +38,18 @@ ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const Client
   for (std::size_t i = 0; i < options.metadata.size(); ++i) {
     request_metadata_.add(options.metadata[i].key, options.metadata[i].value);
   }
+  if (!options.compression_algorithm.empty() || identity.compression.sends != 0) [[unlikely]]
+    choose_encoding(options.compression_algorithm);
+}
+
+void ClientStream::choose_encoding(std::string_view algorithm) {
+  const Compression& compression = identity_.compression;
+  if (algorithm.empty()) {
+    encoding().sends = compression.known.share(compression.sends);
+  } else if (algorithm != "identity") {
+    encoding().sends = compression.known.share(algorithm);
+    if (!encoding().sends) encoding().unknown = algorithm;
+  }
 }
 
 ClientStream::~ClientStream() = default;
@@ -52,6 +64,10 @@ void ClientStream::begin() {
   for (const KV kv : request_metadata_) {
     if (std::string why = check_metadata(kv); !why.empty())
       return end(Status(StatusCode::kInternal, std::move(why)));
+  }
+  if (encoding_ && !encoding_->unknown.empty()) {
+    const Status unknown = identity_.compression.known.check(encoding_->unknown);
+    return end(Status(StatusCode::kInternal, std::string(unknown.message())));
   }
   deadline_ = std::min(deadline_, context_.deadline());
   if (timeout_ != kNoTimeout) deadline_ = std::min(deadline_, after(loop_.now(), timeout_));
@@ -87,7 +103,7 @@ OpRecord* ClientStream::begin_unary() {
 void ClientStream::send_unary(const Message& request, Connection* connection) {
   if (ended_) return;
   Scratch scratch;
-  Status status = encode(request, scratch, unsent());
+  Status status = encode(request, {}, scratch, unsent());
   unsent_last_ = true;
   if (!status.ok()) {
     end(std::move(status));
@@ -101,7 +117,7 @@ void ClientStream::send_unary(const Message& request, Connection* connection) {
 void ClientStream::send_only(const Message& request) {
   Scratch scratch;
   Chain framed;
-  if (Status s = encode(request, scratch, framed); !s.ok()) return end(std::move(s));
+  if (Status s = encode(request, {}, scratch, framed); !s.ok()) return end(std::move(s));
   framed.keep();
   unsent() = std::move(framed);
   unsent_last_ = true;
@@ -130,7 +146,8 @@ void PendingCalls::remove(ClientStream& stream) {
 void ClientStream::open(Connection& connection) {
   RequestCache& cache = connection.request_cache(method_.path);
   const std::size_t limit = connection.session().peer_settings().max_header_list_size;
-  const bool plain = deadline_ == kNever && request_metadata_.empty() && cache.list_size <= limit;
+  const bool plain =
+      deadline_ == kNever && request_metadata_.empty() && !encoding_ && cache.list_size <= limit;
   if (plain && connection.session().open_cached(*this, cache.whole)) [[likely]] {
     attach_to(connection);
   } else if (!open_anew(connection, cache, limit)) {
@@ -162,21 +179,27 @@ bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::s
                          {":authority", identity_.authority},
                          {"te", "trailers"},
                          {"content-type", "application/grpc"},
-                         {"user-agent", identity_.user_agent}};
-  const std::span<const Field> pseudo = std::span(fixed).first(4), common = std::span(fixed).subspan(4);
+                         {"user-agent", identity_.user_agent},
+                         {"grpc-accept-encoding", identity_.compression.known.accept_encoding()}};
+  const std::span<const Field> whole(fixed, identity_.compression.known.empty() ? 7 : 8);
+  const std::span<const Field> pseudo = whole.first(4), common = whole.subspan(4);
   std::optional<TimeoutText> timeout;
   std::optional<MetadataFields> custom;
-  Field timeout_field;
-  HeaderPart parts[4];
+  Field timeout_field, encoding_field;
+  HeaderPart parts[5];
   std::size_t n = 0;
-  if (deadline_ == kNever && request_metadata_.empty()) {
-    parts[n++] = {fixed, &cache.whole};
+  if (deadline_ == kNever && request_metadata_.empty() && !encoding_) {
+    parts[n++] = {whole, &cache.whole};
   } else {
     parts[n++] = {pseudo, &cache.pseudo};
     if (deadline_ != kNever) {
       timeout.emplace(deadline_ - loop_.now());
       timeout_field = {"grpc-timeout", timeout->view(), http2::Indexing::kName};
       parts[n++] = {{&timeout_field, 1}, nullptr};
+    }
+    if (encoding_ && encoding_->sends) {
+      encoding_field = {"grpc-encoding", encoding_->sends->name()};
+      parts[n++] = {{&encoding_field, 1}, nullptr};
     }
     parts[n++] = {common, &connection.common_cache};
     if (!request_metadata_.empty()) {
@@ -227,7 +250,7 @@ OpRecord* ClientStream::start_send(const Message& message, WriteOptions options)
   }
   Scratch scratch;
   Chain framed;
-  if (Status s = encode(message, scratch, framed); !s.ok()) {
+  if (Status s = encode(message, options, scratch, framed); !s.ok()) {
     complete_send(std::move(s));
     return record;
   }

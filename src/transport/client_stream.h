@@ -35,6 +35,7 @@ struct ClientIdentity {
   std::string authority;
   std::string user_agent;
   std::span<const InterceptorRef<ClientInterceptor>> interceptors = {};  // told before each call is sent
+  Compression compression;
 };
 
 // Thread: loop-only but for cancel, drop and fail. Lifetime: frees itself when its user has let go of it
@@ -109,7 +110,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   };
   // What a failed response says besides its code.
   struct StatusText {
-    std::string code, message, details, encoding;
+    std::string code, message, details, encoding;  // the encoding if it is bad
   };
   // A block of the response while it is read.
   struct ResponseBlock {
@@ -119,6 +120,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
     bool has_message = false;
     bool has_details = false;
     bool bad_metadata = false;
+    bool encoded = false;  // by what is known
     bool bad_encoding = false;
     bool code_ok = false;  // "0", without a text to parse
     std::unique_ptr<StatusText> text;
@@ -139,15 +141,17 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void on_detached() override { try_free(); }
   void on_connection_lost(const Status& why) override;
   void describe(std::string& out) const override;
-  bool on_message(Chain&& message) override;
+  bool on_message(Received&& message) override;
   void on_remote_end() override;
-  void on_bad_message(Status status) override { end(std::move(status), Unread::kKept); }
+  void on_bad_message(Status status) override;
   void on_text(std::string_view text) override;
   bool wants_message() const override { return single_reply_ || CallStream::wants_message(); }
 
+  [[gnu::noinline]] void choose_encoding(std::string_view algorithm);
   [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
   [[gnu::noinline]] bool open_anew(Connection& connection, RequestCache& cache, std::size_t limit);
   void send(Chain framed, bool last);
+  [[gnu::noinline]] void encoding_named(std::string_view name);
   [[gnu::noinline]] void header_block();
   [[gnu::noinline]] void trailer_block();
   void header_came();

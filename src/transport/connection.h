@@ -11,6 +11,7 @@
 #include "http2/session.h"
 #include "sluice/base/limits.h"
 #include "sluice/net/conn.h"
+#include "sluice/rpc/compressor.h"
 #include "transport/patience.h"
 #include "transport/shared_addr.h"
 
@@ -47,11 +48,12 @@ struct ConnectionOptions {
 
 // A field that this connection's peer has put into its HPACK table and will send again.
 struct KnownField {
-  enum class Kind : std::uint8_t { kPath, kAuthority, kUserAgent };
+  enum class Kind : std::uint8_t { kPath, kAuthority, kUserAgent, kEncoding, kAcceptEncoding };
   Kind kind = Kind::kPath;
   std::string name;
   std::string value;
   const ServedMethod* method = nullptr;  // of a path
+  CompressorSet::Mask accepts = 0;       // of an accept-encoding
 };
 
 // Encoded blocks of the requests for one path.
@@ -69,6 +71,9 @@ struct RequestHead {
   http2::Tag path = 0;
   http2::Tag authority = 0;
   http2::Tag user_agent = 0;
+  bool encoded = false;             // says something about encodings: the next two
+  CompressorSet::Mask accepts = 0;  // those of ours that the client knows
+  http2::Tag encoding = 0;          // none if it is identity
 };
 
 // Thread: belongs to the Conn's loop; everything is loop-only. Lifetime: destroyed by its owner, in or after

@@ -46,7 +46,8 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
   ConnectionOptions options;
   options.last_stream_id = 5;
   std::unique_ptr<ClientSide> side;
-  const ClientIdentity identity{"the.server", "me"};
+  const CompressorSet none;
+  const ClientIdentity identity{"the.server", "me", {}, Compression(none, "")};
   std::vector<UnaryRecord*> calls;
   const auto call = [&] {
     auto* stream = new (loop->blocks().take(sizeof(ClientStream)))

@@ -9,7 +9,7 @@
 namespace sluice::transport {
 namespace {
 
-constexpr http2::Tag kTagNothingNew = 1;  // a field that changes nothing: te, grpc-accept-encoding
+constexpr http2::Tag kTagNothingNew = 1;  // a field that changes nothing: te, grpc-encoding: identity
 constexpr http2::Tag kTagContentType = 2;
 constexpr http2::Tag kTagMethodPost = 3;
 
@@ -57,7 +57,8 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
     }
     return kTagContentType;
   }
-  if (name == "grpc-timeout") {
+  const bool of_grpc = name.starts_with("grpc-");  // few are, and there may be many fields
+  if (of_grpc && name == "grpc-timeout") {
     plain_ = false;
     const auto timeout = parse_timeout(value);
     has_timeout_ = timeout.has_value();
@@ -65,12 +66,7 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
     if (timeout) timeout_ = *timeout;
     return 0;
   }
-  if (name == "grpc-encoding") {
-    if (value == "identity") return kTagNothingNew;
-    plain_ = false;
-    bad_encoding_ = true;
-    return 0;
-  }
+  if (of_grpc && (name == "grpc-encoding" || name == "grpc-accept-encoding")) return on_encoding(field);
   if (name == "host") {
     // What stands in for a missing :authority (gRPC A41).
     plain_ = false;
@@ -81,6 +77,34 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
   plain_ = false;
   if (!add_received(metadata_, name, value)) bad_metadata_ = true;
   return 0;
+}
+
+http2::Tag ServerStream::on_encoding(const http2::Field& field) {
+  using Kind = KnownField::Kind;
+  const CompressorSet& known = methods_.compression().known;
+  const bool accept = field.name == "grpc-accept-encoding";
+  if (accept ? known.empty() : field.value.empty() || field.value == "identity") return kTagNothingNew;
+  const CompressorSet::Mask accepts = accept ? known.named_in(field.value) : 0;
+  const bool bad = !accept && !known.find(field.value);
+  if (!bad && field.value.size() <= kMaxKnownValue) {
+    const http2::Tag tag = conn_->know({accept ? Kind::kAcceptEncoding : Kind::kEncoding,
+                                        std::string(field.name), std::string(field.value), nullptr, accepts});
+    if (tag != 0) return known_field(tag);
+  }
+  plain_ = false;
+  head_.encoded = true;
+  head_.accepts |= accepts;
+  if (bad) encoding().unknown = field.value.substr(0, kMaxKnownValue);
+  if (!accept && !bad) encoding().receives = known.share(field.value);
+  return 0;
+}
+
+// What the handler's replies will be encoded with, and how its requests are.
+void ServerStream::settle_encoding() {
+  const Compression& compression = methods_.compression();
+  if (head_.encoding != 0) encoding().receives = compression.known.share(conn_->known(head_.encoding).value);
+  if (encoding_ && encoding_->receives) allow_compressed();
+  if ((head_.accepts & compression.sends) != 0) encoding().sends = compression.known.share(compression.sends);
 }
 
 void ServerStream::on_header_tag(http2::Tag tag) {
@@ -108,6 +132,14 @@ http2::Tag ServerStream::known_field(http2::Tag tag) {
       break;
     case KnownField::Kind::kUserAgent:
       head_.user_agent = tag;
+      break;
+    case KnownField::Kind::kEncoding:
+      head_.encoded = true;
+      head_.encoding = tag;
+      break;
+    case KnownField::Kind::kAcceptEncoding:
+      head_.encoded = true;
+      head_.accepts |= field.accepts;
       break;
   }
   return tag;
@@ -171,7 +203,11 @@ ServerStream::Refusal ServerStream::check_head() const {
     return {200, Status(StatusCode::kUnimplemented,
                         "malformed method name: \"" + std::string(path_.substr(0, 256)) + "\"")};
   }
-  if (bad_encoding_) return {200, Status(StatusCode::kUnimplemented, "grpc-encoding is not known here")};
+  if (bad_encoding()) {
+    return {200, Status(StatusCode::kUnimplemented,
+                        "grpc-encoding \"" + encoding_->unknown + "\" is not among " +
+                            std::string(methods_.compression().known.accept_encoding()))};
+  }
   if (!method_) return {200, methods_.not_found(path_)};
   return {};
 }
@@ -184,7 +220,8 @@ void ServerStream::refuse(const Refusal& refusal) {
   }
   if (refusal.http_status == 200) {
     // A request that names an unknown encoding is told what is known.
-    if (bad_encoding_) header_fields().add_plain("grpc-accept-encoding", "identity");
+    if (bad_encoding())
+      header_fields().add_plain("grpc-accept-encoding", methods_.compression().known.accept_encoding());
     return end(refusal.status);
   }
   ended_ = true;
@@ -211,6 +248,8 @@ void ServerStream::settle_authority() {
 // The request is one: its deadline counts, and a handler that takes a stream starts.
 void ServerStream::accept(http2::EndStream end) {
   started_ = loop_.recently();
+  if (head_.encoded) [[unlikely]]
+    settle_encoding();
   if (has_timeout_) {
     deadline_ = after(loop_.now(), timeout_);
     if (timeout_ <= Duration::zero())

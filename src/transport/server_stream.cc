@@ -40,7 +40,7 @@ ServerStream::~ServerStream() {
   if (slab_ != nullptr) loop_.blocks().give(slab_, slab_size_);
 }
 
-bool ServerStream::on_message(Chain&& message) {
+bool ServerStream::on_message(Received&& message) {
   if (ended_ || cancelled_) return false;
   if (!method_ || method_->client_streams) {
     queue_message(std::move(message));
@@ -50,8 +50,9 @@ bool ServerStream::on_message(Chain&& message) {
     end(Status(StatusCode::kUnimplemented, "the client sent more than one request message"));
     return false;
   }
-  consume(message.size() + kPrefix);
-  request_ = std::move(message);
+  consume(message.bytes.size() + kPrefix);
+  request_ = std::move(message.bytes);
+  request_compressed_ = message.compressed;
   return true;
 }
 
@@ -79,6 +80,14 @@ void ServerStream::start_handler() {
   }
   running_ = true;
   ++loop_.counts().calls;
+  if (request_compressed_) [[unlikely]]
+    return start_compressed();
+  method_->handler(method_->object, *this);
+}
+
+// Not before: of the calls that wait for a place there may be many.
+void ServerStream::start_compressed() {
+  if (Status s = decompress(request_); !s.ok()) return reject(std::move(s));
   method_->handler(method_->object, *this);
 }
 
@@ -114,7 +123,7 @@ void ServerStream::handler_ended() {
   Message reply;
   Status status = handler_->finish(reply);
   if (!ended_ && !cancelled_) {
-    if (status.ok() && reply.ops() != nullptr) status = send_message(reply);
+    if (status.ok() && reply.ops() != nullptr) status = send_message(reply, {});
     end(status);
   }
   drop(*std::exchange(handler_, nullptr));
@@ -122,10 +131,10 @@ void ServerStream::handler_ended() {
   try_free();
 }
 
-Status ServerStream::send_message(const Message& message) {
+Status ServerStream::send_message(const Message& message, WriteOptions options) {
   Scratch scratch;
   Chain framed;
-  if (Status s = encode(message, scratch, framed); !s.ok()) return s;
+  if (Status s = encode(message, options, scratch, framed); !s.ok()) return s;
   if (!header_sent_) {
     if (Status s = send_header_block(); !s.ok()) return s;
   }
@@ -134,7 +143,7 @@ Status ServerStream::send_message(const Message& message) {
   return {};
 }
 
-OpRecord* ServerStream::start_send(const Message& message, WriteOptions) {
+OpRecord* ServerStream::start_send(const Message& message, WriteOptions options) {
   OpRecord* record = claim_send(*this);
   if (record->failed()) return record;
   if (ended_ || cancelled_) {
@@ -148,7 +157,7 @@ OpRecord* ServerStream::start_send(const Message& message, WriteOptions) {
       return record;
     }
   }
-  if (Status s = send_message(message); !s.ok()) {
+  if (Status s = send_message(message, options); !s.ok()) {
     complete_send(std::move(s));
   } else {
     complete_send_when_queued();
@@ -192,7 +201,8 @@ Status ServerStream::send_header() {
 }
 
 Status ServerStream::send_header_block() {
-  if (!header_fields_ && conn_->session().submit_cached(*this, conn_->common_cache, EndStream::kNo)) {
+  if (!header_fields_ && !encoding_ &&
+      conn_->session().submit_cached(*this, conn_->common_cache, EndStream::kNo)) {
     header_sent_ = true;
     return {};
   }
@@ -201,8 +211,13 @@ Status ServerStream::send_header_block() {
 
 Status ServerStream::send_header_anew() {
   const Field fixed[] = {{":status", "200"}, {"content-type", content_type()}};
-  HeaderPart parts[2] = {{fixed, content_type_ ? nullptr : &conn_->common_cache}, {}};
+  HeaderPart parts[3] = {{fixed, content_type_ ? nullptr : &conn_->common_cache}, {}, {}};
   std::size_t n = 1;
+  Field encoding;
+  if (encoding_ && encoding_->sends) {
+    encoding = {"grpc-encoding", encoding_->sends->name()};
+    parts[n++] = {{&encoding, 1}, nullptr};
+  }
   if (header_fields_) {
     parts[n++] = {header_fields_->fields(), nullptr};
     const std::span<const HeaderPart> all(parts, n);
@@ -361,6 +376,20 @@ bool ServerStream::was_received(KV pair) const {
     if (received == pair) return true;
   }
   return false;
+}
+
+Status ServerStream::set_compression_algorithm(std::string_view name) {
+  if (header_sent_) return Status(StatusCode::kFailedPrecondition, "the header has been sent");
+  if (encoding_) encoding_->sends = nullptr;
+  if (name.empty() || name == "identity") return {};
+  const CompressorSet& known = methods_.compression().known;
+  if (Status s = known.check(name); !s.ok()) return Status(StatusCode::kInternal, std::string(s.message()));
+  if ((head_.accepts & known.mask_of(name)) == 0) {
+    return Status(StatusCode::kFailedPrecondition,
+                  "the client does not accept the encoding \"" + std::string(name) + "\"");
+  }
+  encoding().sends = known.share(name);
+  return {};
 }
 
 MetadataFields& ServerStream::header_fields() {

@@ -34,6 +34,7 @@ class ServedMethods {
  public:
   virtual const ServedMethod* find(std::string_view path) const = 0;
   virtual Status not_found(std::string_view path) const = 0;
+  virtual const Compression& compression() const = 0;
   // The stream is about to be freed: its handler has ended and its connection has let go of it. Loop-only.
   virtual void on_stream_gone(ServerStream& stream) = 0;
 
@@ -103,6 +104,9 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     void set_context(Context context) override { stream.set_context(std::move(context)); }
     Status add_header(std::string_view key, std::string_view value) override;
     Status add_trailer(std::string_view key, std::string_view value) override;
+    Status set_compression_algorithm(std::string_view name) override {
+      return stream.set_compression_algorithm(name);
+    }
     void* allocate_frame(std::size_t size) override {
       return stream.allocate(size, alignof(std::max_align_t));
     }
@@ -124,7 +128,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void on_connection_lost(const Status& why) override;
   void on_place() override;
   void describe(std::string& out) const override;
-  bool on_message(Chain&& message) override;
+  bool on_message(Received&& message) override;
   void on_remote_end() override;
   void on_bad_message(Status status) override { fail(std::move(status)); }
   bool wants_message() const override {
@@ -135,6 +139,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   const Metadata& request_metadata() const;
   const Context& shared_context();
   void set_context(Context context);
+  Status set_compression_algorithm(std::string_view name);
   void deallocate(void* memory, std::size_t size);
   [[gnu::noinline]] Status add(MetadataFields& fields, KV pair);
   bool was_received(KV pair) const;
@@ -157,6 +162,9 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void set_content_type(std::string_view type, std::string_view subtype);
   // Of the response: the request's subtype, if it names one.
   std::string_view content_type() const { return content_type_ ? *content_type_ : kGrpcContent; }
+  [[gnu::noinline]] http2::Tag on_encoding(const http2::Field& field);
+  [[gnu::noinline]] void settle_encoding();
+  bool bad_encoding() const { return encoding_ && !encoding_->unknown.empty(); }
   Refusal check_head() const;
   void settle_authority();
   void accept(http2::EndStream end);
@@ -164,11 +172,12 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   [[gnu::cold]] void refuse(const Refusal& refusal);
   void start_soon();
   void start_handler();
+  [[gnu::noinline]] void start_compressed();
   void handler_ended();
   Status send_header_block();
   [[gnu::noinline]] Status send_header_anew();
   void stop_running();
-  Status send_message(const Message& message);
+  Status send_message(const Message& message, WriteOptions options);
   void end(const Status& status);  // sends trailers, unless the call is over
   void send_trailers(const Status& status);
   [[gnu::noinline]] void send_trailers_anew(const Status& status);
@@ -193,7 +202,6 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   bool content_ok_ = false;
   bool bad_timeout_ = false;
   bool bad_metadata_ = false;
-  bool bad_encoding_ = false;
   bool has_timeout_ = false;
   std::uint16_t hosts_ = 0;
   std::uint16_t authorities_ = 0;
@@ -202,6 +210,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   mutable bool metadata_complete_ = false;
 
   Chain request_;
+  bool request_compressed_ = false;
   std::uint32_t requests_ = 0;
   Connection::Place place_;      // while running; may outlive conn_
   std::atomic<int> failing_{0};  // fail() on its way to the loop; any thread

@@ -14,12 +14,17 @@ namespace {
 std::atomic<std::int64_t> live_bytes{0};
 std::atomic<std::int64_t> live_blocks{0};
 std::atomic<std::int64_t> allocations{0};
+std::atomic<std::int64_t> peak_bytes{0};
 
 void* counted(void* block) {
   if (block == nullptr) throw std::bad_alloc();
-  live_bytes.fetch_add(static_cast<std::int64_t>(malloc_usable_size(block)), std::memory_order_relaxed);
+  const auto size = static_cast<std::int64_t>(malloc_usable_size(block));
+  const std::int64_t now = live_bytes.fetch_add(size, std::memory_order_relaxed) + size;
   live_blocks.fetch_add(1, std::memory_order_relaxed);
   allocations.fetch_add(1, std::memory_order_relaxed);
+  std::int64_t peak = peak_bytes.load(std::memory_order_relaxed);
+  while (now > peak && !peak_bytes.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+  }
   return block;
 }
 
@@ -35,6 +40,10 @@ void drop(void* block) {
 LiveHeap live_heap() {
   return {live_bytes.load(std::memory_order_relaxed), live_blocks.load(std::memory_order_relaxed),
           allocations.load(std::memory_order_relaxed)};
+}
+
+std::int64_t take_peak_bytes() {
+  return peak_bytes.exchange(live_bytes.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 }  // namespace sluice::memory

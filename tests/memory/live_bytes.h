@@ -14,5 +14,7 @@ struct LiveHeap {
 
 // Since the program began. Any thread.
 LiveHeap live_heap();
+// The most `bytes` there have been since this was called last.
+std::int64_t take_peak_bytes();
 
 }  // namespace sluice::memory

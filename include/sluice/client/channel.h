@@ -10,6 +10,7 @@
 #include "sluice/base/result.h"
 #include "sluice/net/host.h"
 #include "sluice/rpc/channel_base.h"
+#include "sluice/rpc/compressor.h"
 #include "sluice/rpc/interceptor.h"
 
 namespace sluice {
@@ -31,7 +32,11 @@ struct ChannelOptions {
   std::size_t max_receive_message_size =
       4 << 20;  // bytes; a longer reply is RESOURCE_EXHAUSTED before it is stored
   std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer request fails so and sends nothing
-  Limits limits = {};                            // of what a server may cost; the defaults are safe
+  // What replies may be encoded with, and requests. (grpc-go: encoding.RegisterCompressor)
+  CompressorSet compressors = {};
+  // Of requests, unless their CallOptions say otherwise: one of `compressors`; empty or "identity": none.
+  std::string compression_algorithm = {};
+  Limits limits = {};  // of what a server may cost; the defaults are safe
   BackoffOptions backoff = {};
   // Around every call, the first outermost (interceptor.h).
   InterceptorChain<ClientInterceptor> interceptors = {};

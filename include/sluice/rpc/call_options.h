@@ -1,6 +1,7 @@
 // CallOptions: what one call is given beside its request (grpc-go: grpc.CallOption).
 #pragma once
 
+#include <string_view>
 #include <type_traits>
 
 #include "sluice/async/context.h"
@@ -19,6 +20,9 @@ struct CallOptions {
   Duration timeout = kNoTimeout;     // from the start of the call; zero or less has expired already
   TimePoint deadline = kNever;       // on the runtime's clock; of all deadlines the earliest wins
   MetadataList metadata = {};        // sent in the header
+  // Of the request's messages: one of the channel's compressors, or "identity"; empty: what the channel says.
+  // What the channel does not know fails the call with INTERNAL. (grpc-go: UseCompressor)
+  std::string_view compression_algorithm = {};
   // Outputs, set when a unary call ends (streams and Call have accessors instead).
   Metadata* header = nullptr;
   Metadata* trailer = nullptr;
@@ -28,7 +32,8 @@ static_assert(std::is_trivially_destructible_v<CallOptions>);
 
 // How one message of a stream is sent.
 struct WriteOptions {
-  bool last = false;  // half-closes with this message
+  bool last = false;            // half-closes with this message; a client's only
+  bool no_compression = false;  // as it is, whatever the call's algorithm
 };
 
 }  // namespace sluice

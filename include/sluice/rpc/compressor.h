@@ -46,17 +46,21 @@ class CompressorSet {
 
   // Takes the place of one of the same name. What cannot be added is told by check().
   void add(std::shared_ptr<const Compressor> compressor);
-  // What was wrong with the first that could not be added.
-  const Status& check() const { return problem_; }
+  // INVALID_ARGUMENT: what was wrong with the first that could not be added.
+  Status check() const { return content_ ? content_->problem : Status(); }
+  // The same, and of an algorithm that is neither known nor "identity" nor empty.
+  Status check(std::string_view algorithm) const;
 
-  bool empty() const { return entries_.empty(); }
-  std::size_t size() const { return entries_.size(); }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return content_ ? content_->entries.size() : 0; }
   // Null: not known, or "identity".
   const Compressor* find(std::string_view name) const;
   // The same, for who may outlive this set.
   std::shared_ptr<const Compressor> share(std::string_view name) const;
   // What grpc-accept-encoding says of this set: "identity,gzip,deflate", in the order of adding.
-  const std::string& accept_encoding() const { return accept_encoding_; }
+  std::string_view accept_encoding() const {
+    return content_ ? std::string_view(content_->accept_encoding) : "identity";
+  }
 
   // Some of the set, a bit each.
   using Mask = std::uint32_t;
@@ -64,13 +68,18 @@ class CompressorSet {
   Mask named_in(std::string_view accept_encoding) const;
   // Of one; none for what is not in the set.
   Mask mask_of(std::string_view name) const;
+  // The one of a mask of one; null: none.
+  std::shared_ptr<const Compressor> share(Mask one) const;
 
  private:
+  struct Content {
+    std::vector<std::shared_ptr<const Compressor>> entries;  // shared: with other sets, and calls under way
+    std::string accept_encoding = "identity";
+    Status problem;
+  };
   const std::shared_ptr<const Compressor>* find_entry(std::string_view name) const;
 
-  std::vector<std::shared_ptr<const Compressor>> entries_;  // shared: between sets, and with calls under way
-  std::string accept_encoding_ = "identity";
-  Status problem_;
+  std::shared_ptr<const Content> content_;  // shared: by copies of the set; null: empty
 };
 
 }  // namespace sluice

@@ -39,6 +39,11 @@ class ServerContext : public FrameAllocator {
   virtual Status add_header(std::string_view key, std::string_view value) = 0;
   virtual Status add_trailer(std::string_view key, std::string_view value) = 0;
 
+  // Of the reply's messages, instead of what the server says: "identity", or one of its compressors. Before
+  // the header is sent. INTERNAL for one that the server does not know, FAILED_PRECONDITION for one that the
+  // client does not accept; the messages then go as they are. (grpc-go: SetSendCompressor)
+  virtual Status set_compression_algorithm(std::string_view name) = 0;
+
   operator Context() { return context(); }
 
  protected:

@@ -9,6 +9,7 @@
 #include "sluice/async/op.h"
 #include "sluice/base/limits.h"
 #include "sluice/net/host.h"
+#include "sluice/rpc/compressor.h"
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 
@@ -19,7 +20,12 @@ struct ServerOptions {
   std::size_t max_receive_message_size =
       4 << 20;  // bytes; a longer request is RESOURCE_EXHAUSTED before it is stored
   std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer reply is RESOURCE_EXHAUSTED
-  Limits limits = {};                            // of what a client may cost; the defaults are safe
+  // What requests may be encoded with, and replies. (grpc-go: encoding.RegisterCompressor)
+  CompressorSet compressors = {};
+  // Of replies, unless their handler says otherwise: one of `compressors`; empty or "identity": none. Clients
+  // that do not accept it get them as they are.
+  std::string compression_algorithm = {};
+  Limits limits = {};  // of what a client may cost; the defaults are safe
   // Around every call, the first outermost (interceptor.h).
   InterceptorChain<ServerInterceptor> interceptors = {};
   // Serves the calls of methods nobody registered, as a stream of raw messages; its object is the second

@@ -54,7 +54,7 @@ class ClientWrites : public Base {
   // Done when encoded and at most 64 KiB wait behind the server's window; the message may then be reused.
   // Fails when the call has ended: finish() tells why.
   Op<Status> write(const Req& request, WriteOptions options = {}) {
-    return {kWrite<Req>, this->rpc(), &request, options.last ? this->rpc() : nullptr};
+    return {kWrite<Req>, this->rpc(), &request, write_bits(options)};
   }
   // Half-closes: no more messages.
   Op<Status> close_write() { return {kCloseWrite, this->rpc(), nullptr, nullptr}; }

@@ -42,7 +42,9 @@ template <class Rep, class Base>
 class ServerWrites : public Base {
  public:
   // Done when encoded and at most 64 KiB wait behind the client's window; the message may then be reused.
-  Op<Status> write(const Rep& reply) { return {kWrite<Rep>, this->rpc(), &reply, nullptr}; }
+  Op<Status> write(const Rep& reply, WriteOptions options = {}) {
+    return {kWrite<Rep>, this->rpc(), &reply, write_bits(options)};
+  }
 
  protected:
   using Base::Base;

@@ -1,6 +1,7 @@
 // The operations on streams as kinds of Op, shared by the typed streams of both sides.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -61,6 +62,16 @@ bool take_into(OpRecord* record) {
   return decode_recv(record, *static_cast<M*>(static_cast<RecvRecord*>(record)->into));
 }
 
+// A write's OpArgs have WriteOptions in place of `options`, a bit each.
+inline const void* write_bits(WriteOptions options) {
+  return reinterpret_cast<const void*>((options.last ? std::uintptr_t{1} : 0) |
+                                       (options.no_compression ? std::uintptr_t{2} : 0));
+}
+inline WriteOptions write_options(const OpArgs& args) {
+  const auto bits = reinterpret_cast<std::uintptr_t>(args.options);
+  return {.last = (bits & 1) != 0, .no_compression = (bits & 2) != 0};
+}
+
 // A write that has to wait for the loop's leader: the message, encoded.
 template <class M>
 struct CapturedWrite : OpKindOf<Status> {
@@ -68,7 +79,7 @@ struct CapturedWrite : OpKindOf<Status> {
     this->start = [](const OpArgs& a) -> OpRecord* {
       auto& self = *static_cast<CapturedWrite*>(const_cast<void*>(a.argument));
       if (!self.status.ok()) return new FailedRecord(std::move(self.status));
-      return stream_of(a).start_send(Message(std::move(self.bytes)), {.last = a.options != nullptr});
+      return stream_of(a).start_send(Message(std::move(self.bytes)), write_options(a));
     };
     this->drop_captured = [](OpArgs& a) {
       delete static_cast<CapturedWrite*>(const_cast<void*>(a.argument));
@@ -78,11 +89,9 @@ struct CapturedWrite : OpKindOf<Status> {
   Chain bytes;
   Status status;
 };
-// `options` of a write's OpArgs is a flag: not null is WriteOptions::last.
 template <class M>
 OpRecord* start_write(const OpArgs& args) {
-  return stream_of(args).start_send(Message(args.argument, MessageTraits<M>::ops()),
-                                    {.last = args.options != nullptr});
+  return stream_of(args).start_send(Message(args.argument, MessageTraits<M>::ops()), write_options(args));
 }
 template <class M>
 void capture_write(OpArgs& args) {

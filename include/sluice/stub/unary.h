@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "sluice/rpc/channel_base.h"
@@ -45,11 +46,13 @@ class UnaryMethod : public OpKindOf<Rep> {
           options(*static_cast<const CallOptions*>(args.options)) {
       this->start = &start_captured;
       this->drop_captured = &drop;
+      compression_algorithm = options.compression_algorithm;
       status = MessageTraits<Req>::ops().encode(args.argument, request);
       for (std::size_t i = 0; i < options.metadata.size(); ++i) {
         metadata.add(options.metadata[i].key, options.metadata[i].value);
       }
       options.metadata = MetadataList(&metadata);
+      options.compression_algorithm = compression_algorithm;
       if (options.context) {
         context = *options.context;
         options.context = &context;
@@ -67,6 +70,7 @@ class UnaryMethod : public OpKindOf<Rep> {
     CallOptions options;
     Metadata metadata;
     Context context;
+    std::string compression_algorithm;
     Chain request;
     Status status;
   };

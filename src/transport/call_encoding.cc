@@ -1,0 +1,121 @@
+// CallStream: messages into length-prefixed bytes, and into and out of what grpc-encoding names.
+#include <algorithm>
+
+#include "sluice/rpc/interceptor.h"
+#include "transport/call_stream.h"
+
+namespace sluice::transport {
+namespace {
+
+void write_prefix(std::byte* out, bool compressed, std::size_t size) {
+  out[0] = std::byte{compressed};
+  for (int i = 0; i < 4; ++i) out[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i));
+}
+
+// What a Compressor returned or threw, as one of the codes that there are for it.
+Status failure_of(const Compressor& compressor, const char* verb, const Status& status) {
+  if (status.code() == StatusCode::kResourceExhausted || status.code() == StatusCode::kInternal)
+    return status;
+  return Status(StatusCode::kInternal,
+                std::string(compressor.name()) + " " + verb + ": " + status.to_string());
+}
+
+}  // namespace
+
+MessageEncoding& CallStream::encoding() {
+  if (!encoding_) encoding_.reset(new MessageEncoding);
+  return *encoding_;
+}
+
+void CallStream::FreeEncoding::operator()(MessageEncoding* encoding) const { delete encoding; }
+
+Status CallStream::too_long(std::size_t size) const {
+  return Status(StatusCode::kResourceExhausted,
+                "message of " + std::to_string(size) + " bytes exceeds the limit of " +
+                    std::to_string(std::min<std::size_t>(limits_.max_send, 0xffffffffu)));
+}
+
+Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain& out) const {
+  const MessageOps* ops = message.ops();
+  Chain encoded;
+  std::size_t size;
+  if (message.is_bytes()) {
+    size = message.bytes().size();
+  } else if ((size = ops->encoded_size(message.object())) == MessageOps::kUnknownSize) {
+    if (Status s = ops->encode(message.object(), encoded); !s.ok()) return s;
+    size = encoded.size();
+  }
+  if (!may_send(size)) return too_long(size);
+  const bool typed = !message.is_bytes() && encoded.empty() && ops->encode_to;
+  const bool small = size + kPrefix <= sizeof scratch.bytes;
+  if (typed || small) {
+    Buffer* buffer = small ? nullptr : Buffer::make(size + kPrefix);
+    std::byte* at = small ? scratch.bytes : buffer->data();
+    Bytes whole(buffer, at, size + kPrefix);
+    write_prefix(at, false, size);
+    if (typed) {
+      if (Status s = ops->encode_to(message.object(), at + kPrefix, size); !s.ok()) return s;
+    } else {
+      (message.is_bytes() ? message.bytes() : encoded).copy_to(at + kPrefix);
+    }
+    out.append(std::move(whole));
+    return {};
+  }
+  Buffer* prefix = Buffer::make(kPrefix);
+  write_prefix(prefix->data(), false, size);
+  out.append(Bytes(prefix, prefix->data(), kPrefix));
+  out.append(message.is_bytes() ? Chain(message.bytes()) : std::move(encoded));
+  return {};
+}
+
+// The limit is the message's own, whatever becomes of it. What would not get smaller goes as it is.
+Status CallStream::encode_compressed(const Message& message, Scratch& scratch, Chain& out) const {
+  Chain plain;
+  if (message.is_bytes()) {
+    plain = message.bytes();
+  } else if (Status s = message.ops()->encode(message.object(), plain); !s.ok()) {
+    return s;
+  }
+  if (!may_send(plain.size())) return too_long(plain.size());
+  if (plain.empty()) return encode_plain(Message(std::move(plain)), scratch, out);
+  const Compressor& compressor = *encoding_->sends;
+  Result<Chain> packed = [&]() -> Result<Chain> {
+    try {
+      return compressor.compress(plain);
+    } catch (...) {
+      return detail::status_of_exception("compressor");
+    }
+  }();
+  if (!packed.ok()) return failure_of(compressor, "does not compress", packed.status());
+  if (packed->size() >= plain.size()) return encode_plain(Message(std::move(plain)), scratch, out);
+  Buffer* prefix = Buffer::make(kPrefix);
+  write_prefix(prefix->data(), true, packed->size());
+  out.append(Bytes(prefix, prefix->data(), kPrefix));
+  packed->keep();  // it may borrow from `plain`
+  out.append(std::move(*packed));
+  return {};
+}
+
+// An empty message may be flagged too: there is nothing to ask a Compressor for.
+Status CallStream::decompress(Chain& message) const {
+  if (message.empty()) return {};
+  const Compressor& compressor = *encoding_->receives;
+  Result<Chain> plain = [&]() -> Result<Chain> {
+    try {
+      return compressor.decompress(message, limits_.max_receive);
+    } catch (...) {
+      return detail::status_of_exception("compressor");
+    }
+  }();
+  if (!plain.ok()) return failure_of(compressor, "does not decompress", plain.status());
+  if (plain->size() > limits_.max_receive) {
+    return Status(StatusCode::kResourceExhausted, "decompressed message of " + std::to_string(plain->size()) +
+                                                      " bytes exceeds the limit of " +
+                                                      std::to_string(limits_.max_receive));
+  }
+  plain->keep();
+  message = std::move(*plain);
+  return {};
+}
+
+}  // namespace sluice::transport
