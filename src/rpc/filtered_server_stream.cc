@@ -38,6 +38,7 @@ void FilteredServerStream::take_message() {
       if (bytes.ok()) {
         recv_.message = std::move(*bytes);
         recv_.has_message = true;
+        recv_.compressed = inner_recv_->compressed;
       } else {
         failure_ = std::move(bytes).status();
       }

@@ -30,6 +30,7 @@ class FilteredServerStream final : public ServerStream {
   Loop& loop() const override { return stream_.loop(); }
   OpRecord* start_recv() override;
   OpRecord* start_send(const Message& message, WriteOptions options) override;
+  bool message_compressed() const override { return stream_.message_compressed(); }
   void fail(Status status) override { stream_.fail(std::move(status)); }
   void release(OpRecord& record) override;
   ServerContext& context() override { return stream_.context(); }

@@ -18,6 +18,7 @@ class WrappedUnary final : public UnaryRecord, private ClientWrappedCall {
     header_out = options.header;
     trailer_out = options.trailer;
     peer_out = options.peer;
+    reply_compressed_out = options.reply_compressed;
   }
 
   // The method again, since it is the caller's: it outlives this object if nobody wraps the call.
@@ -110,6 +111,7 @@ WrappedCall::Progress WrappedUnary::start_end_of_chain(Status& out) {
 Status WrappedUnary::take_attempt() {
   if (!attempt_->status.ok()) return std::move(attempt_->status);
   Message reply(std::move(attempt_->reply));
+  reply_compressed = attempt_->reply_compressed;
   if (Status s = filter_reply(reply); !s.ok()) return s;
   reply_ = std::move(reply);
   return {};

@@ -19,6 +19,7 @@ WrappedStream::WrappedStream(std::shared_ptr<InterceptedChannel> channel, const 
   unary_.header_out = options.header;
   unary_.trailer_out = options.trailer;
   unary_.peer_out = options.peer;
+  unary_.reply_compressed_out = options.reply_compressed;
   if (!first) return;
   half_closed_ = true;
   Result<Chain> bytes = to_bytes(*first);
@@ -109,6 +110,7 @@ void WrappedStream::received() {
     Result<Chain> bytes = passed.ok() ? to_bytes(message) : Result<Chain>(std::move(passed));
     if (bytes.ok()) {
       ahead_ = std::move(*bytes);
+      ahead_compressed_ = recv.compressed;
       deliver();
       report_failed_write();
     } else {
@@ -133,6 +135,7 @@ void WrappedStream::finished() {
   }
   auto* unary = static_cast<UnaryRecord*>(record);
   attempt_status_ = std::move(unary->status);
+  unary_.reply_compressed = unary->reply_compressed;
   Message reply(std::move(unary->reply));
   unary->release();
   if (!attempt_status_.ok()) return;

@@ -32,6 +32,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   OpRecord* start_finish() override;
   OpRecord* start_finish_unary() override;
   void release(OpRecord& record) override;
+  bool message_compressed() const override { return recv_.compressed || unary_.reply_compressed; }
   void fail(Status status) override;
   void cancel() override { fail(Status(StatusCode::kCancelled, "call cancelled")); }
   void drop() override;
@@ -138,6 +139,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   bool again_ = false;  // not the first one
   AttemptOp recv_op_, send_op_, header_op_, finish_op_;
   std::optional<Chain> ahead_;  // read and not yet asked for
+  bool ahead_compressed_ = false;
   bool reads_over_ = false;
   bool write_failed_ = false;
   bool status_known_ = false;

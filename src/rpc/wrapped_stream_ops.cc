@@ -32,6 +32,7 @@ void WrappedStream::deliver() {
   recv_.message = std::move(*ahead_);
   ahead_.reset();
   recv_.has_message = true;
+  recv_.compressed = ahead_compressed_;
   recv_.complete(call_loop());
   pump_reads();
 }

@@ -61,6 +61,7 @@ class FakeContext final : public ServerContext {
   Status add_header(std::string_view, std::string_view) override { return {}; }
   Status add_trailer(std::string_view, std::string_view) override { return {}; }
   Status set_compression_algorithm(std::string_view) override { return {}; }
+  bool message_compressed() const override { return false; }
   void* allocate_frame(std::size_t size) override { return ++frames, ::operator new(size); }
   void free_frame(void* frame, std::size_t) override { --frames, ::operator delete(frame); }
   int frames = 0;

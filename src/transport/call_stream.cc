@@ -105,6 +105,7 @@ inline void CallStream::deliver(bool compressed) {
   if (compressed) [[unlikely]]
     return deliver_compressed();
   recv_.has_message = true;
+  recv_.compressed = false;
   consume(recv_.message.size() + kPrefix);
   recv_.complete(loop_);
 }
@@ -180,6 +181,7 @@ void CallStream::deliver_compressed() {
   const std::size_t received = recv_.message.size() + kPrefix;
   if (Status s = decompress(recv_.message); s.ok()) {
     recv_.has_message = true;
+    recv_.compressed = true;
     consume(received);
   } else {
     recv_.message.clear();

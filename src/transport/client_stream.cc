@@ -35,6 +35,7 @@ ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const Client
   unary_.header_out = options.header;
   unary_.trailer_out = options.trailer;
   unary_.peer_out = options.peer;
+  unary_.reply_compressed_out = options.reply_compressed;
   for (std::size_t i = 0; i < options.metadata.size(); ++i) {
     request_metadata_.add(options.metadata[i].key, options.metadata[i].value);
   }

@@ -78,6 +78,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   OpRecord* start_finish() override;
   OpRecord* start_finish_unary() override;
   void release(OpRecord& record) override;
+  bool message_compressed() const override { return recv_.compressed || unary_.reply_compressed; }
   void fail(Status status) override;
   void cancel() override;
   void drop() override;

@@ -62,6 +62,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   OpRecord* start_recv() override { return CallStream::start_recv(*this); }
   OpRecord* start_send(const Message& message, WriteOptions options) override;
   void release(OpRecord& record) override;
+  bool message_compressed() const override { return recv_.compressed || request_compressed_; }
   void fail(Status status) override;
   ServerContext& context() override { return call_context_; }
   Status send_header() override;
@@ -107,6 +108,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     Status set_compression_algorithm(std::string_view name) override {
       return stream.set_compression_algorithm(name);
     }
+    bool message_compressed() const override { return stream.message_compressed(); }
     void* allocate_frame(std::size_t size) override {
       return stream.allocate(size, alignof(std::max_align_t));
     }

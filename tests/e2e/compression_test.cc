@@ -184,6 +184,97 @@ TEST_P(Compressed, InterceptorsSeeMessagesAsTheyAre) {
   EXPECT_EQ(halves->uses, 8);
 }
 
+// Says in the header and in each reply whether the request came compressed; sends every other reply as it is.
+class Tells final : public RawService {
+ public:
+  Task<Result<Chain>> unary(ServerContext& context, const Chain&) override { co_return answer(context); }
+  Task<Status> reply_stream(ServerContext& context, const Chain&, ServerWriter<Chain>& writer) override {
+    for (int i = 0; i < 3; ++i) {
+      const Chain reply = answer(context);
+      if (Status s = co_await writer.write(reply, {.no_compression = i == 1}); !s.ok()) co_return s;
+    }
+    co_return Status();
+  }
+  Task<Result<Chain>> request_stream(ServerContext& context, ServerReader<Chain>& reader) override {
+    std::string seen;
+    while (co_await reader.read()) seen += context.message_compressed() ? "[]" : "-";
+    co_return Chain::copy(seen + words(1'000));
+  }
+  Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
+    Chain request;
+    while (co_await stream.read_into(request)) {
+      const Chain reply = answer(context);
+      if (Status s = co_await stream.write(reply); !s.ok()) co_return s;
+    }
+    co_return Status();
+  }
+
+ private:
+  static Chain answer(const ServerContext& context) {
+    return Chain::copy((context.message_compressed() ? "[]" : "-") + words(1'000));
+  }
+};
+
+// What the server says of the request, and whether the reply came compressed: "[] in -".
+std::string told(const std::optional<Chain>& reply, bool reply_compressed) {
+  if (!reply) return "nothing";
+  const std::string text = reply->to_string();
+  return text.substr(0, text.find("words")) + (reply_compressed ? " in []" : " in -");
+}
+
+void expect_told(ServedRaw& served) {
+  const Chain message = bytes(words(1'000));
+  for (const char* algorithm : {"gzip", "identity"}) {
+    const CallOptions options{.compression_algorithm = algorithm};
+    const std::string there = std::string(algorithm) == "gzip" ? "[]" : "-";
+    bool compressed = false;
+    CallOptions unary = options;
+    unary.reply_compressed = &compressed;
+    const Result<Chain> reply = served.unary(message, unary).get();
+    ASSERT_TRUE(reply.ok()) << reply.status();
+    EXPECT_EQ(told(*reply, compressed), there + " in []");
+    auto reader = served.reply_stream(message, options);
+    for (const char* back : {"[]", "-", "[]"}) {
+      const std::optional<Chain> next = reader.read().get();
+      EXPECT_EQ(told(next, reader.message_compressed()), there + " in " + back);
+    }
+    auto writer = served.request_stream(options);
+    for (const bool plain : {false, true, false})
+      EXPECT_EQ(writer.write(message, {.no_compression = plain}).get(), Status());
+    const Result<Chain> all = writer.finish().get();
+    ASSERT_TRUE(all.ok()) << all.status();
+    EXPECT_EQ(told(*all, writer.message_compressed()), there + "-" + there + " in []");
+    auto both = served.bidi(options);
+    for (const bool plain : {false, true, false}) {
+      EXPECT_EQ(both.write(message, {.no_compression = plain}).get(), Status());
+      const std::optional<Chain> next = both.read().get();
+      EXPECT_EQ(told(next, both.message_compressed()), (plain ? "-" : there) + " in []");
+    }
+  }
+}
+
+// Passes everything on.
+class Watches final : public ClientInterceptor, public ServerInterceptor, public MessageFilter {
+ public:
+  Task<Status> intercept(ClientInvocation& call) override { co_return co_await call.next(*this); }
+  Task<Status> intercept(ServerInvocation& call) override { co_return co_await call.next(*this); }
+};
+
+TEST_P(Compressed, BothEndsAreToldWhetherAMessageWas) {
+  Tells service;
+  const ServerOptions server{.compressors = all_compressors(), .compression_algorithm = "gzip"};
+  ServedRaw served(runtime(), service, {.server = server, .channel = {.compressors = all_compressors()}});
+  expect_told(served);
+  const auto watches = std::make_shared<Watches>();
+  ServerOptions watched = server;
+  watched.interceptors = {watches};
+  ServedRaw intercepted(runtime(), service,
+                        {.address = "pipe:intercepted",
+                         .server = watched,
+                         .channel = {.compressors = all_compressors(), .interceptors = {watches}}});
+  expect_told(intercepted);
+}
+
 // Calls whose options are gone before the loop gets to them.
 TEST_P(Compressed, AlgorithmsNameIsTakenWithTheCall) {
   RawService service;

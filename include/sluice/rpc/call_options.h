@@ -27,6 +27,7 @@ struct CallOptions {
   Metadata* header = nullptr;
   Metadata* trailer = nullptr;
   Addr* peer = nullptr;
+  bool* reply_compressed = nullptr;  // whether the reply came compressed
 };
 static_assert(std::is_trivially_destructible_v<CallOptions>);
 

@@ -22,11 +22,13 @@ class UnaryRecord : public OpRecord {
   // Once done: OK with the reply's bytes, or the failure.
   Status status;
   Chain reply;
+  bool reply_compressed = false;  // on the wire
   // Where CallOptions want what came beside the reply; filled when the outcome is taken, and never if the
   // caller has dropped the call.
   Metadata* header_out = nullptr;
   Metadata* trailer_out = nullptr;
   Addr* peer_out = nullptr;
+  bool* reply_compressed_out = nullptr;
 
  protected:
   ~UnaryRecord() = default;

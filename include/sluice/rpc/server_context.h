@@ -43,6 +43,8 @@ class ServerContext : public FrameAllocator {
   // the header is sent. INTERNAL for one that the server does not know, FAILED_PRECONDITION for one that the
   // client does not accept; the messages then go as they are. (grpc-go: SetSendCompressor)
   virtual Status set_compression_algorithm(std::string_view name) = 0;
+  // Whether the request, or of a stream the message that was read last, came compressed.
+  virtual bool message_compressed() const = 0;
 
   operator Context() { return context(); }
 

@@ -21,7 +21,8 @@ struct StreamRecord : OpRecord {
 struct RecvRecord : StreamRecord {
   Chain message;
   bool has_message = false;
-  void* into = nullptr;  // the reader's own, see read_into
+  bool compressed = false;  // on the wire; it is not any more. Stays until the next read is done
+  void* into = nullptr;     // the reader's own, see read_into
 };
 // One write, header wait or finish.
 struct StatusRecord : StreamRecord {
@@ -40,6 +41,8 @@ class RpcStream {
   // A StatusRecord: done when encoded and at most 64 KiB wait behind the peer's window; `message` may go
   // then.
   virtual OpRecord* start_send(const Message& message, WriteOptions options) = 0;
+  // Whether the message that was read last, or a call's one reply, came compressed.
+  virtual bool message_compressed() const { return false; }
   // Any thread. Ends the call with `status`: a reader could not decode, a rule was broken.
   virtual void fail(Status status) = 0;
 

@@ -25,6 +25,8 @@ class ClientStreamHandle {
   // REQUIRE a completed finish().
   const Metadata& trailer() const { return stream_->trailer(); }
   const Addr& peer() const { return stream_->peer(); }
+  // REQUIRES a completed read, or the finish() of a ClientWriter: whether that message came compressed.
+  bool message_compressed() const { return stream_->message_compressed(); }
 
  protected:
   explicit ClientStreamHandle(ClientStreamPtr stream) : stream_(std::move(stream)) {}

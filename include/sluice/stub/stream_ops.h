@@ -139,6 +139,7 @@ Result<Rep> take_unary(OpRecord* r) {
   if (record.header_out) *record.header_out = record.header();
   if (record.trailer_out) *record.trailer_out = record.trailer();
   if (record.peer_out) *record.peer_out = record.peer();
+  if (record.reply_compressed_out) *record.reply_compressed_out = record.reply_compressed;
   if (!record.status.ok()) return std::move(record.status);
   Result<Rep> result{Rep()};
   if (Status s = MessageTraits<Rep>::ops().decode(record.reply, &*result); !s.ok()) return s;
