@@ -55,23 +55,33 @@ def build_once(folder, inputs, steps, *more):
     stamp.write_text(digest.hexdigest())
 
 
-def go_module(module, protos, folder, program, packages=()):
-    """Builds folder/bin/PROGRAM from the Go module in `module` and the code of `protos`; returns its path.
-
-    `packages` are the Go packages of protos that do not name their own, as {"echo.proto": "bench/echo"}. Modules and
-    caches stay below `folder`; only what go.sum names is fetched.
-    """
+def go_command(module):
+    """The go command and its version, new enough for go.mod in `module`. Raises Missing."""
     go = shutil.which("go") or "/usr/local/go/bin/go"
     if not pathlib.Path(go).exists():
         raise Missing(f"there is no go (Debian 12's golang-go is older than what {module.relative_to(ROOT)}/go.mod asks for)")
-    mod = (module / "go.mod").read_text()
-    wanted = re.search(r"^go (\d+)\.(\d+)", mod, re.M)
+    wanted = re.search(r"^go (\d+)\.(\d+)", (module / "go.mod").read_text(), re.M)
     version = output([go, "env", "GOVERSION"], {"GOTOOLCHAIN": "local"})
     found = re.match(r"go(\d+)\.(\d+)", version)
     if found and (int(found[1]), int(found[2])) < (int(wanted[1]), int(wanted[2])):
         raise Missing(f"{go} is {version}; {module.relative_to(ROOT)}/go.mod asks for go {wanted[1]}.{wanted[2]} or newer")
+    return go, version
+
+
+def go_env(folder):
+    """Modules and caches stay below `folder`; only what go.sum names is fetched."""
+    return {"GOPATH": str(folder / "path"), "GOMODCACHE": str(folder / "mod"), "GOCACHE": str(folder / "cache"),
+            "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false", "CGO_ENABLED": "0"}
+
+
+def go_module(module, protos, folder, program, packages=()):
+    """Builds folder/bin/PROGRAM from the Go module in `module` and the code of `protos`; returns its path.
+
+    `packages` are the Go packages of protos that do not name their own, as {"echo.proto": "bench/echo"}.
+    """
+    go, version = go_command(module)
     sources = list(module.iterdir())
-    name = re.search(r"^module (\S+)", mod, re.M)[1]
+    name = re.search(r"^module (\S+)", (module / "go.mod").read_text(), re.M)[1]
     options = ",".join([f"module={name}", *(f"M{proto}={package}" for proto, package in dict(packages).items())])
 
     def steps(log):
@@ -80,8 +90,7 @@ def go_module(module, protos, folder, program, packages=()):
         (source / "pb").mkdir(parents=True)
         for path in sources:
             shutil.copy(path, source)
-        env = {"GOPATH": str(folder / "path"), "GOMODCACHE": str(folder / "mod"), "GOCACHE": str(folder / "cache"),
-               "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false", "CGO_ENABLED": "0"}
+        env = go_env(folder)
         plugins = ["google.golang.org/protobuf/cmd/protoc-gen-go", "google.golang.org/grpc/cmd/protoc-gen-go-grpc"]
         run([go, "build", "-o", f"{bins}/", *plugins], log, source, env)
         imports = sorted({f"-I{proto.parent}" for proto in protos})
@@ -91,6 +100,13 @@ def go_module(module, protos, folder, program, packages=()):
 
     build_once(folder, [*sources, *protos], steps, version)
     return folder / "bin" / program
+
+
+def go_tools(module, folder):
+    """Builds into folder/bin the programs that the tool lines of go.mod in `module` name, as others wrote them."""
+    go, version = go_command(module)
+    build_once(folder, list(module.iterdir()),
+               lambda log: run([go, "build", "-o", f"{folder / 'bin'}/", "tool"], log, module, go_env(folder)), version)
 
 
 def version_of(text):

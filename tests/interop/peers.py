@@ -8,7 +8,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from foreign import BuildFailed, Missing, build_once, go_module, output, run  # noqa: E402
+from foreign import BuildFailed, Missing, build_once, go_module, go_tools, output, run  # noqa: E402
 
 WORK = ROOT / "build" / "interop"
 PROTO = HERE / "interop.proto"
@@ -16,9 +16,10 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 class Peer:
-    """`joined`: as a receiver it joins the ASCII values of one key."""
+    """`joined`: as a receiver it joins the ASCII values of one key. `of_cmake`: CMake builds it, and prepare() only looks."""
     name = ""
     joined = False
+    of_cmake = False
     transports = ("tcp", "unix")
     env = {}
 
@@ -39,6 +40,7 @@ class Peer:
 class Sluice(Peer):
     """Ours, from the preset that is tested."""
     name = "sluice"
+    of_cmake = True
     transports = ("tcp", "unix", "pipe")
 
     def __init__(self, build):
@@ -61,6 +63,7 @@ class Sluice(Peer):
 class Grpcpp(Peer):
     """grpc++ of Debian; CMake builds it, in a preset without sanitizers."""
     name = "grpc++"
+    of_cmake = True
 
     def __init__(self, build):
         super().__init__()

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import collections
 import concurrent.futures
-import contextlib
 import dataclasses
 import json
 import os
@@ -15,7 +14,10 @@ import sys
 import tempfile
 import time
 
+import official
+from page import write_page
 from peers import HERE, ROOT, WORK, BuildFailed, Missing, all_peers
+from process import Died, Program, tail
 
 # In the order in which one client process runs them; README.md says what each checks.
 COMMON_CASES = """unary server_stream client_stream bidi empty metadata metadata_many metadata_bin metadata_big sequence
@@ -24,10 +26,9 @@ COMMON_CASES = """unary server_stream client_stream bidi empty metadata metadata
 SHUTDOWN = "shutdown"  # the runner's own: SIGTERM ends an idle server with 0
 CASES = [*COMMON_CASES, SHUTDOWN, "crowd_queued", "drain", "ping_pong"]
 
-CASE_SECONDS = 60      # for one case, and for a program to start
-EXIT_SECONDS = 10      # for a server to end
 PING_PONG_SECONDS = 1
 LONG_PING_PONG_SECONDS = 10  # with grpc-go over tcp, whose window estimator sends PINGs while data arrives
+SUITES = {"our cases": CASES, "gRPC's interop service": official.CASES}
 SYMBOLS = {"passed": ".", "failed": "F", "skipped": "s", "inapplicable": "-"}
 
 
@@ -39,6 +40,12 @@ class Pair:
     server: object
     client: object
     transport: str
+
+    def is_official(self):
+        return isinstance(self.peer, official.OfficialPeer)
+
+    def cases(self):
+        return official.CASES if self.is_official() else CASES
 
     def title(self):
         return f"{self.peer.name}, {self.direction}, {self.transport}"
@@ -53,56 +60,6 @@ class Job:
     max_streams: int = 2000
     seconds: float = PING_PONG_SECONDS
     ends_itself: bool = False  # the case drains the server
-
-
-class Died(Exception):
-    """A program that ended or fell silent when it should not."""
-
-
-def tail(path, lines=3):
-    text = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-    return " | ".join(text[-lines:])[-600:]
-
-
-class Program:
-    """A process whose stdout is read by lines and whose stderr goes to a file; it is dead when this is left."""
-
-    def __init__(self, command, env, log):
-        self.command, self.env, self.log = command, env, log
-
-    async def __aenter__(self):
-        with open(self.log, "ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-                env={**os.environ, **self.env}, limit=1 << 20, start_new_session=True)
-        return self
-
-    async def __aexit__(self, *_):
-        self.signal(signal.SIGKILL)
-        await self.process.wait()
-
-    def signal(self, number):
-        # Not by process.send_signal(), which takes the exit code away from whoever waits for it.
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, number)
-
-    async def line(self):
-        """The next line of output."""
-        try:
-            line = await asyncio.wait_for(self.process.stdout.readline(), CASE_SECONDS)
-        except asyncio.TimeoutError:
-            raise Died(f"nothing within {CASE_SECONDS} s") from None
-        if not line:
-            raise Died(f"ended with {await self.process.wait()}: {tail(self.log)}")
-        return line.decode(errors="replace").strip()
-
-    async def ended(self):
-        """Its exit code, or None when it does not end in time."""
-        try:
-            return await asyncio.wait_for(self.process.wait(), EXIT_SECONDS)
-        except asyncio.TimeoutError:
-            return None
 
 
 class Runner:
@@ -132,14 +89,20 @@ class Runner:
         return run
 
     def jobs(self, pair):
-        long_one = pair.peer.name == "grpc-go" and pair.transport == "tcp"
-        seconds = self.args.seconds or (LONG_PING_PONG_SECONDS if long_one else PING_PONG_SECONDS)
-        jobs = [Job(pair, "ping_pong", ["ping_pong"], seconds=seconds), Job(pair, "common", [*COMMON_CASES, SHUTDOWN]),
-                Job(pair, "crowd_queued", ["crowd_queued"], max_streams=100),
-                Job(pair, "drain", ["drain"], ends_itself=True)]
+        if pair.is_official():
+            jobs = [Job(pair, "official", official.CASES)]
+        else:
+            jobs = self.own_jobs(pair)
         for job in jobs:
             job.cases = self.wanted(pair, job.cases)
         return [job for job in jobs if job.cases]
+
+    def own_jobs(self, pair):
+        long_one = pair.peer.name == "grpc-go" and pair.transport == "tcp"
+        seconds = self.args.seconds or (LONG_PING_PONG_SECONDS if long_one else PING_PONG_SECONDS)
+        return [Job(pair, "ping_pong", ["ping_pong"], seconds=seconds), Job(pair, "common", [*COMMON_CASES, SHUTDOWN]),
+                Job(pair, "crowd_queued", ["crowd_queued"], max_streams=100),
+                Job(pair, "drain", ["drain"], ends_itself=True)]
 
     def program(self, job, peer, role, *arguments):
         command = (peer.server() if role == "server" else peer.client()) + list(arguments)
@@ -226,6 +189,9 @@ class Runner:
         return (row["peer"], row["direction"], row["transport"]) == (pair.peer.name, pair.direction, pair.transport)
 
     async def run_job(self, job):
+        if job.pair.is_official():
+            await official.run_job(self, job)
+            return
         left = job.cases
         while left:
             if job.pair.transport == "pipe":
@@ -234,14 +200,15 @@ class Runner:
                 left = await self.run_server(job, left)
 
     def pairs(self):
-        ours = self.peers["sluice"]
         if self.args.pair:
             server, client = (self.peers[name] for name in self.args.pair.split(":"))
-            return [Pair(server, f"served to {client.name}", server, client, transport) for transport in ("tcp", "unix")]
+            return [Pair(server, f"served to {client.name}", server, client, transport) for transport in ("tcp", "unix")
+                    if transport in server.transports]
         pairs = []
         for peer in self.peers.values():
             if self.args.peer and peer.name not in self.args.peer:
                 continue
+            ours = self.peers[ours_for(peer.name)]
             for transport in peer.transports:
                 if peer is not ours:
                     pairs.append(Pair(peer, "peer-client", ours, peer, transport))
@@ -255,7 +222,7 @@ class Runner:
             if problem is None:
                 continue
             must = isinstance(problem, BuildFailed) or os.environ.get("CI") == "true"
-            for case in self.wanted(pair, CASES):
+            for case in self.wanted(pair, pair.cases()):
                 self.rows.append({"peer": pair.peer.name, "version": pair.peer.version, "direction": pair.direction,
                                   "transport": pair.transport, "case": case, "outcome": "failed" if must else "skipped",
                                   "why": str(problem)})
@@ -274,8 +241,18 @@ class Runner:
             await asyncio.gather(*map(run_one, jobs))
         finally:
             shutil.rmtree(self.sockets, ignore_errors=True)
-        order = {case: i for i, case in enumerate(CASES)}
-        self.rows.sort(key=lambda row: (list(self.peers).index(row["peer"]), row["direction"], row["transport"], order[row["case"]]))
+        names = list(self.peers)
+        self.rows.sort(key=lambda row: (names.index(row["peer"]), row["direction"], row["transport"],
+                                        self.cases_of(row["peer"]).index(row["case"])))
+
+
+    def cases_of(self, name):
+        return official.CASES if isinstance(self.peers[name], official.OfficialPeer) else CASES
+
+
+def ours_for(name):
+    """Who of ours meets that peer."""
+    return "official-sluice" if name.startswith("official-") else "sluice"
 
 
 class Inapplicable:
@@ -297,7 +274,7 @@ def read_inapplicable():
         if not line.strip() or line.startswith("#"):
             continue
         fields = line.split(None, 4)
-        if len(fields) < 5 or fields[3] not in ("*", *CASES):
+        if len(fields) < 5 or fields[3] not in ("*", *CASES, *official.CASES):
             sys.exit(f"inapplicable.txt:{number}: want `peer direction transport case reason`, got: {line}")
         entries.append(fields)
     return Inapplicable(entries)
@@ -316,25 +293,38 @@ def prepare(peers):
     return {peer.name: problem for peer, problem in zip(peers, results) if problem}
 
 
-def print_matrix(rows):
+def print_matrix(title, cases, rows):
     columns = list(dict.fromkeys((r["peer"], r["direction"], r["transport"]) for r in rows))
+    if not columns:
+        return
     cells = {((r["peer"], r["direction"], r["transport"]), r["case"]): SYMBOLS[r["outcome"]] for r in rows}
     short = {"peer-client": "client", "peer-server": "server"}
     heads = [(peer, short.get(direction, direction), transport) for peer, direction, transport in columns]
     widths = [max(map(len, head)) for head in heads]
+    first = max(22, *map(len, cases)) + 1
     print()
     for level in range(3):
-        print(f"{'':22}" + " ".join(f"{head[level]:^{width}}" for head, width in zip(heads, widths)))
-    for case in CASES:
+        print(f"{title if level == 0 else '':{first}}" + " ".join(f"{head[level]:^{width}}" for head, width in zip(heads, widths)))
+    for case in cases:
         if any((column, case) in cells for column in columns):
-            print(f"{case:22}" + " ".join(f"{cells.get((column, case), ' '):^{width}}" for column, width in zip(columns, widths)))
-    print("\n. passed  F failed  s skipped  - inapplicable; client and server are what the peer is")
+            print(f"{case:{first}}" + " ".join(f"{cells.get((column, case), ' '):^{width}}" for column, width in zip(columns, widths)))
+
+
+def by_suite(rows):
+    """Title, cases and rows of each."""
+    return [(title, cases, [row for row in rows if row["peer"].startswith("official-") == (cases is official.CASES)])
+            for title, cases in SUITES.items()]
+
+
+def versions_of(rows):
+    return [f"{peer} {version}" for peer, version in dict.fromkeys((row["peer"], row["version"]) for row in rows)]
 
 
 def report(rows, problems, seconds):
-    print_matrix(rows)
-    versions = dict.fromkeys((row["peer"], row["version"]) for row in rows)
-    print(", ".join(f"{peer} {version}" for peer, version in versions), f"- {seconds:.0f} s")
+    for suite in by_suite(rows):
+        print_matrix(*suite)
+    print("\n. passed  F failed  s skipped  - inapplicable; client and server are what the peer is")
+    print(", ".join(versions_of(rows)), f"- {seconds:.0f} s")
     for name, problem in problems.items():
         kind = "did not build" if isinstance(problem, BuildFailed) else "is not here"
         print(f"{name} {kind}: {problem}")
@@ -358,6 +348,7 @@ def main():
     parser.add_argument("--grpcpp-build", type=pathlib.Path, default=ROOT / "build/dev", help="where grpc++'s programs are")
     parser.add_argument("--prepare", action="store_true", help="only build the peers that are not CMake's")
     parser.add_argument("--json", type=pathlib.Path, help="write the rows to this file")
+    parser.add_argument("--page", type=pathlib.Path, help="write the tables into this page")
     parser.add_argument("--peer", type=names, default=[], help="only these, separated by commas")
     parser.add_argument("--case", type=names, default=[], help="only these")
     parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe")
@@ -365,11 +356,14 @@ def main():
     parser.add_argument("--seconds", type=float, help="length of ping_pong")
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="pairs of processes at once")
     args = parser.parse_args()
-    peers = all_peers(args.build.resolve(), args.grpcpp_build.resolve())
+    builds = args.build.resolve(), args.grpcpp_build.resolve()
+    peers = {**all_peers(*builds), **official.official_peers(*builds)}
     if args.pair and args.pair.count(":") != 1:
         parser.error(f"--pair: want SERVER:CLIENT, got: {args.pair}")
+    if args.page and (args.pair or args.peer or args.case or args.transport):
+        parser.error("--page wants a run of everything")
     asked = [*args.peer, *(args.pair.split(":") if args.pair else [])]
-    for given, known, what in ((asked, peers, "peer"), (args.case, CASES, "case"), (args.transport, ("tcp", "unix", "pipe"), "transport")):
+    for given, known, what in ((asked, peers, "peer"), (args.case, [*CASES, *official.CASES], "case"), (args.transport, ("tcp", "unix", "pipe"), "transport")):
         for name in given:
             if name not in known:
                 parser.error(f"no such {what}: {name}; there are {', '.join(known)}")
@@ -377,9 +371,9 @@ def main():
     if args.pair:
         involved = set(args.pair.split(":"))
     elif args.peer:
-        involved = {*args.peer, "sluice"}
+        involved = {*args.peer, *map(ours_for, args.peer)}
     if args.prepare:
-        prepare([peers[name] for name in involved - {"sluice", "grpc++"}])
+        prepare([peer for name, peer in peers.items() if name in involved and not peer.of_cmake])
         return 0
     start = time.monotonic()
     problems = prepare([peers[name] for name in involved])
@@ -390,6 +384,8 @@ def main():
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(runner.rows, indent=1) + "\n")
+    if args.page:
+        write_page(args.page, by_suite(runner.rows), versions_of(runner.rows))
     return 0 if report(runner.rows, problems, time.monotonic() - start) else 1
 
 

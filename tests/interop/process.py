@@ -1,0 +1,68 @@
+"""Processes of the interop matrix: started with a log, read by lines, dead when they are left."""
+import asyncio
+import contextlib
+import os
+import signal
+
+CASE_SECONDS = 60  # for one case, and for a program to start
+EXIT_SECONDS = 10  # for a server to end
+
+
+class Died(Exception):
+    """A program that ended or fell silent when it should not."""
+
+
+def tail(path, lines=3):
+    text = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+    return " | ".join(text[-lines:])[-600:]
+
+
+class Program:
+    """A process whose stdout is read by lines and whose stderr goes to a file; it is dead when this is left."""
+
+    def __init__(self, command, env, log):
+        self.command, self.env, self.log = command, env, log
+
+    async def __aenter__(self):
+        with open(self.log, "ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
+                env={**os.environ, **self.env}, limit=1 << 20, start_new_session=True)
+        return self
+
+    async def __aexit__(self, *_):
+        self.signal(signal.SIGKILL)
+        await self.process.wait()
+
+    def signal(self, number):
+        # Not by process.send_signal(), which takes the exit code away from whoever waits for it.
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
+
+    async def line(self):
+        """The next line of output."""
+        try:
+            line = await asyncio.wait_for(self.process.stdout.readline(), CASE_SECONDS)
+        except asyncio.TimeoutError:
+            raise Died(f"nothing within {CASE_SECONDS} s") from None
+        if not line:
+            raise Died(f"ended with {await self.process.wait()}: {tail(self.log)}")
+        return line.decode(errors="replace").strip()
+
+    async def rest(self):
+        """Its output until it ends, which goes to the log too; nothing waits for it that long but the caller."""
+        text = []
+        with open(self.log, "ab") as log:
+            while chunk := await self.process.stdout.read(1 << 16):
+                log.write(chunk)
+                log.flush()
+                text.append(chunk)
+        return b"".join(text).decode(errors="replace")
+
+    async def ended(self):
+        """Its exit code, or None when it does not end in time."""
+        try:
+            return await asyncio.wait_for(self.process.wait(), EXIT_SECONDS)
+        except asyncio.TimeoutError:
+            return None
