@@ -17,6 +17,7 @@ CASES = """empty_unary large_unary client_compressed_unary server_compressed_una
 SOAK = ["--soak_iterations=100", "--soak_per_iteration_max_acceptable_latency_ms=20000", "--soak_overall_timeout_seconds=50"]
 CASE_FLAGS = {"rpc_soak": SOAK, "channel_soak": SOAK,
               "long_lived_channel": ["--soak_iterations=5", "--iteration_interval=0.1"]}
+LONG_SECONDS = {"concurrent_large_unary": 300}  # 600 MB; with a sanitizer and others on the machine a minute
 PROGRAMS = HERE / "official"
 
 
@@ -167,14 +168,15 @@ async def run_job(runner, job):
 
 
 async def run_case(runner, job, target, case):
+    seconds = LONG_SECONDS.get(case, CASE_SECONDS)
     flags = [*target, f"--test_case={case}", *CASE_FLAGS.get(case, [])]
     if isinstance(job.pair.client, OfficialSluice):
         flags.append("--threads=" + ("2" if job.pair.client is job.pair.server and job.pair.transport == "tcp" else "0"))
     async with runner.program(job, job.pair.client, "client", *flags) as client:
         try:
-            text = await asyncio.wait_for(client.rest(), CASE_SECONDS)
+            text = await asyncio.wait_for(client.rest(), seconds)
         except asyncio.TimeoutError:
-            runner.add(job.pair, case, "failed", f"the client did not end within {CASE_SECONDS} s")
+            runner.add(job.pair, case, "failed", f"the client did not end within {seconds} s")
             return
         code = await client.process.wait()
     if code == 0 and job.pair.client.passed(case, text):

@@ -81,6 +81,26 @@ TEST(OfficialCases, OfCompressionFailWhereNothingIsCompressed) {
   EXPECT_EQ(World(service, {.max_concurrent_streams = 100}).failing(), want);
 }
 
+TEST(OfficialCases, CancelACallThatTheServerHas) {
+  struct Service : grpc::testing::TestService::Service {
+    sluice::Task<sluice::Result<Empty>> EmptyCall(sluice::ServerContext&, const Empty&) override {
+      co_return Empty();
+    }
+    sluice::Task<sluice::Result<StreamingInputCallResponse>> StreamingInputCall(
+        sluice::ServerContext& context, sluice::ServerReader<StreamingInputCallRequest>& reader) override {
+      StreamingInputCallRequest request;
+      while (co_await reader.read_into(request)) ++messages;
+      cancelled = context.cancelled();
+      co_return StreamingInputCallResponse();
+    }
+    int messages = 0;
+    bool cancelled = false;
+  } service;
+  EXPECT_EQ(World(service).run("cancel_after_begin"), "");
+  EXPECT_TRUE(service.cancelled);
+  EXPECT_EQ(service.messages, 0);
+}
+
 // What others ask of the service, and its own client does not.
 TEST(OfficialService, TellsWhoItIs) {
   TestService service("one");

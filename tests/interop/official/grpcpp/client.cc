@@ -285,7 +285,7 @@ void Client::timeout_on_sleeping_server() {
 
 void Client::concurrent_large_unary() {
   struct Call {
-    Context context;
+    grpc::ClientContext context;
     SimpleResponse reply;
     Status status;
   };
