@@ -69,6 +69,43 @@ TEST_P(Threads, ManyCallersShareAChannel) {
   EXPECT_EQ(runtime_.threads_started(), GetParam());
 }
 
+// What is in a task's frame goes where the task ran, and not while another thread leads there.
+TEST_P(Threads, TaskThatWasRunGoesOnItsLoop) {
+  struct Probe {
+    Probe(Loop& l, std::atomic<int>& g) : loop(&l), gone(g) {}
+    Probe(Probe&& other) noexcept : loop(std::exchange(other.loop, nullptr)), gone(other.gone) {}
+    ~Probe() {
+      if (loop) gone += loop->leads();
+    }
+    Loop* loop;
+    std::atomic<int>& gone;
+  };
+  struct Local {
+    static Task<int> sleeper(Probe, Duration time) {
+      (void)co_await sleep(time);
+      co_return 1;
+    }
+    static Task<int> thrower(Probe) {
+      (void)co_await sleep(1us);
+      throw StatusError(Status(StatusCode::kAborted, "thrown"));
+    }
+  };
+  std::atomic<int> gone = 0, ended = 0, thrown = 0;
+  on_threads(kCallers, [&](int i) {
+    for (int n = 0; n < 10; ++n) {
+      ended += runtime_.run(Local::sleeper(Probe(runtime_.loop(), gone), i * 1us));
+      try {
+        (void)runtime_.run(Local::thrower(Probe(runtime_.loop(), gone)));
+      } catch (const StatusError&) {
+        ++thrown;
+      }
+    }
+  });
+  EXPECT_EQ(ended, 10 * kCallers);
+  EXPECT_EQ(thrown, 10 * kCallers);
+  EXPECT_EQ(gone, 20 * kCallers) << "wherever they went, that thread led the loop";
+}
+
 // As many callers as nobody has cores, each with one call at a time.
 TEST_P(Threads, ManyMoreCallersThanCoresShareAChannel) {
   RawService service;

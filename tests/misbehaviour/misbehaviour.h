@@ -72,6 +72,10 @@ class Windows {
   std::int64_t spent_ = 0;
 };
 
+// Where windows are as large as those of pipes, and as small as those of sockets.
+inline constexpr support::RuntimeParam kBothWindows[] = {
+    support::kSimulatedRuntimes[0], {.kind = support::RuntimeParam::Kind::kReal, .net = "tcp"}};
+
 inline constexpr std::size_t kCrumb = 5;           // bytes of the message in a frame
 inline constexpr std::uint8_t kMostPadding = 255;  // bytes
 

@@ -53,8 +53,11 @@ class Runtime final : public net::Host {
   // what it threw.
   template <class T>
   T run(Task<T> task) {
-    run_task(task);
-    return task.take();
+    const Lead lead(*this);
+    // Its frame goes while this thread still leads: afterwards the loop is another thread's.
+    Task<T> own = std::move(task);
+    run_task(own);
+    return own.take();
   }
   // Runs what is ready on all loops without waiting; returns how many items ran.
   std::size_t poll();
@@ -83,14 +86,17 @@ class Runtime final : public net::Host {
       Done() : Runnable([](Runnable& r) noexcept { static_cast<Done&>(r).done = true; }) {}
       bool done = false;
     } done;
-    enter();
     done.done = task.start(loop(), done);
-    const bool ended = loop().run_until(done.done);
-    Status why = ended ? Status() : loop().stuck();
-    loop().leave();
-    if (!ended) throw StatusError(std::move(why));
+    if (!loop().run_until(done.done)) throw StatusError(loop().stuck());
   }
   void enter();
+  struct Lead {
+    explicit Lead(Runtime& r) : runtime(r) { runtime.enter(); }
+    ~Lead() { runtime.loop().leave(); }
+    Lead(const Lead&) = delete;
+    Lead& operator=(const Lead&) = delete;
+    Runtime& runtime;
+  };
 
   // Constant after construction.
   std::optional<Simulation> simulation_;
