@@ -23,6 +23,8 @@ struct Exchange {
   Kind kind = Kind::kUnary;
   std::uint64_t number = 0;        // makes its bytes its own
   std::vector<std::size_t> sizes;  // of the requests; one for a unary call and a stream of replies
+  // Bytes that recur after so many, so that an encoding makes them fewer; 0: they never do.
+  std::size_t period = 0;
 };
 
 // How it ended. Not an aggregate: g++ 12 destroys temporaries of those twice inside co_await.
@@ -37,9 +39,10 @@ struct Outcome {
 inline Chain message_of(const Exchange& exchange, std::size_t index) {
   std::string text(exchange.sizes[index], '\0');
   std::uint64_t state = exchange.number * 1'000'003 + index;
-  for (char& c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    c = static_cast<char>(state >> 56);
+    const bool recurs = exchange.period > 0 && i >= exchange.period;
+    text[i] = recurs ? text[i - exchange.period] : static_cast<char>(state >> 56);
   }
   return Chain::copy(text);
 }

@@ -15,21 +15,26 @@ namespace sluice::scopes {
 struct KindAndMode {
   Kind kind;
   Mode mode;
+  Encoding encoding;
   friend void PrintTo(const KindAndMode& p, std::ostream* out) { *out << name(p); }
   static std::string name(const KindAndMode& p) {
-    return std::string(faults::name_of(p.kind)) + name_of(p.mode);
+    return std::string(faults::name_of(p.kind)) + name_of(p.mode) + name_of(p.encoding);
   }
 };
 inline std::vector<KindAndMode> every_kind_and_mode() {
   std::vector<KindAndMode> all;
-  for (const Kind kind : faults::kKinds) {
-    for (const Mode mode : kModes) all.push_back({kind, mode});
+  for (const Encoding encoding : kEncodings) {
+    for (const Kind kind : faults::kKinds) {
+      for (const Mode mode : kModes) all.push_back({kind, mode, encoding});
+    }
   }
   return all;
 }
 inline std::vector<KindAndMode> every_kind_simulated() {
   std::vector<KindAndMode> all;
-  for (const Kind kind : faults::kKinds) all.push_back({kind, Mode::kSimulated});
+  for (const Encoding encoding : kEncodings) {
+    for (const Kind kind : faults::kKinds) all.push_back({kind, Mode::kSimulated, encoding});
+  }
   return all;
 }
 inline std::string name_of_param(const ::testing::TestParamInfo<KindAndMode>& info) {
@@ -66,7 +71,19 @@ class SmallScope : public ::testing::TestWithParam<KindAndMode> {
     Scenario scenario;
     scenario.kind = GetParam().kind;
     scenario.mode = GetParam().mode;
+    scenario.encoding = GetParam().encoding;
     return scenario;
+  }
+  // The exchange as it is when nothing goes wrong. With an encoding every message that is not empty has it.
+  Seen measure_whole(const Scenario& scenario) {
+    const Seen whole = measure(scenario);
+    EXPECT_EQ(whole.wrong, std::vector<std::string>());
+    const bool gzip = scenario.encoding == Encoding::kGzip;
+    const bool many_up = scenario.kind == Kind::kRequestStream || scenario.kind == Kind::kBidi;
+    const int down = scenario.kind == Kind::kReplyStream ? 3 : scenario.kind == Kind::kBidi ? 2 : 1;
+    EXPECT_EQ(whole.compressed_up, !gzip ? 0 : many_up ? 2 : 1);
+    EXPECT_EQ(whole.compressed_down, gzip ? down : 0);
+    return whole;
   }
   bool simulated() const { return GetParam().mode == Mode::kSimulated; }
   // The first few that are not are told.

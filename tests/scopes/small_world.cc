@@ -6,8 +6,11 @@
 #include <memory>
 #include <utility>
 
+#include "http2/frame.h"
 #include "sluice/async/run_on.h"
 #include "sluice/async/scope.h"
+#include "sluice/compression/compressors.h"
+#include "support/tap_network.h"
 
 namespace sluice::scopes {
 namespace {
@@ -25,6 +28,29 @@ constexpr Duration kAfterBackoff = 2s;
 // More than any exchange here takes: then it hangs.
 constexpr std::uint64_t kMostSteps = 100'000;
 constexpr int kMostSeconds = 100;
+
+// Of messages that are to be compressed: so long as to be as short then as the others are.
+constexpr std::size_t kTimesLonger = 20, kPeriod = 10;
+
+// The messages of one direction of the only call that have the compressed flag.
+int count_compressed(std::string_view wire) {
+  const auto bytes_of = [](std::string_view text) { return std::as_bytes(std::span(text)).data(); };
+  std::string data;
+  if (wire.starts_with(http2::kClientPreface)) wire.remove_prefix(http2::kClientPreface.size());
+  while (wire.size() >= http2::kFrameHeaderSize) {
+    const auto frame = http2::FrameHeader::parse(bytes_of(wire));
+    wire.remove_prefix(http2::kFrameHeaderSize);
+    const std::string_view payload = wire.substr(0, frame.length);
+    if (frame.type == http2::FrameType::kData) data += payload;
+    wire.remove_prefix(payload.size());
+  }
+  int count = 0;
+  for (std::string_view rest = data; rest.size() >= 5;) {
+    count += rest.front() == 1;
+    rest.remove_prefix(std::min<std::size_t>(5 + http2::load_u32(bytes_of(rest) + 1), rest.size()));
+  }
+  return count;
+}
 
 bool ends_connection(const Scenario& scenario) {
   for (const testing::FaultOptions* end : {&scenario.client, &scenario.server}) {
@@ -73,14 +99,18 @@ class SmallWorld {
  public:
   SmallWorld(const Scenario& scenario, Seen& seen)
       : scenario_(scenario), seen_(seen), runtime_(options()), scope_(runtime_.loop()) {
-    runtime_.add_network("fault",
-                         std::make_shared<testing::FaultNetwork>(
-                             std::make_shared<net::MemoryNetwork>(),
-                             [this](const testing::FaultEnd& end) { return faults_of(end); }, "pipe"));
-    server_ = std::make_unique<Server>(runtime_);
+    std::shared_ptr<net::Network> pipes = tap_;
+    if (!tap_) pipes = std::make_shared<net::MemoryNetwork>();
+    runtime_.add_network(
+        "fault",
+        std::make_shared<testing::FaultNetwork>(
+            std::move(pipes), [this](const testing::FaultEnd& end) { return faults_of(end); }, "pipe"));
+    ServerOptions options;
+    if (gzip()) options.compressors = all_compressors(), options.compression_algorithm = "gzip";
+    server_ = std::make_unique<Server>(runtime_, std::move(options));
     check(server_->register_service(e2e::RawService::desc(), &service_));
     check(server_->serve(runtime_.listen("fault:small").value()));
-    channel_ = dial(runtime_, "fault:small").value();
+    channel_ = new_channel();
   }
 
   // Each false: it hangs, and everything is leaked.
@@ -93,6 +123,13 @@ class SmallWorld {
 
  private:
   bool simulated() const { return scenario_.mode == Mode::kSimulated; }
+  bool gzip() const { return scenario_.encoding == Encoding::kGzip; }
+  Channel new_channel() {
+    ChannelOptions options;
+    if (gzip()) options.compressors = all_compressors(), options.compression_algorithm = "gzip";
+    return dial(runtime_, "fault:small", std::move(options)).value();
+  }
+  Exchange exchange_of(std::uint64_t number, std::vector<std::size_t> sizes) const;
   RuntimeOptions options() const {
     RuntimeOptions options;
     if (simulated()) options.simulation_seed = scenario_.seed;
@@ -121,6 +158,8 @@ class SmallWorld {
 
   const Scenario& scenario_;
   Seen& seen_;
+  const std::shared_ptr<support::TapNetwork> tap_ =
+      gzip() ? std::make_shared<support::TapNetwork>() : nullptr;  // shared: with the network above it
   Service service_;
   Runtime runtime_;
   Scope scope_;
@@ -188,11 +227,22 @@ bool SmallWorld::drive(const int& ends) {
   return ends > 0;
 }
 
-bool SmallWorld::exchange() {
+Exchange SmallWorld::exchange_of(std::uint64_t number, std::vector<std::size_t> sizes) const {
   Exchange exchange;
   exchange.kind = scenario_.kind;
+  exchange.number = number;
+  exchange.sizes = std::move(sizes);
+  if (gzip()) {
+    exchange.period = kPeriod;
+    for (std::size_t& size : exchange.sizes) size *= kTimesLonger;
+  }
+  return exchange;
+}
+
+bool SmallWorld::exchange() {
   const bool many = scenario_.kind == Kind::kRequestStream || scenario_.kind == Kind::kBidi;
-  exchange.sizes = many ? std::vector<std::size_t>{20, 0, 90} : std::vector<std::size_t>{40};
+  Exchange exchange =
+      exchange_of(0, many ? std::vector<std::size_t>{20, 0, 90} : std::vector<std::size_t>{40});
   CallOptions options;
   options.context = &context_;
   // The bytes of a timeout differ from run to run in real time: there only those calls have one that need it.
@@ -208,6 +258,10 @@ bool SmallWorld::exchange() {
   while (runtime_.poll() > 0) {
   }
   if (ends_ != 1) wrong("ended " + std::to_string(ends_) + " times");
+  if (tap_) {
+    seen_.compressed_up = count_compressed(tap_->dialled_wrote());
+    seen_.compressed_down = count_compressed(tap_->accepted_wrote());
+  }
   return true;
 }
 
@@ -215,10 +269,7 @@ bool SmallWorld::exchange() {
 bool SmallWorld::call_again(const Channel& channel, const std::string& name) {
   int ends = 0;
   Outcome outcome;
-  Exchange exchange;
-  exchange.kind = scenario_.kind;
-  exchange.number = 9;
-  exchange.sizes = {30};
+  Exchange exchange = exchange_of(9, {30});
   run_on(runtime_.loop(), [&] { scope_.spawn(run_call(channel, std::move(exchange), {}, outcome, ends)); });
   if (!drive(ends)) return wrong(name + " never ends"), false;
   if (!outcome.status.ok()) wrong(name + " ended with " + outcome.status.to_string());
@@ -234,7 +285,7 @@ bool SmallWorld::next_calls() {
   if (ends_connection(scenario_) ? simulated() && seen_.cuts > 0 : !lost) {
     if (!call_again(channel_, "the channel's next call")) return false;
   }
-  return call_again(dial(runtime_, "fault:small").value(), "the call on a new connection");
+  return call_again(new_channel(), "the call on a new connection");
 }
 
 void SmallWorld::end() {

@@ -20,12 +20,18 @@ enum class Mode : std::uint8_t { kSimulated, kInline };
 inline constexpr Mode kModes[] = {Mode::kSimulated, Mode::kInline};
 inline const char* name_of(Mode mode) { return mode == Mode::kSimulated ? "Simulated" : "Inline"; }
 
+// Messages as they are, or of both sides in gzip, and then long and dull enough to get shorter.
+enum class Encoding : std::uint8_t { kPlain, kGzip };
+inline constexpr Encoding kEncodings[] = {Encoding::kPlain, Encoding::kGzip};
+inline const char* name_of(Encoding encoding) { return encoding == Encoding::kPlain ? "" : "Gzip"; }
+
 // What happens to the exchange at one step of its loop.
 enum class Interruption : std::uint8_t { kNone, kCancel, kDeadline };
 
 struct Scenario {
   Kind kind = Kind::kUnary;
   Mode mode = Mode::kSimulated;
+  Encoding encoding = Encoding::kPlain;
   std::uint64_t seed = 1;  // of a simulation
   // Of the first connection, its two ends.
   testing::FaultOptions client = {};
@@ -43,12 +49,14 @@ struct Seen {
   int holes = 0;
   // Of the first connection, from its beginning to its end.
   testing::FaultProgress client, server;
+  // Messages of the exchange that went with the compressed flag, there and back. Counted with an encoding.
+  int compressed_up = 0, compressed_down = 0;
 };
 
-// Runs the exchange, with 20 to 90 bytes a message, and checks what must hold whatever happens: one status,
-// of `allowed`; the channel's next call succeeds, after a cut on another connection (in virtual time only,
-// where the wait is short), and so does a call of another channel; every handler ends; nothing is left on the
-// loop.
+// Runs the exchange, with 20 to 90 bytes a message on the wire, and checks what must hold whatever happens:
+// one status, of `allowed`; the channel's next call succeeds, after a cut on another connection (in virtual
+// time only, where the wait is short), and so does a call of another channel; every handler ends; nothing is
+// left on the loop.
 Seen run(const Scenario& scenario, std::initializer_list<StatusCode> allowed);
 
 // The same without the calls afterwards, so that the first connection carries the exchange and nothing else.
