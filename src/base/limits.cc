@@ -1,7 +1,42 @@
-// The causes for which limits end connections, in words: for GOAWAY, statuses and the log.
+// Which limits make sense, and the causes for which they end connections, in words: for GOAWAY, statuses and
+// the log.
 #include "sluice/base/limits.h"
 
+#include <string>
+
 namespace sluice {
+namespace {
+
+Status wrong(const char* name, const std::string& value, const std::string& why) {
+  return {StatusCode::kInvalidArgument, "limits." + std::string(name) + " of " + value + why};
+}
+
+}  // namespace
+
+Status Limits::check() const {
+  const struct {
+    const char* name;
+    Duration time;
+  } times[] = {{"resets_window", resets_window},
+               {"output_stall_timeout", output_stall_timeout},
+               {"handshake_timeout", handshake_timeout},
+               {"header_block_timeout", header_block_timeout},
+               {"settings_ack_timeout", settings_ack_timeout},
+               {"write_stall_timeout", write_stall_timeout}};
+  const auto ns = [](Duration time) { return std::to_string(time.count()) + " ns"; };
+  for (const auto& [name, time] : times) {
+    if (time <= Duration::zero()) return wrong(name, ns(time), " leaves no time");
+  }
+  if (goodbye_timeout < Duration::zero())
+    return wrong("goodbye_timeout", ns(goodbye_timeout), " is negative");
+  if (header_list_size == 0) return wrong("header_list_size", "0", " lets no call through");
+  if (headers == 0) return wrong("headers", "0", " lets no call through");
+  if (header_list_hard_limit < header_list_size) {
+    return wrong("header_list_hard_limit", std::to_string(header_list_hard_limit),
+                 " is less than header_list_size, " + std::to_string(header_list_size));
+  }
+  return {};
+}
 
 std::string_view to_string(Limit limit) {
   switch (limit) {

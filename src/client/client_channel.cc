@@ -30,6 +30,22 @@ std::string_view to_string(ConnectivityState state) {
   return "UNKNOWN";
 }
 
+Status BackoffOptions::check() const {
+  const auto wrong = [](const char* name, const std::string& value, const char* why) {
+    return Status(StatusCode::kInvalidArgument, "backoff." + std::string(name) + " of " + value + " " + why);
+  };
+  const auto ns = [](Duration time) { return std::to_string(time.count()) + " ns"; };
+  if (initial < Duration::zero()) return wrong("initial", ns(initial), "is negative");
+  if (max < Duration::zero()) return wrong("max", ns(max), "is negative");
+  if (min_connect_timeout <= Duration::zero())
+    return wrong("min_connect_timeout", ns(min_connect_timeout), "leaves no time");
+  // Comparisons that NaN does not pass.
+  if (!(multiplier >= 1 && std::isfinite(multiplier)))
+    return wrong("multiplier", std::to_string(multiplier), "is no number from 1 on");
+  if (!(jitter >= 0 && jitter <= 1)) return wrong("jitter", std::to_string(jitter), "is not within 0 and 1");
+  return {};
+}
+
 namespace {
 
 // RFC 3986 section 3.2, without userinfo, which HTTP/2 does not allow (RFC 9113 section 8.3.1).
@@ -180,14 +196,18 @@ void ClientChannel::BackoffTimer::expired(Runnable& self) noexcept {
   channel.release_if_quiet();
 }
 
-// initial · multiplier^(failures - 1), at most max, ± jitter.
+// initial · multiplier^(failures - 1), at most max, ± jitter; at most what a Duration holds.
 Duration ClientChannel::next_backoff() {
   if (failures_ == 0) return Duration::zero();
   const BackoffOptions& b = options_.backoff;
-  double ns = static_cast<double>(b.initial.count()) * std::pow(b.multiplier, std::min(failures_ - 1, 100u));
+  // Finite: an initial wait of nothing stays one.
+  const double grown = std::min(std::pow(b.multiplier, std::min(failures_ - 1, 100u)), 1e300);
+  double ns = static_cast<double>(b.initial.count()) * grown;
   ns = std::min(ns, static_cast<double>(b.max.count()));
   const double unit = static_cast<double>(loop_.random() >> 11) / 9007199254740992.0;  // 2^53
-  return Duration(static_cast<std::int64_t>(ns * (1 + b.jitter * (2 * unit - 1))));
+  ns *= 1 + b.jitter * (2 * unit - 1);
+  constexpr double kMost = 9.2e18;
+  return Duration(static_cast<std::int64_t>(std::min(ns, kMost)));
 }
 
 void ClientChannel::on_ready(Connection&) {
@@ -280,6 +300,8 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   if (!addr.ok()) return std::move(addr).status();
   if (std::string why = unsendable(options); !why.empty())
     return Status(StatusCode::kInvalidArgument, std::move(why));
+  if (Status s = options.backoff.check(); !s.ok()) return s;
+  if (Status s = options.limits.check(); !s.ok()) return s;
   net::Network* network = host.network(addr->scheme);
   if (!network) return host.no_network(addr->scheme);
   if (Status s = options.compressors.check(options.compression_algorithm); !s.ok()) return s;

@@ -63,9 +63,16 @@ void ServerCore::on_shards(Fn fn) {
   }
 }
 
+Status ServerCore::check_options() const {
+  if (options_.max_concurrent_streams == 0)
+    return Status(StatusCode::kInvalidArgument, "max_concurrent_streams of 0 lets no call through");
+  if (Status s = options_.limits.check(); !s.ok()) return s;
+  return options_.compressors.check(options_.compression_algorithm);
+}
+
 Status ServerCore::serve(std::unique_ptr<net::Listener> listener) {
   if (!listener) return Status(StatusCode::kInvalidArgument, "serve() needs a listener");
-  if (Status s = options_.compressors.check(options_.compression_algorithm); !s.ok()) return s;
+  if (Status s = check_options(); !s.ok()) return s;
   const SharedListener shared = std::move(listener);
   bool refused;
   {
@@ -135,13 +142,15 @@ const transport::ServedMethod* ServerCore::find(std::string_view path) const {
 }
 
 Status ServerCore::not_found(std::string_view path) const {
+  constexpr std::size_t kMaxQuoted = 256;  // bytes of what the peer chose, in the status and the log
   const std::size_t slash = path.rfind('/');
   const std::string service(path.substr(1, slash == 0 ? 0 : slash - 1));
   const std::string method(path.substr(slash + 1));
   if (std::find(services_.begin(), services_.end(), service) != services_.end()) {
-    return Status(StatusCode::kUnimplemented, "unknown method " + method + " for service " + service);
+    return Status(StatusCode::kUnimplemented,
+                  "unknown method " + method.substr(0, kMaxQuoted) + " for service " + service);
   }
-  return Status(StatusCode::kUnimplemented, "unknown service " + service);
+  return Status(StatusCode::kUnimplemented, "unknown service " + service.substr(0, kMaxQuoted));
 }
 
 void ServerCore::shard_quiet() {

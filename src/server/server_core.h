@@ -143,6 +143,7 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   void on_shards(Fn fn);
   // Puts the interceptors around a method that is complete but for them.
   void intercept(transport::ServedMethod& served, bool server_streams);
+  Status check_options() const;
   void close_listeners();
   void collect_from(QuietRecord& record, std::size_t shard);
   void check_quiet();

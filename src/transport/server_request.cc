@@ -201,7 +201,7 @@ ServerStream::Refusal ServerStream::check_head() const {
     return internal(400, "the request has " + std::to_string(authorities_) + " :authority headers");
   if (path_.empty() || path_[0] != '/' || path_.find('/', 1) == std::string_view::npos) {
     return {200, Status(StatusCode::kUnimplemented,
-                        "malformed method name: \"" + std::string(path_.substr(0, 256)) + "\"")};
+                        "malformed method name: \"" + std::string(path_.substr(0, kMaxQuotedPath)) + "\"")};
   }
   if (bad_encoding()) {
     return {200, Status(StatusCode::kUnimplemented,
@@ -212,12 +212,26 @@ ServerStream::Refusal ServerStream::check_head() const {
   return {};
 }
 
+void ServerStream::complain(const Status& why) {
+  if (!conn_ || !conn_->complain()) return;
+  loop_.group().log(LogLevel::kInfo, "refused a request from " + conn_->peer_addr().to_string() + " for \"" +
+                                         std::string(path_.substr(0, kMaxQuotedPath)) +
+                                         "\": " + why.to_string());
+}
+
+// The head was right, and what follows it is not.
+void ServerStream::refuse_messages(const Status& status) {
+  complain(status);
+  end(status);
+}
+
+void ServerStream::on_bad_message(Status status) {
+  if (!ended_ && !cancelled_) complain(status);
+  fail(std::move(status));
+}
+
 void ServerStream::refuse(const Refusal& refusal) {
-  if (conn_->complain()) {
-    loop_.group().log(LogLevel::kInfo, "refused a request from " + conn_->peer_addr().to_string() +
-                                           " for \"" + std::string(path_.substr(0, 256)) +
-                                           "\": " + refusal.status.to_string());
-  }
+  complain(refusal.status);
   if (refusal.http_status == 200) {
     // A request that names an unknown encoding is told what is known.
     if (bad_encoding())

@@ -47,7 +47,7 @@ bool ServerStream::on_message(Received&& message) {
     return true;
   }
   if (++requests_ > 1) {
-    end(Status(StatusCode::kUnimplemented, "the client sent more than one request message"));
+    refuse_messages(Status(StatusCode::kUnimplemented, "the client sent more than one request message"));
     return false;
   }
   consume(message.bytes.size() + kPrefix);
@@ -59,7 +59,8 @@ bool ServerStream::on_message(Received&& message) {
 void ServerStream::on_remote_end() {
   if (ended_ || cancelled_) return;
   if (!method_ || method_->client_streams) return end_reads(false);
-  if (requests_ == 0) return end(Status(StatusCode::kUnimplemented, "the client sent no request message"));
+  if (requests_ == 0)
+    return refuse_messages(Status(StatusCode::kUnimplemented, "the client sent no request message"));
   start_soon();
 }
 
@@ -107,7 +108,9 @@ void ServerStream::drop(Handler& handler) {
   deallocate(&handler, 0);
 }
 
+// What throws before there is a coroutine comes here too, and is the program's own.
 void ServerStream::reject(Status status) {
+  if (status.code() != StatusCode::kUnknown && !ended_ && !cancelled_) complain(status);
   end(status);
   stop_running();
   try_free();
@@ -311,9 +314,10 @@ void ServerStream::on_reset(http2::ErrorCode code) {
 
 void ServerStream::on_stream_error(const http2::Error& error) {
   if (conn_->complain()) {
-    loop_.group().log(LogLevel::kWarning,
-                      "stream error from " + conn_->peer_addr().to_string() + " in " + std::string(path_) +
-                          ": " + std::string(error_code_name(error.code)) + ": " + std::string(error.what));
+    loop_.group().log(LogLevel::kWarning, "stream error from " + conn_->peer_addr().to_string() + " for \"" +
+                                              std::string(path_.substr(0, kMaxQuotedPath)) +
+                                              "\": " + std::string(error_code_name(error.code)) + ": " +
+                                              std::string(error.what));
   }
   cancel_handler("stream error");
 }

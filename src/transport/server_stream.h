@@ -70,6 +70,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
  private:
   static constexpr std::size_t kFirstSlab = 1024;  // bytes
   static constexpr std::size_t kMaxSlab = 2048;
+  static constexpr std::size_t kMaxQuotedPath = 256;  // bytes of what a peer chose, in statuses and the log
 
   // What a handler may ask about the connection.
   struct Origin {
@@ -132,7 +133,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void describe(std::string& out) const override;
   bool on_message(Received&& message) override;
   void on_remote_end() override;
-  void on_bad_message(Status status) override { fail(std::move(status)); }
+  void on_bad_message(Status status) override;
   bool wants_message() const override {
     return (method_ && !method_->client_streams) || CallStream::wants_message();
   }
@@ -172,6 +173,9 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void accept(http2::EndStream end);
   [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
   [[gnu::cold]] void refuse(const Refusal& refusal);
+  [[gnu::cold]] void refuse_messages(const Status& status);
+  // A line in the log, if it is the first about this connection.
+  [[gnu::cold]] void complain(const Status& why);
   void start_soon();
   void start_handler();
   [[gnu::noinline]] void start_compressed();

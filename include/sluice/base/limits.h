@@ -9,6 +9,7 @@
 #include <limits>
 #include <string_view>
 
+#include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
 namespace sluice {
@@ -94,6 +95,10 @@ struct Limits {
 
   // Bytes reserved at once, beyond the windows, for messages longer than these.
   std::size_t assembly_budget = 16 << 20;
+
+  // INVALID_ARGUMENT names the first that no peer can keep to, and its value: a time of nothing or less, no
+  // header fields or bytes of them, a hard limit below the limit. serve() and dial() ask this.
+  Status check() const;
 };
 
 inline constexpr Limits kDefaultLimits{};

@@ -17,12 +17,15 @@ namespace sluice {
 
 // Waits between attempts to connect (gRPC's connection-backoff.md has the defaults and their reasons).
 struct BackoffOptions {
-  Duration initial = std::chrono::seconds(1);
-  double multiplier = 1.6;
-  double jitter = 0.2;  // each wait is multiplied by a random factor within 1 ± jitter
-  Duration max = std::chrono::seconds(120);
+  Duration initial = std::chrono::seconds(1);  // not negative
+  double multiplier = 1.6;                     // 1 or more
+  double jitter = 0.2;  // 0 to 1: each wait is multiplied by a random factor within 1 ± jitter
+  Duration max = std::chrono::seconds(120);  // not negative; of the wait before jitter
   Duration min_connect_timeout =
-      std::chrono::seconds(20);  // what one attempt is given, HTTP/2 handshake included
+      std::chrono::seconds(20);  // what one attempt is given, HTTP/2 handshake included; more than nothing
+
+  // INVALID_ARGUMENT names the first that is none of these, and its value. dial() asks this.
+  Status check() const;
 };
 
 struct ChannelOptions {
@@ -76,9 +79,10 @@ class Channel {
   std::shared_ptr<void> closer_;       // shared: with other handles; the last one closes
 };
 
-// A channel to `target`: an address such as "pipe:greeter". Lazy: errors in the address or its scheme are
-// told now, whether anybody listens is not. Dialled in a handler or callback it lives on the loop that runs
-// it, which then runs its calls without another thread; otherwise on the loop that `target` hashes to.
+// A channel to `target`: an address such as "pipe:greeter". Lazy: errors in the address, its scheme or the
+// options are told now, with the value that is wrong; whether anybody listens is not. Dialled in a handler or
+// callback it lives on the loop that runs it, which then runs its calls without another thread; otherwise on
+// the loop that `target` hashes to.
 Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options = {});
 
 }  // namespace sluice

@@ -16,7 +16,8 @@
 namespace sluice {
 
 struct ServerOptions {
-  std::uint32_t max_concurrent_streams = 100;  // calls open at once on one connection; more are refused
+  std::uint32_t max_concurrent_streams =
+      100;  // calls open at once on one connection, 1 or more; others are refused
   std::size_t max_receive_message_size =
       4 << 20;  // bytes; a longer request is RESOURCE_EXHAUSTED before it is stored
   std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer reply is RESOURCE_EXHAUSTED
@@ -64,6 +65,8 @@ class Server {
   Status register_service(const ServiceDesc& desc, void* object);
 
   // Accepts from `listener` from now on; several listeners may be served at once. Returns at once.
+  // INVALID_ARGUMENT names the value in ServerOptions that is wrong, FAILED_PRECONDITION after drain(),
+  // stop() or close(); the listener is then closed.
   Status serve(std::unique_ptr<net::Listener> listener);
   // Where it accepts now, in the order of serve(); a port 0 has become the one the kernel chose.
   std::vector<Addr> addrs() const;
