@@ -9,8 +9,14 @@
 #include <vector>
 
 #include "scopes/small_world.h"
+#include "sluice/compression/compressors.h"
 
 namespace sluice::scopes {
+
+// How messages travel.
+enum class Encoding : std::uint8_t { kPlain, kGzip };
+inline constexpr Encoding kEncodings[] = {Encoding::kPlain, Encoding::kGzip};
+inline const char* name_of(Encoding encoding) { return encoding == Encoding::kPlain ? "" : "Gzip"; }
 
 struct KindAndMode {
   Kind kind;
@@ -71,14 +77,14 @@ class SmallScope : public ::testing::TestWithParam<KindAndMode> {
     Scenario scenario;
     scenario.kind = GetParam().kind;
     scenario.mode = GetParam().mode;
-    scenario.encoding = GetParam().encoding;
+    if (GetParam().encoding == Encoding::kGzip) scenario.compressors = gzip_;
     return scenario;
   }
   // The exchange as it is when nothing goes wrong. With an encoding every message that is not empty has it.
   Seen measure_whole(const Scenario& scenario) {
     const Seen whole = measure(scenario);
     EXPECT_EQ(whole.wrong, std::vector<std::string>());
-    const bool gzip = scenario.encoding == Encoding::kGzip;
+    const bool gzip = !scenario.compressors.empty();
     const bool many_up = scenario.kind == Kind::kRequestStream || scenario.kind == Kind::kBidi;
     const int down = scenario.kind == Kind::kReplyStream ? 3 : scenario.kind == Kind::kBidi ? 2 : 1;
     EXPECT_EQ(whole.compressed_up, !gzip ? 0 : many_up ? 2 : 1);
@@ -95,6 +101,7 @@ class SmallScope : public ::testing::TestWithParam<KindAndMode> {
   }
 
  private:
+  const CompressorSet gzip_{gzip_compressor()};
   int told_ = 0;
 };
 

@@ -9,7 +9,6 @@
 #include "http2/frame.h"
 #include "sluice/async/run_on.h"
 #include "sluice/async/scope.h"
-#include "sluice/compression/compressors.h"
 #include "support/tap_network.h"
 
 namespace sluice::scopes {
@@ -106,7 +105,7 @@ class SmallWorld {
         std::make_shared<testing::FaultNetwork>(
             std::move(pipes), [this](const testing::FaultEnd& end) { return faults_of(end); }, "pipe"));
     ServerOptions options;
-    if (gzip()) options.compressors = all_compressors(), options.compression_algorithm = "gzip";
+    if (gzip()) options.compressors = scenario_.compressors, options.compression_algorithm = "gzip";
     server_ = std::make_unique<Server>(runtime_, std::move(options));
     check(server_->register_service(e2e::RawService::desc(), &service_));
     check(server_->serve(runtime_.listen("fault:small").value()));
@@ -123,10 +122,10 @@ class SmallWorld {
 
  private:
   bool simulated() const { return scenario_.mode == Mode::kSimulated; }
-  bool gzip() const { return scenario_.encoding == Encoding::kGzip; }
+  bool gzip() const { return !scenario_.compressors.empty(); }
   Channel new_channel() {
     ChannelOptions options;
-    if (gzip()) options.compressors = all_compressors(), options.compression_algorithm = "gzip";
+    if (gzip()) options.compressors = scenario_.compressors, options.compression_algorithm = "gzip";
     return dial(runtime_, "fault:small", std::move(options)).value();
   }
   Exchange exchange_of(std::uint64_t number, std::vector<std::size_t> sizes) const;

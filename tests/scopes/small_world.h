@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "faults/exchange.h"
+#include "sluice/rpc/compressor.h"
 #include "sluice/testing/fault_network.h"
 
 namespace sluice::scopes {
@@ -20,18 +21,15 @@ enum class Mode : std::uint8_t { kSimulated, kInline };
 inline constexpr Mode kModes[] = {Mode::kSimulated, Mode::kInline};
 inline const char* name_of(Mode mode) { return mode == Mode::kSimulated ? "Simulated" : "Inline"; }
 
-// Messages as they are, or of both sides in gzip, and then long and dull enough to get shorter.
-enum class Encoding : std::uint8_t { kPlain, kGzip };
-inline constexpr Encoding kEncodings[] = {Encoding::kPlain, Encoding::kGzip};
-inline const char* name_of(Encoding encoding) { return encoding == Encoding::kPlain ? "" : "Gzip"; }
-
 // What happens to the exchange at one step of its loop.
 enum class Interruption : std::uint8_t { kNone, kCancel, kDeadline };
 
 struct Scenario {
   Kind kind = Kind::kUnary;
   Mode mode = Mode::kSimulated;
-  Encoding encoding = Encoding::kPlain;
+  // With gzip in it the messages of both sides are compressed, and long and dull enough to get shorter. Of
+  // many worlds: what it keeps for the next message is dear to make.
+  CompressorSet compressors = {};
   std::uint64_t seed = 1;  // of a simulation
   // Of the first connection, its two ends.
   testing::FaultOptions client = {};
