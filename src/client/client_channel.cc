@@ -81,13 +81,18 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
     : loop_(loop),
       network_(network),
       addr_(std::move(addr)),
-      options_(std::move(options)),
+      compressors_(std::move(options.compressors)),
+      codecs_(std::move(options.codecs)),
+      connection_limits_(options.limits),
+      backoff_(options.backoff),
+      interceptors_(std::move(options.interceptors)),
       last_stream_id_(last_stream_id),
       identity_{
-          options_.authority.empty() ? authority_of(addr_) : options_.authority,
-          options_.user_agent.empty() ? "grpc-c++-sluice/0.1" : options_.user_agent + " grpc-c++-sluice/0.1",
-          options_.interceptors, Compression(options_.compressors, options_.compression_algorithm)},
-      limits_{options_.max_receive_message_size, options_.max_send_message_size},
+          options.authority.empty() ? authority_of(addr_) : options.authority,
+          options.user_agent.empty() ? "grpc-c++-sluice/0.1" : options.user_agent + " grpc-c++-sluice/0.1",
+          interceptors_, Compression(compressors_, options.compression_algorithm),
+          transport::Codecs(codecs_, options.codec)},
+      limits_{options.max_receive_message_size, options.max_send_message_size},
       dial_(*this),
       backoff_timer_(*this) {}
 
@@ -150,7 +155,7 @@ void ClientChannel::connect() {
   if (!waiting_) loop_.add_waiter(*this), waiting_ = true;
   set_state(ConnectivityState::kConnecting);
   dial_.addr = addr_;
-  dial_.deadline = after(loop_.now(), std::max(options_.backoff.min_connect_timeout, next_backoff()));
+  dial_.deadline = after(loop_.now(), std::max(backoff_.min_connect_timeout, next_backoff()));
   dial_.status = Status();
   dial_.active = true;
   if (network_.start_dial(dial_, loop_)) dialled();
@@ -171,7 +176,7 @@ void ClientChannel::dialled() {
   options.role = http2::Role::kClient;
   options.max_concurrent_streams = 0;  // servers open no streams
   options.handshake_deadline = dial_.deadline;
-  options.limits = &options_.limits;
+  options.limits = &connection_limits_;
   options.last_stream_id = last_stream_id_;
   connection_ =
       std::make_unique<Connection>(std::move(conn), options, static_cast<transport::ConnectionOwner&>(*this));
@@ -199,7 +204,7 @@ void ClientChannel::BackoffTimer::expired(Runnable& self) noexcept {
 // initial · multiplier^(failures - 1), at most max, ± jitter; at most what a Duration holds.
 Duration ClientChannel::next_backoff() {
   if (failures_ == 0) return Duration::zero();
-  const BackoffOptions& b = options_.backoff;
+  const BackoffOptions& b = backoff_;
   // Finite: an initial wait of nothing stays one.
   const double grown = std::min(std::pow(b.multiplier, std::min(failures_ - 1, 100u)), 1e300);
   double ns = static_cast<double>(b.initial.count()) * grown;
@@ -305,6 +310,7 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   net::Network* network = host.network(addr->scheme);
   if (!network) return host.no_network(addr->scheme);
   if (Status s = options.compressors.check(options.compression_algorithm); !s.ok()) return s;
+  if (Status s = options.codecs.check(options.codec); !s.ok()) return s;
   auto channel = std::make_shared<ClientChannel>(home_of(host.loops(), target), *network, std::move(*addr),
                                                  std::move(options));
   std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });

@@ -23,7 +23,7 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
                 http2::StreamId last_stream_id = transport::ConnectionOptions().last_stream_id);
   ~ClientChannel() override;
 
-  const InterceptorChain<ClientInterceptor>& interceptors() const { return options_.interceptors; }
+  const InterceptorChain<ClientInterceptor>& interceptors() const { return interceptors_; }
 
   // ChannelBase
   Loop& loop() const override { return loop_; }
@@ -31,6 +31,9 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
                         const CallOptions& options) override;
   ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                              const CallOptions& options) override;
+  std::shared_ptr<const Codec> find_codec(std::string_view name) const override {
+    return identity_.codecs.find(name);
+  }
   ConnectivityState state() const override { return state_.load(std::memory_order_relaxed); }
   LimitCounts limit_counts() const override { return limit_counters_.read(); }
   void close() override;
@@ -72,7 +75,12 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   Loop& loop_;
   net::Network& network_;
   const Addr addr_;
-  const ChannelOptions options_;
+  // Of the ChannelOptions what is needed later: a channel is to be small.
+  const CompressorSet compressors_;
+  const CodecSet codecs_;
+  const Limits connection_limits_;
+  const BackoffOptions backoff_;
+  const InterceptorChain<ClientInterceptor> interceptors_;
   const http2::StreamId last_stream_id_;
   const transport::ClientIdentity identity_;
   const transport::MessageLimits limits_;

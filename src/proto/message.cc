@@ -3,30 +3,19 @@
 
 #include <google/protobuf/io/zero_copy_stream.h>
 
-#include <limits>
 #include <string>
+
+#include "proto/checks.h"
 
 namespace sluice::detail {
 namespace {
 
 using google::protobuf::MessageLite;
 
-// protobuf counts in int.
-constexpr std::size_t kMaxSize = std::numeric_limits<int>::max();
+constexpr std::size_t kMaxSize = kMaxProtoSize;
 
 const MessageLite& lite(const void* object) { return *static_cast<const MessageLite*>(object); }
 MessageLite& lite(void* object) { return *static_cast<MessageLite*>(object); }
-
-Status too_large(StatusCode code, const MessageLite& message, std::size_t size) {
-  return {code, message.GetTypeName() + " of " + std::to_string(size) +
-                    " bytes exceeds protobuf's limit of " + std::to_string(kMaxSize)};
-}
-
-// protobuf's own checks would print to stderr, so they are made here and the partial forms called.
-Status missing_fields(const MessageLite& message) {
-  return {StatusCode::kInternal,
-          message.GetTypeName() + " lacks required fields: " + message.InitializationErrorString()};
-}
 
 // The slices of a chain as protobuf reads them. Lifetime: the chain's.
 class ChainStream final : public google::protobuf::io::ZeroCopyInputStream {
@@ -76,6 +65,16 @@ bool parse(const Chain& bytes, MessageLite& message) {
 }
 
 }  // namespace
+
+Status too_large(StatusCode code, const MessageLite& message, std::size_t size) {
+  return {code, message.GetTypeName() + " of " + std::to_string(size) +
+                    " bytes exceeds protobuf's limit of " + std::to_string(kMaxSize)};
+}
+
+Status missing_fields(const MessageLite& message) {
+  return {StatusCode::kInternal,
+          message.GetTypeName() + " lacks required fields: " + message.InitializationErrorString()};
+}
 
 std::size_t proto_encoded_size(const void* object) { return lite(object).ByteSizeLong(); }
 

@@ -11,12 +11,14 @@ namespace sluice::detail {
 ClientWrappedCall::ClientWrappedCall(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
                                      const CallOptions& options)
     : channel_(std::move(channel)),
+      codec_(inner().find_codec(options.codec)),
       path_(method.path),
       method_{path_, method.client_streams, method.server_streams},
       callers_context_(options.context ? *options.context : Context()),
       timeout_(options.timeout),
       deadline_(std::min(options.deadline, callers_context_.deadline())),
-      compression_algorithm_(options.compression_algorithm) {
+      compression_algorithm_(options.compression_algorithm),
+      codec_name_(options.codec) {
   for (std::size_t i = 0; i < options.metadata.size(); ++i) {
     metadata_.add(options.metadata[i].key, options.metadata[i].value);
   }
@@ -53,6 +55,7 @@ CallOptions ClientWrappedCall::attempt_options() const {
   while (level && !level->metadata_) level = level->outer_level();
   options.metadata = MetadataList(level ? &*level->metadata_ : &metadata_);
   options.compression_algorithm = compression_algorithm_;
+  options.codec = codec_name_;
   if (callers_context_) options.context = &callers_context_;
   return options;
 }
@@ -77,6 +80,19 @@ void ClientWrappedCall::refuse_attempts(const Status& why) {
   context_.cancel(std::string(why.message()));
 }
 
+Status ClientWrappedCall::take_request(const Message& request) {
+  Result<Chain> bytes = to_bytes(request, codec_.get());
+  if (!bytes.ok()) return std::move(bytes).status();
+  request_ = message_of(std::move(*bytes));
+  return {};
+}
+
+Message ClientWrappedCall::message_of(Chain bytes) const {
+  Message message(std::move(bytes));
+  message.set_codec(codec_.get());
+  return message;
+}
+
 Status ClientWrappedCall::outcome(Status status, Chain& reply) {
   if (!status.ok() || !single_reply()) return status;
   if (!reply_) {
@@ -87,7 +103,7 @@ Status ClientWrappedCall::outcome(Status status, Chain& reply) {
     reply = reply_->take_bytes();
     return {};
   }
-  Result<Chain> bytes = to_bytes(*reply_);
+  Result<Chain> bytes = to_bytes(*reply_, codec_.get());
   if (!bytes.ok()) return std::move(bytes).status();
   reply = std::move(*bytes);
   return {};

@@ -63,6 +63,10 @@ class ClientWrappedCall : public WrappedCall {
   // Every attempt from now on ends with `why`, and what waits with the call's context is woken.
   void refuse_attempts(const Status& why);
   const Status& refusal() const { return refusal_; }
+  // A request of the caller's as bytes, or the reason why it has none.
+  Status take_request(const Message& request);
+  // Bytes of this call, as interceptors see them.
+  Message message_of(Chain bytes) const;
   // What the caller is told if the chain ended with `status`; `reply`: the one reply, if there is one.
   Status outcome(Status status, Chain& reply);
 
@@ -84,8 +88,9 @@ class ClientWrappedCall : public WrappedCall {
 
   // Constant once it has begun.
   const std::shared_ptr<InterceptedChannel>
-      channel_;      // shared: interceptors may run when its handles are gone
-  Message request_;  // as the caller gave it, in bytes
+      channel_;                               // shared: interceptors may run when its handles are gone
+  const std::shared_ptr<const Codec> codec_;  // shared: with the channel; null: the types' own encodings
+  Message request_;                           // as the caller gave it, in bytes
   const Metadata no_metadata_ = {};
   const Addr nowhere_ = {};
 
@@ -101,6 +106,7 @@ class ClientWrappedCall : public WrappedCall {
   TimePoint deadline_;
   Metadata metadata_;
   const std::string compression_algorithm_;
+  const std::string codec_name_;
   Context context_;  // for interceptors; made when one asks for it
   Status refusal_;
 };

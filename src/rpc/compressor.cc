@@ -1,18 +1,12 @@
 // CompressorSet: names, and the header fields made of them.
 #include "sluice/rpc/compressor.h"
 
-#include <algorithm>
 #include <bit>
+
+#include "rpc/encoding_name.h"
 
 namespace sluice {
 namespace {
-
-bool is_name(std::string_view name) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-  };
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits);
-}
 
 std::string_view trimmed(std::string_view token) {
   while (!token.empty() && (token.front() == ' ' || token.front() == '\t')) token.remove_prefix(1);
@@ -35,7 +29,8 @@ void CompressorSet::add(std::shared_ptr<const Compressor> compressor) {
   };
   if (!compressor) return refuse("a compressor is null");
   const std::string_view name = compressor->name();
-  if (!is_name(name)) return refuse("compressor name \"" + std::string(name) + "\" is no encoding's name");
+  if (!is_encoding_name(name))
+    return refuse("compressor name \"" + std::string(name) + "\" is no encoding's name");
   if (name == "identity") return refuse("compressor name \"identity\" stands for no compression");
   for (auto& entry : content->entries) {
     if (entry->name() == name) return void(entry = std::move(compressor));

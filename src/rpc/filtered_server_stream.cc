@@ -12,6 +12,7 @@ OpRecord* FilteredServerStream::start_recv() {
   recv_.begin();
   recv_.stream = this;
   recv_.has_message = false;
+  recv_.codec = inner_recv_->codec;
   recv_.into = nullptr;
   if (inner_recv_->done()) {
     take_message();
@@ -32,9 +33,10 @@ void FilteredServerStream::Received::run(Runnable& self) noexcept {
 void FilteredServerStream::take_message() {
   if (inner_recv_->has_message && failure_.ok()) {
     Message message(std::move(inner_recv_->message));
+    message.set_codec(codec());
     failure_ = passes_.pass_request(message);
     if (failure_.ok()) {
-      Result<Chain> bytes = to_bytes(message);
+      Result<Chain> bytes = to_bytes(message, codec());
       if (bytes.ok()) {
         recv_.message = std::move(*bytes);
         recv_.has_message = true;
@@ -64,6 +66,7 @@ void FilteredServerStream::forget_recv() {
 
 OpRecord* FilteredServerStream::start_send(const Message& message, WriteOptions options) {
   Message passed = message;
+  passed.set_codec(codec());
   if (failure_.ok()) failure_ = passes_.pass_reply(passed);
   if (failure_.ok()) return stream_.start_send(passed, options);
   return new FailedRecord(failure_);

@@ -28,6 +28,7 @@ class FilteredServerStream final : public ServerStream {
   void when_quiet(Runnable& r) { quiet_ = &r; }
 
   Loop& loop() const override { return stream_.loop(); }
+  const Codec* codec() const override { return stream_.codec(); }
   OpRecord* start_recv() override;
   OpRecord* start_send(const Message& message, WriteOptions options) override;
   bool message_compressed() const override { return stream_.message_compressed(); }

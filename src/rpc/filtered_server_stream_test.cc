@@ -22,6 +22,7 @@ class FakeStream final : public ServerStream {
     recv_.complete(loop_);
   }
   Loop& loop() const override { return loop_; }
+  const Codec* codec() const override { return nullptr; }
   OpRecord* start_recv() override {
     recv_.begin();
     reading = true;

@@ -19,6 +19,7 @@ class WrappedUnary final : public UnaryRecord, private ClientWrappedCall {
     trailer_out = options.trailer;
     peer_out = options.peer;
     reply_compressed_out = options.reply_compressed;
+    codec = codec_.get();
   }
 
   // The method again, since it is the caller's: it outlives this object if nobody wraps the call.
@@ -63,12 +64,10 @@ class WrappedUnary final : public UnaryRecord, private ClientWrappedCall {
 
 OpRecord* WrappedUnary::start(const MethodInfo& method, const Message& request, const CallOptions& options) {
   begin();
-  Result<Chain> bytes = to_bytes(request);
-  if (!bytes.ok()) {
-    chain_ended(std::move(bytes).status());
+  if (Status s = take_request(request); !s.ok()) {
+    chain_ended(std::move(s));
     return this;
   }
-  request_ = Message(std::move(*bytes));
   begin_time();
   Status ended;
   switch (start_chain(ended)) {
@@ -110,8 +109,8 @@ WrappedCall::Progress WrappedUnary::start_end_of_chain(Status& out) {
 
 Status WrappedUnary::take_attempt() {
   if (!attempt_->status.ok()) return std::move(attempt_->status);
-  Message reply(std::move(attempt_->reply));
   reply_compressed = attempt_->reply_compressed;
+  Message reply = message_of(std::move(attempt_->reply));
   if (Status s = filter_reply(reply); !s.ok()) return s;
   reply_ = std::move(reply);
   return {};

@@ -21,6 +21,9 @@ class InterceptedChannel final : public ChannelBase {
                         const CallOptions& options) override;
   ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                              const CallOptions& options) override;
+  std::shared_ptr<const Codec> find_codec(std::string_view name) const override {
+    return inner_->find_codec(name);
+  }
   ConnectivityState state() const override { return inner_->state(); }
   LimitCounts limit_counts() const override { return inner_->limit_counts(); }
   void close() override { inner_->close(); }

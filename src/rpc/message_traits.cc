@@ -53,17 +53,30 @@ constexpr MessageOps kChainOps = {
 
 const MessageOps& MessageTraits<Chain>::ops() { return kChainOps; }
 
-Result<Chain> to_bytes(const Message& message) {
+Result<Chain> detail::to_bytes(const Message& message, const Codec* codec) {
   if (message.is_bytes()) return kept(message.bytes());
+  if (message.codec()) codec = message.codec();
   Chain out;
-  if (Status s = message.ops()->encode(message.object(), out); !s.ok()) return s;
+  if (Status s = detail::encode(codec, *message.ops(), message.object(), out); !s.ok()) return s;
   return out;
+}
+
+Result<Chain> to_bytes(const Message& message) { return detail::to_bytes(message, nullptr); }
+
+Status detail::encode_nothing(const void*, Chain&) {
+  return {StatusCode::kInternal, "the message's type has no encoding of its own, and the call no codec"};
+}
+
+Status detail::decode_nothing(const Chain&, void*) {
+  return {StatusCode::kInternal, "the message's type has no encoding of its own, and the call no codec"};
 }
 
 std::size_t message_size(const Message& message) {
   if (message.is_bytes()) return message.bytes().size();
-  const std::size_t size = message.ops()->encoded_size(message.object());
-  if (size != MessageOps::kUnknownSize) return size;
+  if (!message.codec()) {
+    const std::size_t size = message.ops()->encoded_size(message.object());
+    if (size != MessageOps::kUnknownSize) return size;
+  }
   const Result<Chain> bytes = to_bytes(message);
   return bytes.ok() ? bytes->size() : 0;
 }

@@ -42,6 +42,7 @@ class ServerWrappedCall final : public WrappedCall, private ServerCall, private 
         handler_ended_(*this) {
     if (info_.path.empty()) info_.path = path_;
     content_subtype_ = call.content_subtype();
+    codec_ = call.codec();
   }
   ~ServerWrappedCall() {
     if (handler_) drop(*handler_);
@@ -165,7 +166,10 @@ Status ServerWrappedCall::check_next(Level&, bool again) {
 }
 
 Message& ServerWrappedCall::editable_request() {
-  if (!request_) request_.emplace(info_.client_streams ? Chain() : call_.request());
+  if (!request_) {
+    request_.emplace(info_.client_streams ? Chain() : call_.request());
+    request_->set_codec(codec_);
+  }
   return *request_;
 }
 
@@ -176,7 +180,7 @@ Status ServerWrappedCall::prepare_request() {
     if (Status s = filter_request(editable_request()); !s.ok()) return s;
   }
   if (!request_ || request_->is_bytes()) return {};
-  Result<Chain> bytes = to_bytes(*request_);
+  Result<Chain> bytes = to_bytes(*request_, codec_);
   if (!bytes.ok()) return std::move(bytes).status();
   request_ = Message(std::move(*bytes));
   return {};
@@ -217,6 +221,7 @@ Status ServerWrappedCall::take_handler_outcome() {
   Status status = handler_->finish(reply);
   if (filtered_ && !filtered_->failure().ok()) return filtered_->failure();
   if (!status.ok() || reply.is_bytes()) return status;
+  reply.set_codec(codec_);
   if (has_filters()) {
     if (Status s = filter_reply(reply); !s.ok()) return s;
   }

@@ -20,14 +20,10 @@ WrappedStream::WrappedStream(std::shared_ptr<InterceptedChannel> channel, const 
   unary_.trailer_out = options.trailer;
   unary_.peer_out = options.peer;
   unary_.reply_compressed_out = options.reply_compressed;
+  recv_.codec = unary_.codec = codec();
   if (!first) return;
   half_closed_ = true;
-  Result<Chain> bytes = to_bytes(*first);
-  if (bytes.ok()) {
-    request_ = Message(std::move(*bytes));
-  } else {
-    refuse_attempts(std::move(bytes).status());
-  }
+  if (Status s = take_request(*first); !s.ok()) refuse_attempts(s);
 }
 
 void WrappedStream::begin() {
@@ -103,11 +99,11 @@ void WrappedStream::received() {
     reads_over_ = true;
     return finish_attempt();
   }
-  Message message(std::move(recv.message));
+  Message message = message_of(std::move(recv.message));
   attempt_->release(*record);
   if (!discarding_ && refused_.ok()) {
     Status passed = filter_reply(message);
-    Result<Chain> bytes = passed.ok() ? to_bytes(message) : Result<Chain>(std::move(passed));
+    Result<Chain> bytes = passed.ok() ? to_bytes(message, codec()) : Result<Chain>(std::move(passed));
     if (bytes.ok()) {
       ahead_ = std::move(*bytes);
       ahead_compressed_ = recv.compressed;
@@ -136,7 +132,7 @@ void WrappedStream::finished() {
   auto* unary = static_cast<UnaryRecord*>(record);
   attempt_status_ = std::move(unary->status);
   unary_.reply_compressed = unary->reply_compressed;
-  Message reply(std::move(unary->reply));
+  Message reply = message_of(std::move(unary->reply));
   unary->release();
   if (!attempt_status_.ok()) return;
   attempt_status_ = filter_reply(reply);
@@ -147,7 +143,7 @@ void WrappedStream::pump_writes() {
   if (!attempting_ || send_op_.record || write_failed_ || next_write_ == writes_.size()) return;
   const Write& write = writes_[next_write_];
   if (!write.message) return watch(send_op_, attempt_->start_close_write());
-  Message message(*write.message);
+  Message message = message_of(*write.message);
   if (Status refused = filter_request(message); !refused.ok()) {
     write_failed_ = true;
     return fail_attempt(std::move(refused));

@@ -25,6 +25,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
 
   // ClientStream
   Loop& loop() const override { return call_loop(); }
+  const Codec* codec() const override { return codec_.get(); }
   OpRecord* start_recv() override;
   OpRecord* start_send(const Message& message, WriteOptions options) override;
   OpRecord* start_close_write() override;

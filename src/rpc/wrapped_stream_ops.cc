@@ -56,7 +56,7 @@ OpRecord* WrappedStream::start_send(const Message& message, WriteOptions options
     complete_send(write_failure());
   } else if (half_closed_) {
     complete_send(Status(StatusCode::kFailedPrecondition, "write after the stream was half-closed"));
-  } else if (Result<Chain> bytes = to_bytes(message); !bytes.ok()) {
+  } else if (Result<Chain> bytes = to_bytes(message, codec()); !bytes.ok()) {
     complete_send(std::move(bytes).status());
   } else {
     queue_write({std::move(*bytes), options});
@@ -200,6 +200,8 @@ void WrappedStream::fail(Status status) {
         attempt_->fail(std::move(status));
         pump_reads();
       }
+    } else if (status_.ok() && status.code() != StatusCode::kCancelled) {
+      status_ = std::move(status);  // the message that was read last was none
     }
     unref();
   });

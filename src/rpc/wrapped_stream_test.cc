@@ -36,6 +36,7 @@ class FakeAttempt final : public ClientStream {
   }
 
   Loop& loop() const override { return loop_; }
+  const Codec* codec() const override { return nullptr; }
   OpRecord* start_recv() override {
     begin(recv_);
     if (ended_) end(status_);
@@ -93,6 +94,7 @@ class FakeChannel final : public ChannelBase {
     attempts.push_back(std::make_unique<FakeAttempt>(loop_));
     return ClientStreamPtr(attempts.back().get());
   }
+  std::shared_ptr<const Codec> find_codec(std::string_view) const override { return nullptr; }
   ConnectivityState state() const override { return ConnectivityState::kReady; }
   void close() override {}
   std::vector<std::unique_ptr<FakeAttempt>> attempts;

@@ -65,6 +65,7 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   const transport::ServedMethod* find(std::string_view path) const override;
   Status not_found(std::string_view path) const override;
   const transport::Compression& compression() const override;
+  const CodecSet& codecs() const override;
   void on_stream_gone(transport::ServerStream& stream) override;
   void describe(std::string& out) const override;
 

@@ -173,6 +173,7 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
 }
 
 const transport::Compression& ServerShard::compression() const { return core_.compression(); }
+const CodecSet& ServerShard::codecs() const { return core_.options().codecs; }
 
 const transport::ServedMethod* ServerShard::find(std::string_view path) const { return core_.find(path); }
 Status ServerShard::not_found(std::string_view path) const { return core_.not_found(path); }

@@ -1,4 +1,5 @@
-// CallStream: messages into length-prefixed bytes, and into and out of what grpc-encoding names.
+// CallStream: messages into length-prefixed bytes, by the call's codec, and into and out of what
+// grpc-encoding names.
 #include <algorithm>
 
 #include "sluice/rpc/interceptor.h"
@@ -33,6 +34,20 @@ Status CallStream::too_long(std::size_t size) const {
   return Status(StatusCode::kResourceExhausted,
                 "message of " + std::to_string(size) + " bytes exceeds the limit of " +
                     std::to_string(std::min<std::size_t>(limits_.max_send, 0xffffffffu)));
+}
+
+// The codec first, then the compressor.
+Status CallStream::encode_as_chosen(const Message& message, WriteOptions options, Scratch& scratch,
+                                    Chain& out) const {
+  const bool compress = encoding_->sends && !options.no_compression;
+  if (!encoding_->codec || message.is_bytes()) {
+    return compress ? encode_compressed(message, scratch, out) : encode_plain(message, scratch, out);
+  }
+  Chain encoded;
+  if (Status s = detail::encode_with(*encoding_->codec, *message.ops(), message.object(), encoded); !s.ok())
+    return s;
+  const Message bytes(std::move(encoded));
+  return compress ? encode_compressed(bytes, scratch, out) : encode_plain(bytes, scratch, out);
 }
 
 Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain& out) const {

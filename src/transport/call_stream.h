@@ -108,12 +108,12 @@ class CallStream : public http2::Stream {
     std::byte bytes[512];
   };
   Status encode(const Message& message, WriteOptions options, Scratch& scratch, Chain& out) const {
-    if (encoding_ && encoding_->sends && !options.no_compression) [[unlikely]]
-      return encode_compressed(message, scratch, out);
+    if (encoding_) [[unlikely]]
+      return encode_as_chosen(message, options, scratch, out);
     return encode_plain(message, scratch, out);
   }
 
-  // Compression: null as long as the call has nothing to do with it.
+  // Compression and codec: null as long as the call has nothing to do with them.
   [[gnu::noinline]] MessageEncoding& encoding();
   // The peer has named an encoding, which encoding().receives is.
   void allow_compressed() { reader_.allow_compressed(); }
@@ -141,6 +141,8 @@ class CallStream : public http2::Stream {
  private:
   friend class Connection;
   bool take_messages(Bytes data);
+  [[gnu::noinline]] Status encode_as_chosen(const Message& message, WriteOptions options, Scratch& scratch,
+                                            Chain& out) const;
   Status encode_plain(const Message& message, Scratch& scratch, Chain& out) const;
   [[gnu::noinline]] Status encode_compressed(const Message& message, Scratch& scratch, Chain& out) const;
   bool may_send(std::size_t size) const { return size <= limits_.max_send && size <= 0xffffffffu; }

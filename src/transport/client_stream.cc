@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "sluice/async/run_on.h"
+#include "transport/content_type.h"
 #include "transport/error_map.h"
 #include "transport/grpc_timeout.h"
 
@@ -18,6 +19,10 @@ using http2::HeaderPart;
 namespace {
 
 constexpr std::size_t kMaxQuotedPath = 256;
+
+[[gnu::cold]] std::string content_type_of(const Codec& codec) {
+  return std::string(kGrpcContent).append("+").append(codec.name());
+}
 
 }  // namespace
 
@@ -39,18 +44,33 @@ ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const Client
   for (std::size_t i = 0; i < options.metadata.size(); ++i) {
     request_metadata_.add(options.metadata[i].key, options.metadata[i].value);
   }
-  if (!options.compression_algorithm.empty() || identity.compression.sends != 0) [[unlikely]]
-    choose_encoding(options.compression_algorithm);
+  if (!options.compression_algorithm.empty() || !options.codec.empty() || identity.encodes) [[unlikely]]
+    choose_encoding(options.compression_algorithm, options.codec);
 }
 
-void ClientStream::choose_encoding(std::string_view algorithm) {
+void ClientStream::choose_encoding(std::string_view algorithm, std::string_view codec) {
   const Compression& compression = identity_.compression;
   if (algorithm.empty()) {
-    encoding().sends = compression.known.share(compression.sends);
+    if (compression.sends != 0) encoding().sends = compression.known.share(compression.sends);
   } else if (algorithm != "identity") {
     encoding().sends = compression.known.share(algorithm);
     if (!encoding().sends) encoding().unknown = algorithm;
   }
+  if (codec == "proto") return;
+  if (std::shared_ptr<const Codec> found = identity_.codecs.find(codec)) {
+    recv_.codec = unary_.codec = found.get();
+    encoding().codec = std::move(found);
+  } else if (!codec.empty()) {
+    encoding().unknown_codec = codec;
+  }
+}
+
+Status ClientStream::check_encoding() const {
+  Status known;
+  if (!encoding_->unknown.empty()) known = identity_.compression.known.check(encoding_->unknown);
+  if (known.ok() && !encoding_->unknown_codec.empty())
+    known = identity_.codecs.known.check(encoding_->unknown_codec);
+  return known.ok() ? Status() : Status(StatusCode::kInternal, std::string(known.message()));
 }
 
 ClientStream::~ClientStream() = default;
@@ -66,9 +86,8 @@ void ClientStream::begin() {
     if (std::string why = check_metadata(kv); !why.empty())
       return end(Status(StatusCode::kInternal, std::move(why)));
   }
-  if (encoding_ && !encoding_->unknown.empty()) {
-    const Status unknown = identity_.compression.known.check(encoding_->unknown);
-    return end(Status(StatusCode::kInternal, std::string(unknown.message())));
+  if (encoding_) [[unlikely]] {
+    if (Status s = check_encoding(); !s.ok()) return end(std::move(s));
   }
   deadline_ = std::min(deadline_, context_.deadline());
   if (timeout_ != kNoTimeout) deadline_ = std::min(deadline_, after(loop_.now(), timeout_));
@@ -174,12 +193,14 @@ bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::s
                    "\" is no path: it begins with '/', and has no blanks or controls"));
     return false;
   }
+  const bool with_codec = encoding_ && encoding_->codec;
+  const std::string subtype = with_codec ? content_type_of(*encoding_->codec) : std::string();
   const Field fixed[] = {{":method", "POST"},
                          {":scheme", "http"},
                          {":path", method_.path},
                          {":authority", identity_.authority},
                          {"te", "trailers"},
-                         {"content-type", "application/grpc"},
+                         {"content-type", with_codec ? std::string_view(subtype) : kGrpcContent},
                          {"user-agent", identity_.user_agent},
                          {"grpc-accept-encoding", identity_.compression.known.accept_encoding()}};
   const std::span<const Field> whole(fixed, identity_.compression.known.empty() ? 7 : 8);
@@ -202,7 +223,7 @@ bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::s
       encoding_field = {"grpc-encoding", encoding_->sends->name()};
       parts[n++] = {{&encoding_field, 1}, nullptr};
     }
-    parts[n++] = {common, &connection.common_cache};
+    parts[n++] = {common, with_codec ? nullptr : &connection.common_cache};
     if (!request_metadata_.empty()) {
       custom.emplace();
       for (const KV kv : request_metadata_) custom->add_checked(kv);
@@ -338,14 +359,25 @@ void ClientStream::Unary::release() {
 }
 
 void ClientStream::fail(Status status) {
-  if (loop_.leads()) return end(std::move(status));
+  if (loop_.leads()) return fail_now(std::move(status));
   // It may have to be posted, and then be overtaken by the drop.
   failing_.fetch_add(1, std::memory_order_relaxed);
   run_on(loop_, [this, status = std::move(status)]() mutable {
-    end(std::move(status));
+    fail_now(std::move(status));
     failing_.fetch_sub(1, std::memory_order_relaxed);
     try_free();
   });
+}
+
+// A message that is read late may turn out to be none when the server's OK has come already: finish() is to
+// tell. Who cancels then has nothing to end.
+void ClientStream::fail_now(Status status) {
+  if (ended_ && status_.ok() && status.code() != StatusCode::kCancelled) {
+    status_ = std::move(status);
+    discard_messages();
+  } else {
+    end(std::move(status));
+  }
 }
 
 void ClientStream::cancel() { fail(Status(StatusCode::kCancelled, "call cancelled")); }

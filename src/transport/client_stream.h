@@ -36,6 +36,9 @@ struct ClientIdentity {
   std::string user_agent;
   std::span<const InterceptorRef<ClientInterceptor>> interceptors = {};  // told before each call is sent
   Compression compression;
+  Codecs codecs;
+  // Calls have more to settle than their own options say.
+  const bool encodes = compression.sends != 0 || codecs.usual != nullptr;
 };
 
 // Thread: loop-only but for cancel, drop and fail. Lifetime: frees itself when its user has let go of it
@@ -71,6 +74,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
 
   // sluice::ClientStream
   Loop& loop() const override { return loop_; }
+  const Codec* codec() const override { return recv_.codec; }
   OpRecord* start_recv() override { return CallStream::start_recv(*this); }
   OpRecord* start_send(const Message& message, WriteOptions options) override;
   OpRecord* start_close_write() override;
@@ -148,7 +152,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void on_text(std::string_view text) override;
   bool wants_message() const override { return single_reply_ || CallStream::wants_message(); }
 
-  [[gnu::noinline]] void choose_encoding(std::string_view algorithm);
+  [[gnu::noinline]] void choose_encoding(std::string_view algorithm, std::string_view codec);
+  [[gnu::noinline]] Status check_encoding() const;
   [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
   [[gnu::noinline]] bool open_anew(Connection& connection, RequestCache& cache, std::size_t limit);
   void send(Chain framed, bool last);
@@ -158,6 +163,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void header_came();
   void trailers_say_ok();
   void complete_unary();
+  void fail_now(Status status);
   void try_free();
 
   // Constant after construction.

@@ -47,7 +47,8 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
   options.last_stream_id = 5;
   std::unique_ptr<ClientSide> side;
   const CompressorSet none;
-  const ClientIdentity identity{"the.server", "me", {}, Compression(none, "")};
+  const CodecSet no_codecs;
+  const ClientIdentity identity{"the.server", "me", {}, Compression(none, ""), Codecs(no_codecs, "")};
   std::vector<UnaryRecord*> calls;
   const auto call = [&] {
     auto* stream = new (loop->blocks().take(sizeof(ClientStream)))

@@ -184,6 +184,9 @@ void ServerStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
 void ServerStream::set_content_type(std::string_view type, std::string_view subtype) {
   content_type_ = std::make_unique<std::string>(type.substr(0, kGrpcContent.size() + 1 + subtype.size()));
   content_subtype_ = subtype_of(*content_type_);
+  std::shared_ptr<const Codec> codec = methods_.codecs().share(content_subtype_);
+  recv_.codec = codec_ = codec.get();
+  if (codec || encoding_) encoding().codec = std::move(codec);
   header_fields();  // the response's header is not the usual one
 }
 

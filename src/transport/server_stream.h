@@ -35,6 +35,7 @@ class ServedMethods {
   virtual const ServedMethod* find(std::string_view path) const = 0;
   virtual Status not_found(std::string_view path) const = 0;
   virtual const Compression& compression() const = 0;
+  virtual const CodecSet& codecs() const = 0;
   // The stream is about to be freed: its handler has ended and its connection has let go of it. Loop-only.
   virtual void on_stream_gone(ServerStream& stream) = 0;
 
@@ -59,6 +60,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
 
   // sluice::ServerStream
   Loop& loop() const override { return loop_; }
+  const Codec* codec() const override { return codec_; }
   OpRecord* start_recv() override { return CallStream::start_recv(*this); }
   OpRecord* start_send(const Message& message, WriteOptions options) override;
   void release(OpRecord& record) override;

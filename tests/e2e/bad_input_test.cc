@@ -206,6 +206,7 @@ TEST_P(BadInput, DroppedOpIsToldInDevBuilds) {
     ClientStreamPtr new_stream(const MethodInfo&, const Message*, const CallOptions&) override {
       return nullptr;
     }
+    std::shared_ptr<const Codec> find_codec(std::string_view) const override { return nullptr; }
     ConnectivityState state() const override { return ConnectivityState::kIdle; }
     void close() override {}
     Loop* at = nullptr;

@@ -4,6 +4,10 @@
 #include <string>
 #include <vector>
 
+#include <google/protobuf/wrappers.pb.h>
+
+#include "sluice/proto/json.h"
+#include "sluice/proto/message.h"
 #include "wire/wire.h"
 
 namespace sluice::wire {
@@ -31,6 +35,31 @@ TEST_P(ClientStreams, RequestIsHeadersAndOneMessage) {
   server.send(Wire().headers(1, kResponseHead).data(1, message("world")).headers(1, kOkTrailers, kEnd));
   EXPECT_EQ(e2e::text_of(call.get()), "world");
   EXPECT_FALSE(server.stream(1).reset);
+}
+
+TEST_P(ClientStreams, R03_CodecOfACallIsItsSubtype) {
+  const Channel with_json = dial(runtime(), "pipe:scripted", {.codecs = {json_codec()}}).value();
+  const UnaryMethod<google::protobuf::StringValue, google::protobuf::StringValue> method("/test.Raw/Unary");
+  google::protobuf::StringValue text;
+  text.set_value("hello");
+  std::vector<Call<google::protobuf::StringValue>> calls;
+  for (const char* codec : {"json", "", "json", "proto"}) {
+    calls.push_back(with_json.invoke(method, text, {.codec = codec}).start());
+  }
+  ScriptedPeer& server = accept();
+  settle();
+  http2::StreamId id = 1;
+  for (const bool json : {true, false, true, false}) {
+    EXPECT_EQ(server.stream(id).field("content-type"), json ? "application/grpc+json" : "application/grpc");
+    EXPECT_EQ(server.stream(id).data, message(json ? "\"hello\"" : "\n\x05hello"));
+    // What the response says of its subtype changes nothing.
+    server.send(Wire()
+                    .headers(id, kResponseHead)
+                    .data(id, message(json ? "\"world\"" : "\n\x05world"))
+                    .headers(id, kOkTrailers, kEnd));
+    id += 2;
+  }
+  for (Call<google::protobuf::StringValue>& call : calls) EXPECT_EQ(call.get()->value(), "world");
 }
 
 TEST_P(ClientStreamsInVirtualTime, R15_TimeoutIsSentInTheSmallestUnitThatFitsRoundedUp) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "sluice/proto/json.h"
 #include "sluice/proto/message.h"
 #include "sluice/stub/handlers.h"
 #include "wire/wire.h"
@@ -190,6 +191,43 @@ TEST_P(ServerRequests, R03_SubtypeWithoutACodecIsUnimplemented) {
       }
     }
     EXPECT_EQ(typed.calls, 8);
+  }
+}
+
+// Beside the messages' own; the response has the subtype that was asked for, whatever becomes of the call.
+TEST_P(ServerRequests, R03_SubtypeMayBeThatOfACodecOfTheServer) {
+  struct Wraps final : ServerInterceptor {
+    Task<Status> intercept(ServerInvocation& call) override { co_return co_await call.next(); }
+  } wraps;
+  for (const bool intercepted : {false, true}) {
+    Typed typed;
+    ServerOptions options;
+    options.codecs = {json_codec()};
+    if (intercepted) options.interceptors = {wraps};
+    Server server(runtime(), options);
+    ASSERT_EQ(server.register_service(Typed::desc(), &typed), Status());
+    ASSERT_EQ(server.serve(runtime().listen("pipe:typed").value()), Status());
+    ScriptedClient client(runtime(), "pipe:typed");
+    client.greet();
+    http2::StreamId id = 1;
+    for (const auto& [type, request, reply] : std::vector<std::array<std::string, 3>>{
+             {"application/grpc+json", "\"text\"", "\"text\""},
+             {"application/grpc+json;charset=utf-8", "\"text\"", "\"text\""},
+             {"application/grpc+proto", "\n\x04text", "\n\x04text"},
+             {"application/grpc", "\n\x04text", "\n\x04text"}}) {
+      client.send(Wire().headers(id, head_with("content-type", type, "/test.Typed/Unary")));
+      client.send(Wire().data(id, message(request), kEnd));
+      EXPECT_EQ(client.outcome(id), "0") << type;
+      EXPECT_EQ(client.stream(id).blocks.at(0).at(1).second, type.substr(0, type.find(';')));
+      EXPECT_EQ(client.stream(id).data, message(reply)) << type;
+      id += 2;
+    }
+    client.send(Wire().headers(id, head_with("content-type", "application/grpc+json", "/test.Typed/Unary")));
+    client.send(Wire().data(id, message("\n\x04text"), kEnd));
+    EXPECT_EQ(client.outcome(id).substr(0, 64),
+              "13 6 bytes are no JSON of google.protobuf.StringValue: Expected ");
+    EXPECT_EQ(client.stream(id).field("content-type"), "application/grpc+json");
+    EXPECT_EQ(typed.calls, 4);
   }
 }
 

@@ -1,6 +1,7 @@
 // Message: what a call carries, as bytes or as an object with the operations that turn one into the other.
-// Knows no codec: rpc fills MessageOps. Encoding happens late, in the transport's stream, so that below one
-// and the same Channel an object may also be handed over inside the process.
+// Knows no encoding: the layers above fill MessageOps, and bring Codecs (rpc/codec.h). Encoding happens late,
+// in the transport's stream, so that below one and the same Channel an object may also be handed over inside
+// the process.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,20 @@
 
 namespace sluice {
 
-// The operations of one message type under one codec. Constant, lives as long as the program or the
-// codec that made it. Thread: all may be called concurrently on different objects.
+class Codec;
+
+// The operations of one message type, with its own encoding. Constant, lives as long as the program. Thread:
+// all may be called concurrently on different objects.
 struct MessageOps {
-  // The same for the same C++ type, everywhere; null when the type is unknown (raw bytes).
+  // The same for the same C++ type, everywhere; null: raw bytes, which are passed on as they are under any
+  // content-subtype, and which no Codec is asked for.
   const void* type_id = nullptr;
-  // The content-subtype that names this codec ("proto"); empty: any will do, the bytes are passed on.
+  // The content-subtype that names the type's own encoding ("proto"); empty: it has no name.
   std::string_view codec = {};
+  // What the types of one kind have in common, for Codecs that take any of a kind: the same for all of them,
+  // and the object as their common base. Null: none. For protobuf messages see proto_cast().
+  const void* family = nullptr;
+  const void* (*as_family)(const void* object) = nullptr;
   // The exact number of bytes encode() will write, or kUnknownSize.
   std::size_t (*encoded_size)(const void* object) = nullptr;
   // Appends the encoded object to `out`, leaving what stands there alone.
@@ -39,7 +47,8 @@ struct MessageOps {
 
 // Bytes, or an object that is borrowed or shared and constant.
 //
-// Lifetime: a borrowed object must outlive the operation the Message was given to. Copying shares.
+// Lifetime: a borrowed object must outlive the operation the Message was given to. Copying shares. The codec
+// must outlive the message; that of a call lives as long as its channel or server, and the call.
 class Message {
  public:
   Message() = default;  // empty bytes
@@ -56,10 +65,15 @@ class Message {
   const void* object() const { return object_; }
   const MessageOps* ops() const { return ops_; }
 
+  // What the bytes are encoded with, or the object is going to be; null: the type's own encoding.
+  const Codec* codec() const { return codec_; }
+  void set_codec(const Codec* codec) { codec_ = codec; }
+
  private:
   Chain bytes_;
   const void* object_ = nullptr;
   const MessageOps* ops_ = nullptr;
+  const Codec* codec_ = nullptr;
   std::shared_ptr<const void> owner_;
 };
 

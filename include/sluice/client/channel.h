@@ -10,6 +10,7 @@
 #include "sluice/base/result.h"
 #include "sluice/net/host.h"
 #include "sluice/rpc/channel_base.h"
+#include "sluice/rpc/codec.h"
 #include "sluice/rpc/compressor.h"
 #include "sluice/rpc/interceptor.h"
 
@@ -39,6 +40,10 @@ struct ChannelOptions {
   CompressorSet compressors = {};
   // Of requests, unless their CallOptions say otherwise: one of `compressors`; empty or "identity": none.
   std::string compression_algorithm = {};
+  // What messages may be encoded with beside their own encodings, "proto". (grpc-go: encoding.RegisterCodec)
+  CodecSet codecs = {};
+  // Of calls, unless their CallOptions say otherwise: one of `codecs`; empty or "proto": none of them.
+  std::string codec = {};
   Limits limits = {};  // of what a server may cost; the defaults are safe
   BackoffOptions backoff = {};
   // Around every call, the first outermost (interceptor.h).

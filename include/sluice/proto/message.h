@@ -16,6 +16,7 @@ Status proto_encode(const void* object, Chain& out);
 Status proto_encode_to(const void* object, std::byte* out, std::size_t size);
 Status proto_decode(const Chain& bytes, void* object);
 void proto_clear(void* object);
+inline constexpr char kProtoFamily = 0;
 
 template <class M>
 struct ProtoOps {
@@ -28,6 +29,8 @@ struct ProtoOps {
   static constexpr MessageOps kOps = {
       .type_id = &kType,
       .codec = "proto",
+      .family = &kProtoFamily,
+      .as_family = [](const void* o) -> const void* { return lite(o); },
       .encoded_size = [](const void* o) { return proto_encoded_size(lite(o)); },
       .encode = [](const void* o, Chain& out) { return proto_encode(lite(o), out); },
       .encode_to = [](const void* o, std::byte* out,
@@ -46,5 +49,14 @@ template <std::derived_from<google::protobuf::MessageLite> M>
 struct MessageTraits<M> {
   static const MessageOps& ops() { return detail::ProtoOps<M>::kOps; }
 };
+
+// For Codecs: the object as a protobuf message; null: it is none.
+inline const google::protobuf::MessageLite* proto_cast(const MessageOps& ops, const void* object) {
+  if (ops.family != &detail::kProtoFamily) return nullptr;
+  return static_cast<const google::protobuf::MessageLite*>(ops.as_family(object));
+}
+inline google::protobuf::MessageLite* proto_cast(const MessageOps& ops, void* object) {
+  return const_cast<google::protobuf::MessageLite*>(proto_cast(ops, static_cast<const void*>(object)));
+}
 
 }  // namespace sluice

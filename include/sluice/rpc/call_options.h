@@ -23,6 +23,9 @@ struct CallOptions {
   // Of the request's messages: one of the channel's compressors, or "identity"; empty: what the channel says.
   // What the channel does not know fails the call with INTERNAL. (grpc-go: UseCompressor)
   std::string_view compression_algorithm = {};
+  // Of the call's messages, both ways: one of the channel's codecs, or "proto"; empty: what the channel says.
+  // What the channel does not know fails the call with INTERNAL. (grpc-go: CallContentSubtype)
+  std::string_view codec = {};
   // Outputs, set when a unary call ends (streams and Call have accessors instead).
   Metadata* header = nullptr;
   Metadata* trailer = nullptr;

@@ -23,6 +23,7 @@ class UnaryRecord : public OpRecord {
   Status status;
   Chain reply;
   bool reply_compressed = false;  // on the wire
+  const Codec* codec = nullptr;   // what the reply is to be decoded with; null: its type's own encoding
   // Where CallOptions want what came beside the reply; filled when the outcome is taken, and never if the
   // caller has dropped the call.
   Metadata* header_out = nullptr;
@@ -59,6 +60,9 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   // null, is sent at once and half-closes (server streaming).
   virtual ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                                      const CallOptions& options) = 0;
+  // What a call is encoded with whose CallOptions say this; null: the types' own encodings, and also a name
+  // that is not known, with which calls fail.
+  virtual std::shared_ptr<const Codec> find_codec(std::string_view name) const = 0;
   virtual ConnectivityState state() const = 0;
   // How often each limit has ended a connection so far.
   virtual LimitCounts limit_counts() const { return {}; }

@@ -6,10 +6,12 @@
 
 #include "sluice/base/message.h"
 #include "sluice/base/result.h"
+#include "sluice/rpc/codec.h"
 
 namespace sluice {
 
-// Specialised for each message type: `static const MessageOps& ops();`. sluice/proto does it for protobuf's.
+// Specialised for each message type: `static const MessageOps& ops();`. sluice/proto does it for protobuf's;
+// for a type of your own value_ops() does most of it.
 template <class T>
 struct MessageTraits;
 
@@ -19,16 +21,57 @@ struct MessageTraits<Chain> {
   static const MessageOps& ops();
 };
 
-// For code that is handed Messages of whatever form, such as interceptors.
+namespace detail {
+Status encode_nothing(const void* object, Chain& out);
+Status decode_nothing(const Chain& bytes, void* object);
+template <class T>
+inline constexpr char kTypeId = 0;
 
-// A message that owns its object: `call.reply() = to_message(reply);`.
+// By the codec of a call; null: by the type's own encoding.
+template <class T>
+Status decode(const Codec* codec, const Chain& bytes, T& object) {
+  if (codec) [[unlikely]]
+    return decode_with(*codec, MessageTraits<T>::ops(), bytes, &object);
+  return MessageTraits<T>::ops().decode(bytes, &object);
+}
+}  // namespace detail
+
+// The operations of a type that can be made, copied, moved and assigned. Its own encoding is what `encode`
+// and `decode` do, under the content-subtype `codec`; a type without one is sent by calls with a Codec only.
+//   template <> struct MessageTraits<Point> {
+//     static constexpr MessageOps kOps = value_ops<Point>();
+//     static const MessageOps& ops() { return kOps; }
+//   };
+template <class T>
+constexpr MessageOps value_ops(std::string_view codec = {},
+                               Status (*encode)(const void* object, Chain& out) = &detail::encode_nothing,
+                               Status (*decode)(const Chain& bytes, void* object) = &detail::decode_nothing) {
+  MessageOps ops;
+  ops.type_id = &detail::kTypeId<T>;
+  ops.codec = codec;
+  ops.encoded_size = [](const void*) { return MessageOps::kUnknownSize; };
+  ops.encode = encode;
+  ops.decode = decode;
+  ops.make = []() -> void* { return new T(); };
+  ops.clone = [](const void* o) -> void* { return new T(*static_cast<const T*>(o)); };
+  ops.move = [](void* from, void* to) { *static_cast<T*>(to) = std::move(*static_cast<T*>(from)); };
+  ops.clear = [](void* o) { *static_cast<T*>(o) = T(); };
+  ops.destroy = [](void* o) { delete static_cast<T*>(o); };
+  return ops;
+}
+
+// For code that is handed Messages of whatever form, such as interceptors. All of it goes by the message's
+// codec, which is the call's for whatever a call hands out.
+
+// A message that owns its object: `call.reply() = to_message(reply);`. It needs no codec: it is encoded by
+// that of the call it is put into. Bytes that are put there are sent as they are.
 template <class T>
 Message to_message(T object) {
   return Message(std::make_shared<const T>(std::move(object)), MessageTraits<T>::ops());
 }
 // The message as bytes, shared or encoded.
 Result<Chain> to_bytes(const Message& message);
-// The number of bytes it takes when sent.
+// The number of bytes it takes when sent, before compression. Encodes it if that is the only way to know.
 std::size_t message_size(const Message& message);
 // The object inside, if the message is a T; null: it is bytes, or something else.
 template <class T>
@@ -45,8 +88,13 @@ Result<T> decode_as(const Message& message) {
   Result<Chain> bytes = to_bytes(message);
   if (!bytes.ok()) return std::move(bytes).status();
   Result<T> decoded{T()};
-  if (Status s = MessageTraits<T>::ops().decode(*bytes, &*decoded); !s.ok()) return s;
+  if (Status s = detail::decode(message.codec(), *bytes, *decoded); !s.ok()) return s;
   return decoded;
 }
+
+namespace detail {
+// The message as bytes; an object that has no codec is encoded by `codec`.
+Result<Chain> to_bytes(const Message& message, const Codec* codec);
+}  // namespace detail
 
 }  // namespace sluice

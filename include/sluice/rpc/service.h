@@ -24,6 +24,8 @@ class ServerCall {
   virtual const Chain& request() const = 0;
   // The codec that the client has named: "json" of "application/grpc+json". Empty: the default, protobuf.
   std::string_view content_subtype() const { return content_subtype_; }
+  // The server's codec of that name; null: it has none, or needs none.
+  const Codec* codec() const { return codec_; }
 
   // The coroutine that serves the call, with everything it refers to: request, typed reader and writer.
   class Handler {
@@ -52,7 +54,9 @@ class ServerCall {
   ~ServerCall() = default;
   virtual void* allocate(std::size_t size, std::size_t align) = 0;
 
-  std::string_view content_subtype_;  // constant while the call runs
+  // Constant while the call runs.
+  std::string_view content_subtype_;
+  const Codec* codec_ = nullptr;
 };
 
 // A unary method (grpc-go: grpc.MethodDesc).

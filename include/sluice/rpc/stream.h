@@ -8,6 +8,7 @@
 
 namespace sluice {
 
+class Codec;
 class RpcStream;
 class UnaryRecord;
 
@@ -21,8 +22,9 @@ struct StreamRecord : OpRecord {
 struct RecvRecord : StreamRecord {
   Chain message;
   bool has_message = false;
-  bool compressed = false;  // on the wire; it is not any more. Stays until the next read is done
-  void* into = nullptr;     // the reader's own, see read_into
+  bool compressed = false;       // on the wire; it is not any more. Stays until the next read is done
+  const Codec* codec = nullptr;  // what it is to be decoded with; null: its type's own encoding
+  void* into = nullptr;          // the reader's own, see read_into
 };
 // One write, header wait or finish.
 struct StatusRecord : StreamRecord {
@@ -37,6 +39,8 @@ struct StatusRecord : StreamRecord {
 class RpcStream {
  public:
   virtual Loop& loop() const = 0;
+  // What its messages are encoded with; null: their types' own encodings. Any thread of a client's.
+  virtual const Codec* codec() const = 0;
   virtual OpRecord* start_recv() = 0;  // a RecvRecord
   // A StatusRecord: done when encoded and at most 64 KiB wait behind the peer's window; `message` may go
   // then.

@@ -9,6 +9,7 @@
 #include "sluice/async/op.h"
 #include "sluice/base/limits.h"
 #include "sluice/net/host.h"
+#include "sluice/rpc/codec.h"
 #include "sluice/rpc/compressor.h"
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
@@ -26,6 +27,9 @@ struct ServerOptions {
   // Of replies, unless their handler says otherwise: one of `compressors`; empty or "identity": none. Clients
   // that do not accept it get them as they are.
   std::string compression_algorithm = {};
+  // What calls may be encoded with, both ways, beside their messages' own encodings: the client chooses, by
+  // its content-type. (grpc-go: encoding.RegisterCodec)
+  CodecSet codecs = {};
   Limits limits = {};  // of what a client may cost; the defaults are safe
   // Around every call, the first outermost (interceptor.h).
   InterceptorChain<ServerInterceptor> interceptors = {};

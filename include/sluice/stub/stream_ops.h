@@ -39,7 +39,7 @@ template <class M>
 bool decode_recv(OpRecord* record, M& out) {
   auto& recv = static_cast<RecvRecord&>(*record);
   if (!recv.has_message) return false;
-  Status status = MessageTraits<M>::ops().decode(recv.message, &out);
+  Status status = decode(recv.codec, recv.message, out);
   if (status.ok()) return true;
   recv.stream->fail(std::move(status));
   return false;
@@ -84,7 +84,7 @@ struct CapturedWrite : OpKindOf<Status> {
     this->drop_captured = [](OpArgs& a) {
       delete static_cast<CapturedWrite*>(const_cast<void*>(a.argument));
     };
-    status = MessageTraits<M>::ops().encode(args.argument, bytes);
+    status = encode(stream_of(args).codec(), MessageTraits<M>::ops(), args.argument, bytes);
   }
   Chain bytes;
   Status status;
@@ -142,7 +142,7 @@ Result<Rep> take_unary(OpRecord* r) {
   if (record.reply_compressed_out) *record.reply_compressed_out = record.reply_compressed;
   if (!record.status.ok()) return std::move(record.status);
   Result<Rep> result{Rep()};
-  if (Status s = MessageTraits<Rep>::ops().decode(record.reply, &*result); !s.ok()) return s;
+  if (Status s = decode(record.codec, record.reply, *result); !s.ok()) return s;
   return result;
 }
 template <class Rep>

@@ -47,12 +47,15 @@ class UnaryMethod : public OpKindOf<Rep> {
       this->start = &start_captured;
       this->drop_captured = &drop;
       compression_algorithm = options.compression_algorithm;
-      status = MessageTraits<Req>::ops().encode(args.argument, request);
+      codec = options.codec;
+      status =
+          detail::encode(channel->find_codec(codec).get(), MessageTraits<Req>::ops(), args.argument, request);
       for (std::size_t i = 0; i < options.metadata.size(); ++i) {
         metadata.add(options.metadata[i].key, options.metadata[i].value);
       }
       options.metadata = MetadataList(&metadata);
       options.compression_algorithm = compression_algorithm;
+      options.codec = codec;
       if (options.context) {
         context = *options.context;
         options.context = &context;
@@ -71,6 +74,7 @@ class UnaryMethod : public OpKindOf<Rep> {
     Metadata metadata;
     Context context;
     std::string compression_algorithm;
+    std::string codec;
     Chain request;
     Status status;
   };
