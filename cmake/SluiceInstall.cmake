@@ -9,8 +9,8 @@ function(sluice_install)
     return()
   endif()
   # The layers' own objects: nothing is compiled twice. What knows protobuf, zlib or zstd lies in the same archive, and
-  # is linked only into programs that use it; so sluice::core, sluice::sluice and sluice::compression differ in what
-  # they link besides.
+  # is linked only into programs that use it; so sluice::core, sluice::sluice, sluice::errors and sluice::compression
+  # differ in what they link besides.
   get_property(layers GLOBAL PROPERTY SLUICE_LAYERS)
   set(objects)
   foreach(layer ${layers})
@@ -28,7 +28,13 @@ function(sluice_install)
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(TARGETS protoc-gen-sluice EXPORT sluiceTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-    FILES_MATCHING PATTERN *.h)
+    FILES_MATCHING PATTERN *.h PATTERN *.proto)
+  get_property(generated GLOBAL PROPERTY SLUICE_PROTO_HEADERS)
+  foreach(header ${generated})
+    cmake_path(GET header PARENT_PATH folder)
+    cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${PROJECT_BINARY_DIR}/protos)
+    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
+  endforeach()
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
   set(package ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
@@ -57,7 +63,7 @@ function(sluice_install)
   else()
     set(SLUICE_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
   endif()
-  foreach(name sluice sluice-core sluice-compression)
+  foreach(name sluice sluice-core sluice-errors sluice-compression)
     configure_file(${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/package/${name}.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/package/${name}.pc DESTINATION ${folder})
   endforeach()

@@ -1,14 +1,19 @@
 # How layers, tests and the header check become targets.
 
-# sluice_layer(NAME [DEPS layer...] [LINK target...] [TEST_LINK target...])
+# sluice_layer(NAME [DEPS layer...] [LINK target...] [TEST_LINK target...] [PROTO file])
 #
 # Makes the static library sluice_NAME from src/NAME/*.cc and, when tests are built, NAME_test from
-# src/NAME/*_test.cc, which links only what the layer may see, and TEST_LINK.
+# src/NAME/*_test.cc, which links only what the layer may see, and TEST_LINK. PROTO, a name below include/, becomes
+# a public header of the same name, in a folder of the build, and a part of the library.
 function(sluice_layer NAME)
-  cmake_parse_arguments(ARG "" "" "DEPS;LINK;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "PROTO" "DEPS;LINK;TEST_LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.cc)
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*_test.cc)
   list(REMOVE_ITEM sources ${tests} "")
+  if(ARG_PROTO)
+    sluice_layer_proto(generated ${ARG_PROTO})
+    list(APPEND sources ${generated})
+  endif()
   set(kind PUBLIC)
   if(sources)
     add_library(sluice_${NAME} STATIC ${sources})
@@ -19,6 +24,9 @@ function(sluice_layer NAME)
   endif()
   target_include_directories(sluice_${NAME} ${kind}
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  if(ARG_PROTO)
+    target_include_directories(sluice_${NAME} SYSTEM PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/protos>)
+  endif()
   foreach(dep ${ARG_DEPS})
     target_link_libraries(sluice_${NAME} ${kind} sluice_${dep})
   endforeach()
@@ -28,6 +36,22 @@ function(sluice_layer NAME)
   if(SLUICE_TESTS AND tests)
     sluice_test(${NAME}_test SOURCES ${tests} LINK sluice_${NAME} ${ARG_TEST_LINK})
   endif()
+endfunction()
+
+# sluice_layer_proto(OUT file): protoc's code for a file below include/, in protos/ of the build. OUT: the sources.
+function(sluice_layer_proto OUT PROTO)
+  set(out ${PROJECT_BINARY_DIR}/protos)
+  file(MAKE_DIRECTORY ${out})
+  string(REGEX REPLACE "\\.proto$" ".pb" base ${out}/${PROTO})
+  add_custom_command(
+    OUTPUT ${base}.cc ${base}.h
+    COMMAND protobuf::protoc -I${PROJECT_SOURCE_DIR}/include --cpp_out=${out} ${PROTO}
+    DEPENDS ${PROJECT_SOURCE_DIR}/include/${PROTO}
+    COMMENT "Generating ${PROTO}"
+    VERBATIM)
+  set_source_files_properties(${base}.cc PROPERTIES COMPILE_OPTIONS -w)
+  set_property(GLOBAL APPEND PROPERTY SLUICE_PROTO_HEADERS ${base}.h)
+  set(${OUT} ${base}.cc ${base}.h PARENT_SCOPE)
 endfunction()
 
 # sluice_test(NAME SOURCES file... [LINK target...] [SHARDS n] [TIMEOUT seconds] [ENVIRONMENT VAR=value...])

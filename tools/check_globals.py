@@ -3,7 +3,8 @@
 
   check_globals.py ARCHIVE...                    one line a symbol that lies in .data, .bss, .tdata or .tbss
   check_globals.py --self-test CXX               compiles planted globals and expects them to be found
-Symbols of other namespaces that headers bring along (protobuf's, the standard library's) are left alone.
+Symbols of other namespaces that headers bring along (protobuf's, the standard library's) are left alone, and so is
+protoc's code for messages, which registers them with protobuf.
 """
 import argparse
 import pathlib
@@ -22,6 +23,8 @@ def mutable_symbols(archive):
         if head:
             member = head[1]
             continue
+        if member.endswith(".pb.cc.o"):
+            continue
         match = re.match(r"^[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+\s+(?:\.hidden )?(.+)$", line)
         if not match or "d" in match[1]:
             continue
@@ -30,7 +33,7 @@ def mutable_symbols(archive):
             continue
         if re.search(r"\b(?:google|testing)::", name) or name.startswith("std::"):
             # <iostream> in a library is a finding: it is a global with a constructor. protobuf's headers bring it.
-            if "__ioinit" not in name or re.search(r"sluice_(?:proto|stub|plugin)\b", str(archive)):
+            if "__ioinit" not in name or re.search(r"sluice_(?:proto|errors|stub|plugin)\b", str(archive)):
                 continue
         found.append((member, section, name))
     return found

@@ -25,6 +25,7 @@ LAYERS = {
     "server": {"base", "async", "rpc", "transport", "net"},
     "runtime": {"base", "async", "rpc", "transport", "net", "client", "server"},
     "proto": {"base", "rpc"},
+    "errors": {"base"},
     "compression": {"base", "rpc"},
     "stub": BELOW_STUB,
     "services": BELOW_STUB | {"stub"},
@@ -36,7 +37,7 @@ NET_BY_INTERFACE = {"transport", "client", "server"}
 # Third-party code by the first part of the include, and who may name it. A sub-folder of a layer that is a
 # target of its own is written layer/folder.
 THIRD_PARTY = {
-    "google": {"proto", "stub", "services", "testing", "plugin", "tests", "bench", "examples"},
+    "google": {"proto", "errors", "stub", "services", "testing", "plugin", "tests", "bench", "examples"},
     "openssl": {"net/tls"},
     "zlib.h": {"compression"},
     "zstd.h": {"compression"},

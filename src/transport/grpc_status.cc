@@ -7,38 +7,21 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/utf8.h"
 #include "transport/base64.h"
 
 namespace sluice::transport {
 
 namespace {
 
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 constexpr std::size_t kMaxQuotedCode = 32;
 
 bool plain(char c) { return c >= 0x20 && c <= 0x7e && c != '%'; }
 std::uint32_t byte_of(char c) { return static_cast<unsigned char>(c); }
 
-// The length of the UTF-8 sequence at the front of `text`, 0 if none is there (RFC 3629 section 4). REQUIRES
-// a byte.
-std::size_t sequence_size(std::string_view text) {
-  const std::uint32_t first = byte_of(text[0]);
-  if (first < 0x80) return 1;
-  const std::size_t size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-  if (size == 0 || text.size() < size) return 0;
-  // The second byte's range keeps out long forms, surrogates and what lies above U+10FFFF.
-  const std::uint32_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  const std::uint32_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  if (byte_of(text[1]) < low || byte_of(text[1]) > high) return 0;
-  for (std::size_t i = 2; i < size; ++i) {
-    if ((byte_of(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  return size;
-}
-
 bool valid_utf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t n = sequence_size(text);
+    const std::size_t n = utf8_sequence_size(text);
     if (n == 0) return false;
     text.remove_prefix(n);
   }
@@ -109,7 +92,7 @@ std::string encode_grpc_message(std::string_view message, std::size_t max) {
       out.push_back(c), ++i;
       continue;
     }
-    const std::size_t n = sequence_size(message.substr(i));
+    const std::size_t n = utf8_sequence_size(message.substr(i));
     const std::string_view character = n == 0 ? kReplacement : message.substr(i, n);
     if (out.size() + 3 * character.size() > max) return without_end_spaces(std::move(out));
     append_escaped(out, character);

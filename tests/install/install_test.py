@@ -4,6 +4,7 @@
   install_test.py files              what is installed, and that it names no folder of ours
   install_test.py find_package       CMake, the installed package, generated code
   install_test.py core               CMake, the installed package where there is no protobuf
+  install_test.py errors             the same beside generated code, with typed details of errors
   install_test.py compression        the same, with the encodings, which need zlib and zstd
   install_test.py pkg_config         no CMake: protoc, the compiler and what pkg-config says
   install_test.py add_subdirectory   CMake, the source tree inside the project; optimised, warnings are errors
@@ -24,7 +25,7 @@ def hello_project(setting, way):
     """An empty folder, and what a user would write into it."""
     project = setting.folder / "hello"
     project.mkdir()
-    for file in ("hello.proto", "hello.cc", "bytes.cc", "packed.cc"):
+    for file in ("hello.proto", "hello.cc", "bytes.cc", "packed.cc", "details.cc"):
         shutil.copy(HERE / "hello" / file, project)
     if way != "pkg_config":
         shutil.copy(HERE / "hello" / f"{way}.cmake", project / "CMakeLists.txt")
@@ -72,6 +73,10 @@ def compression(setting):
         raise Failed(f"sluice::compression links not all it needs:\n{needed}")
 
 
+def errors(setting):
+    with_cmake(setting, "errors", f"-DCMAKE_PREFIX_PATH={setting.install()}", f"-DCMAKE_CXX_FLAGS={' '.join(WARNINGS)}")
+
+
 def add_subdirectory(setting):
     # What users of a release build see: g++ warns by what it inlines, and the presets of the tests inline less.
     build = with_cmake(setting, "add_subdirectory", f"-DSLUICE_SOURCE={setting.source}", "-DSLUICE_WERROR=ON",
@@ -112,15 +117,18 @@ def pkg_config(setting):
         raise Failed(f"sluice-core links protobuf, zlib or zstd:\n{needed}")
     compile("packed.cc", "sluice-compression", "-O2", *WARNINGS)
     link("packed", "sluice-compression", "packed.o")
+    compile("details.cc", "sluice-errors", "-O2", *WARNINGS)
+    link("details", "sluice-errors", "details.o")
 
 
 def files(setting):
     prefix = setting.install()
     there = {str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file()}
     headers = {name for name in there if name.startswith("include/")}
-    public = {str(path.relative_to(setting.source)) for path in (setting.source / "include").rglob("*.h")}
+    public = {str(path.relative_to(setting.source)) for path in (setting.source / "include").rglob("*.*")}
+    public |= {name.replace(".proto", ".pb.h") for name in public if name.endswith(".proto")}
     others = {"lib/libsluice.a", "bin/protoc-gen-sluice", "share/doc/sluice/LICENSE", "lib/pkgconfig/sluice.pc",
-              "lib/pkgconfig/sluice-core.pc",
+              "lib/pkgconfig/sluice-core.pc", "lib/pkgconfig/sluice-errors.pc",
               "lib/pkgconfig/sluice-compression.pc", "lib/cmake/sluice/SluiceZstd.cmake", "lib/cmake/sluice/sluiceConfig.cmake",
               "lib/cmake/sluice/sluiceConfigVersion.cmake", "lib/cmake/sluice/sluiceTargets.cmake",
               "lib/cmake/sluice/SluiceGenerate.cmake"}
@@ -138,7 +146,7 @@ def files(setting):
 
 
 def main():
-    ways = {"files": files, "find_package": find_package, "core": core, "compression": compression,
+    ways = {"files": files, "find_package": find_package, "core": core, "errors": errors, "compression": compression,
             "pkg_config": pkg_config,
             "add_subdirectory": add_subdirectory}
     parser = argparse.ArgumentParser()
