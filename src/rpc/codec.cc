@@ -9,7 +9,10 @@ namespace sluice {
 namespace {
 
 // Of a name that nobody checked, in a text.
-std::string quoted(std::string_view name) { return "\"" + escaped(name.substr(0, 64), Keep::kAscii) + "\""; }
+std::string quoted(std::string_view name) {
+  std::string text(1, '"');
+  return text.append(escaped(name.substr(0, 64), Keep::kAscii)).append(1, '"');
+}
 
 Status failure_of(const Codec& codec, const char* verb, Status status) {
   if (status.code() == StatusCode::kResourceExhausted || status.code() == StatusCode::kInternal)
