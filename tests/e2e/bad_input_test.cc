@@ -238,6 +238,27 @@ TEST_P(StuckSimulation, GetThatCanNeverEndSaysWhoWaits) {
   EXPECT_NE(status.message().find("pipe:deaf"), std::string_view::npos) << status;
 }
 
+TEST_P(StuckSimulation, TaskThatCanNeverEndSaysWhoWaitsAndMayEndLater) {
+  struct Local {
+    static Task<int> accept(net::Listener& listener) {
+      const Result<std::unique_ptr<net::Conn>> conn = co_await listener.accept();
+      co_return conn.ok() ? 1 : 0;
+    }
+  };
+  auto listener = runtime().listen("pipe:deaf").value();
+  try {
+    (void)runtime().run(Local::accept(*listener));
+    ADD_FAILURE() << "nobody dials";
+  } catch (const StatusError& error) {
+    expect_names(error.status(), StatusCode::kInternal, "nothing can make progress");
+  }
+  EXPECT_EQ(runtime().live().frames, 1);
+  EXPECT_EQ(listener->close(), Status());
+  while (runtime().poll() > 0) {
+  }
+  EXPECT_EQ(runtime().live().frames, 0);
+}
+
 TEST_P(StuckSimulation, TwoSidesThatWaitForEachOtherAreNamed) {
   RawService service;
   ServedRaw served(runtime(), service);

@@ -49,15 +49,19 @@ class Runtime final : public net::Host {
   void add_network(std::string scheme, std::shared_ptr<net::Network> network);
 
   // Runs a coroutine on the first loop from this thread, until it ends. FAILED_PRECONDITION (as a
-  // StatusError) on a thread that leads a loop; INTERNAL when a simulation cannot make progress. Rethrows
-  // what it threw.
+  // StatusError) on a thread that leads a loop; INTERNAL when a simulation cannot make progress: the
+  // coroutine is then left where it waits. Rethrows what it threw.
   template <class T>
   T run(Task<T> task) {
     const Lead lead(*this);
-    // Its frame goes while this thread still leads: afterwards the loop is another thread's.
-    Task<T> own = std::move(task);
-    run_task(own);
-    return own.take();
+    // Goes while this thread still leads: afterwards the loop is another thread's.
+    auto running = std::make_unique<Running<T>>(std::move(task));
+    running->ended = running->task.start(loop(), *running);
+    if (!loop().run_until(running->ended)) {
+      running.release()->abandoned = true;
+      throw StatusError(loop().stuck());
+    }
+    return running->task.take();
   }
   // Runs what is ready on all loops without waiting; returns how many items ran.
   std::size_t poll();
@@ -81,14 +85,19 @@ class Runtime final : public net::Host {
 
  private:
   template <class T>
-  void run_task(Task<T>& task) {
-    struct Done : Runnable {
-      Done() : Runnable([](Runnable& r) noexcept { static_cast<Done&>(r).done = true; }) {}
-      bool done = false;
-    } done;
-    done.done = task.start(loop(), done);
-    if (!loop().run_until(done.done)) throw StatusError(loop().stuck());
-  }
+  struct Running : Runnable {
+    explicit Running(Task<T> t) : Runnable(&on_end), task(std::move(t)) {}
+    static void on_end(Runnable& self) noexcept {
+      auto& running = static_cast<Running&>(self);
+      running.ended = true;
+      if (running.abandoned) delete &running;
+    }
+    Task<T> task;
+    bool ended = false;
+    // By run(), which could not wait for its end. It goes then, should that still come: a suspended coroutine
+    // is never destroyed.
+    bool abandoned = false;
+  };
   void enter();
   struct Lead {
     explicit Lead(Runtime& r) : runtime(r) { runtime.enter(); }
