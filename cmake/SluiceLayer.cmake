@@ -68,6 +68,7 @@ function(sluice_test NAME)
     # Optimising what the sanitizers put around GoogleTest's macros costs three times the rest of the compilation.
     target_compile_options(${NAME} PRIVATE -O0)
   endif()
+  sluice_test_pch(${NAME})
   if(NOT ARG_SHARDS)
     set(ARG_SHARDS 1)
   endif()
@@ -86,6 +87,23 @@ function(sluice_test NAME)
       COMMAND ${NAME} --gtest_output=json:${PROJECT_BINARY_DIR}/results/${entry}.json)
     set_tests_properties(${entry} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS gtest ENVIRONMENT "${environment}")
   endforeach()
+endfunction()
+
+# With SLUICE_PCH, what most tests include is compiled once for all of them: half of what a test costs. A test must be
+# compiled as tests/support/precompiled.cc is. What a test forgets to include is then found by builds without it.
+function(sluice_test_pch NAME)
+  if(NOT SLUICE_PCH)
+    return()
+  endif()
+  if(NOT TARGET sluice_test_headers)
+    add_library(sluice_test_headers OBJECT ${PROJECT_SOURCE_DIR}/tests/support/precompiled.cc)
+    target_link_libraries(sluice_test_headers PRIVATE sluice::sluice sluice_flags GTest::gtest)
+    target_precompile_headers(sluice_test_headers PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/precompiled.h)
+    if(SLUICE_SANITIZE)
+      target_compile_options(sluice_test_headers PRIVATE -O0)
+    endif()
+  endif()
+  target_precompile_headers(${NAME} REUSE_FROM sluice_test_headers)
 endfunction()
 
 # Compiles each public header alone, twice in one unit: it names what it uses and may be included again. The bridge to

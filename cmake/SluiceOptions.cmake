@@ -18,6 +18,7 @@ option(SLUICE_FUZZ "Build the fuzz targets, which are among the tests, alone" OF
 option(SLUICE_LTO "Optimise across files at link time: a unary call takes a tenth less" OFF)
 option(SLUICE_WERROR "Treat warnings as errors" OFF)
 option(SLUICE_HEADER_CHECK "Compile every public header alone" ${SLUICE_TESTS})
+option(SLUICE_PCH "Precompile the headers that most tests need; for machines without a compiler cache" OFF)
 set(SLUICE_SANITIZE "" CACHE STRING "What -fsanitize= gets: address,undefined or thread")
 set(SLUICE_TEST_TIMEOUT 120 CACHE STRING "Seconds that one test binary may take")
 
