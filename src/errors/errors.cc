@@ -8,7 +8,6 @@
 #include <google/protobuf/wire_format_lite.h>
 
 #include <algorithm>
-#include <climits>
 #include <cstdint>
 #include <string>
 
@@ -99,7 +98,11 @@ Status malformed(const Status& status) {
 
 Result<std::vector<ErrorDetail>> read(const Status& status) {
   std::vector<ErrorDetail> details;
-  if (status.details().size() > static_cast<std::size_t>(INT_MAX)) return malformed(status);
+  if (status.details().size() > kMaxErrorDetailsSize) {
+    return {StatusCode::kResourceExhausted, "details of " + std::to_string(status.details().size()) +
+                                                " bytes exceed the limit of " +
+                                                std::to_string(kMaxErrorDetailsSize)};
+  }
   bool too_many = false;
   const bool whole = each_field(status.details(), [&](std::uint32_t tag, std::string_view content) {
     if (tag != kDetail) return true;

@@ -8,7 +8,11 @@
 #include <google/protobuf/util/type_resolver.h>
 #include <google/protobuf/util/type_resolver_util.h>
 
+#include <algorithm>
+#include <charconv>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/escape.h"
 #include "proto/checks.h"
@@ -31,31 +35,98 @@ std::string reason_of(const PbStatus& status) {
   return escaped(std::string_view(text.data(), text.size()).substr(0, kMaxReason), Keep::kUnicode);
 }
 
-// protobuf's reader takes time by the square of the depth, and limits only some of it: a few megabytes of "["
-// would keep it busy for hours.
-bool too_deep(std::string_view json) {
+// What protobuf's reader does not limit.
+struct Shape {
+  bool too_deep = false;
+  std::size_t values = 0;
+  // Bytes in front of each "@type" within its object, all together.
+  std::size_t before_types = 0;
+};
+
+// `key` as it stands between its quotes, where a letter may be written as its number.
+bool is_type_key(std::string_view key) {
+  for (const char letter : std::string_view("@type")) {
+    if (key.starts_with(letter)) {
+      key.remove_prefix(1);
+      continue;
+    }
+    unsigned code = 0;
+    if (!key.starts_with("\\u") || key.size() < 6) return false;
+    const auto read = std::from_chars(key.data() + 2, key.data() + 6, code, 16);
+    if (read.ptr != key.data() + 6 || code != static_cast<unsigned char>(letter)) return false;
+    key.remove_prefix(6);
+  }
+  return key.empty();
+}
+
+// Takes time by the square of the depth there: a few megabytes of "[" would keep it busy for hours. So it is
+// found out here, in one look at the bytes.
+Shape shape_of(std::string_view json) {
+  Shape shape;
+  std::size_t begins[kMaxDepth + 1] = {};
   int depth = 0;
   for (std::size_t i = 0; i < json.size(); ++i) {
     switch (json[i]) {
       case '[':
       case '{':
-        if (++depth > kMaxDepth) return true;
+        if (++depth > kMaxDepth) return shape.too_deep = true, shape;
+        if (depth > 0) begins[depth] = i;
+        ++shape.values;
         break;
       case ']':
       case '}':
         --depth;
         break;
+      case ',':
+      case ':':
+        ++shape.values;
+        break;
       case '"':
-      case '\'':  // which that reader takes for quotes too
+      case '\'': {  // which that reader takes for quotes too
+        const std::size_t begin = i + 1;
         for (const char quote = json[i++]; i < json.size() && json[i] != quote; ++i) {
           if (json[i] == '\\') ++i;
         }
+        const std::string_view text = json.substr(begin, std::min(i, json.size()) - begin);
+        if (depth > 0 && is_type_key(text)) shape.before_types += begin - begins[depth];
         break;
+      }
       default:
         break;
     }
   }
+  return shape;
+}
+
+// An Any whose "@type" does not come first is kept in pieces of a hundred bytes until it comes, and once more
+// for each Any around it that is the same.
+constexpr std::size_t kMaxBeforeTypes = 64 << 10;
+constexpr std::size_t kMaxValuesWithAny = 100'000;
+
+bool reaches_any(const pb::Descriptor* type) {
+  std::set<const pb::Descriptor*> seen = {type};
+  std::vector<const pb::Descriptor*> to_do = {type};
+  while (!to_do.empty()) {
+    type = to_do.back();
+    to_do.pop_back();
+    if (type->full_name() == "google.protobuf.Any") return true;
+    for (int i = 0; i < type->field_count(); ++i) {
+      const pb::Descriptor* part = type->field(i)->message_type();
+      if (part && seen.insert(part).second) to_do.push_back(part);
+    }
+  }
   return false;
+}
+
+// Why protobuf is not asked; empty: it is.
+std::string refusal_of(std::string_view json, const pb::Message& message) {
+  const Shape shape = shape_of(json);
+  if (shape.too_deep) return "nested more than " + std::to_string(kMaxDepth) + " deep";
+  if (shape.values <= kMaxValuesWithAny && shape.before_types <= kMaxBeforeTypes) return {};
+  if (!reaches_any(message.GetDescriptor())) return {};
+  if (shape.before_types > kMaxBeforeTypes)
+    return "more than " + std::to_string(kMaxBeforeTypes) + " bytes in front of \"@type\"";
+  return "more than " + std::to_string(kMaxValuesWithAny) + " values where there may be an Any";
 }
 
 // The message with its description; null: it has none.
@@ -75,7 +146,7 @@ class JsonCodec final : public Codec {
       : resolver_(
             pb::util::NewTypeResolverForDescriptorPool(kTypePrefix, pb::DescriptorPool::generated_pool())) {
     printing_.preserve_proto_field_names = options.preserve_proto_field_names;
-    printing_.always_print_primitive_fields = options.always_print_primitive_fields;
+    printing_.always_print_primitive_fields = options.always_print_fields_with_no_presence;
     printing_.always_print_enums_as_ints = options.always_print_enums_as_ints;
     parsing_.ignore_unknown_fields = options.ignore_unknown_fields;
   }
@@ -108,7 +179,8 @@ class JsonCodec final : public Codec {
     if (bytes.size() > detail::kMaxProtoSize)
       return detail::too_large(StatusCode::kInternal, *message, bytes.size());
     const std::string json = bytes.to_string();
-    if (too_deep(json)) return no_json(bytes, *message, "nested more than 100 deep");
+    if (const std::string why = refusal_of(json, *message); !why.empty())
+      return no_json(bytes, *message, why);
     std::string binary;
     const Resolver resolver(*this, *message);
     const auto done = pb::util::JsonToBinaryString(resolver.get(), url_of(*message), json, &binary, parsing_);

@@ -10,6 +10,7 @@
 #include <google/protobuf/wrappers.pb.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -113,7 +114,7 @@ TEST_F(Json, HasOptions) {
   pb::UInt32Value nothing;
   EXPECT_EQ(to_json(nothing), "0");
   pb::EnumValueDescriptorProto value;
-  EXPECT_NE(to_json(value, {.always_print_primitive_fields = true}), "{}");
+  EXPECT_NE(to_json(value, {.always_print_fields_with_no_presence = true}), "{}");
   EXPECT_EQ(from_json("{\"nothing\": 1}", value).code(), StatusCode::kInternal);
   EXPECT_EQ(from_json("{\"nothing\": 1, \"number\": 2}", value, {.ignore_unknown_fields = true}), Status());
   EXPECT_EQ(value.number(), 2);
@@ -172,6 +173,54 @@ TEST_F(Json, IsLimitedInDepth) {
   std::string list = "[[]";
   for (int i = 0; i < 200; ++i) list += ",[]";
   EXPECT_EQ(from_json(list + "]", value), Status());
+}
+
+// An Any of Anys, each with its type behind its value.
+std::string late_anys(int levels, std::string_view core) {
+  std::string text =
+      R"({"value":)" + std::string(core) + R"(,"@type":"type.googleapis.com/google.protobuf.Value"})";
+  for (int i = 0; i < levels; ++i)
+    text = R"({"value":)" + text + R"(,"@type":"type.googleapis.com/google.protobuf.Any"})";
+  return text;
+}
+
+TEST_F(Json, AnysWhoseTypeComesLateAreLimited) {
+  pb::Any any;
+  EXPECT_EQ(from_json(late_anys(0, "[1,2]"), any), Status());
+  EXPECT_EQ(any.type_url(), "type.googleapis.com/google.protobuf.Value");
+  EXPECT_EQ(from_json(late_anys(3, "[1,2]"), any), Status());
+  std::string zeros = "[0";
+  for (int i = 0; i < 2'000; ++i) zeros += ",0";
+  zeros += "]";
+  EXPECT_EQ(from_json(late_anys(5, zeros), any), Status());
+  const std::string late = "more than 65536 bytes in front of \"@type\"";
+  for (const char* key : {"\"@type\"", "'@type'", "\"\\u0040type\"", "\"@\\u0074\\u0079pe\""}) {
+    std::string text = late_anys(30, zeros);
+    for (std::size_t at = 0; (at = text.find("\"@type\"", at)) != std::string::npos;)
+      text.replace(at, 7, key), at += std::strlen(key);
+    const Status status = from_json(text, any);
+    EXPECT_NE(status.message().find(late), std::string_view::npos) << key << " " << status;
+  }
+  // In front it may have as much behind it as anything else.
+  EXPECT_EQ(from_json(R"({"@type":"type.googleapis.com/google.protobuf.Value","value":)" + zeros + "}", any),
+            Status());
+  // Elsewhere "@type" is a name like others.
+  pb::Value value;
+  std::string text = "{\"a\":\"" + std::string(70'000, 'x') + "\",\"@type\":1}";
+  EXPECT_EQ(from_json(text, value), Status());
+}
+
+TEST_F(Json, ValuesBesideAnAnyAreLimited) {
+  std::string zeros = "[0";
+  for (int i = 0; i < 100'000; ++i) zeros += ",0";
+  zeros += "]";
+  pb::Any any;
+  const Status status = from_json("{\"value\":" + zeros + "}", any);
+  EXPECT_NE(status.message().find("more than 100000 values where there may be an Any"),
+            std::string_view::npos)
+      << status;
+  pb::Value value;
+  EXPECT_EQ(from_json(zeros, value), Status());
 }
 
 // protobuf warns of it itself.

@@ -176,6 +176,11 @@ void WrappedStream::sent() {
     half_closed_ = false;
     return complete_send(std::move(status));
   }
+  // What could not be encoded ends no call of the transport's, but nothing may follow what is missing.
+  if (status.code() == StatusCode::kInternal) {
+    attempt_->fail(status);
+    if (send_waiting() && !can_restart()) complete_send(std::move(status));
+  }
   write_failed_ = true;
   report_failed_write();
 }

@@ -21,6 +21,15 @@ Status failure_of(const Compressor& compressor, const char* verb, const Status& 
                 std::string(compressor.name()) + " " + verb + ": " + status.to_string());
 }
 
+// By the type's own encoding, which may be a program's and throw.
+Status encode_own(const Message& message, Chain& out) {
+  try {
+    return message.ops()->encode(message.object(), out);
+  } catch (...) {
+    return Status(StatusCode::kInternal, detail::status_of_exception("encoding").to_string());
+  }
+}
+
 }  // namespace
 
 MessageEncoding& CallStream::encoding() {
@@ -57,7 +66,7 @@ Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain&
   if (message.is_bytes()) {
     size = message.bytes().size();
   } else if ((size = ops->encoded_size(message.object())) == MessageOps::kUnknownSize) {
-    if (Status s = ops->encode(message.object(), encoded); !s.ok()) return s;
+    if (Status s = encode_own(message, encoded); !s.ok()) return s;
     size = encoded.size();
   }
   if (!may_send(size)) return too_long(size);
@@ -88,7 +97,7 @@ Status CallStream::encode_compressed(const Message& message, Scratch& scratch, C
   Chain plain;
   if (message.is_bytes()) {
     plain = message.bytes();
-  } else if (Status s = message.ops()->encode(message.object(), plain); !s.ok()) {
+  } else if (Status s = encode_own(message, plain); !s.ok()) {
     return s;
   }
   if (!may_send(plain.size())) return too_long(plain.size());

@@ -44,7 +44,8 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
     block_.has_details = true;
     block_.texts().details = field.value;
   } else if (name == "grpc-encoding") {
-    encoding_named(field.value);
+    // In trailers it means nothing, and messages that wait may be of the one that the header has named.
+    if (!header_seen_) encoding_named(field.value);
   } else if (visible_metadata(name)) {
     if (!add_received(block_metadata_, name, field.value)) block_.bad_metadata = true;
   }

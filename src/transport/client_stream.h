@@ -167,7 +167,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void try_free();
 
   // Constant after construction.
-  const ClientIdentity& identity_;  // the channel's; used while opening only
+  const ClientIdentity& identity_;  // the channel's; used while its connection lives
   const MethodInfo method_;
   Duration timeout_;
   TimePoint deadline_;

@@ -2,6 +2,7 @@
 // methods, and everything between an object and its bytes: interceptors, compression, limits, bytes of the
 // wrong form.
 #include <atomic>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -260,8 +261,29 @@ struct Point {
   int x = 0, y = 0;
 };
 
+// Its own encoding throws where its text says so.
+struct Fragile {
+  std::string text;
+};
+Status encode_fragile(const void* object, Chain& out) {
+  const std::string& text = static_cast<const Fragile*>(object)->text;
+  if (text == "throw") throw std::runtime_error("broken");
+  out.append(Bytes::copy(text));
+  return {};
+}
+Status decode_fragile(const Chain& bytes, void* object) {
+  static_cast<Fragile*>(object)->text = bytes.to_string();
+  return {};
+}
+
 }  // namespace
 }  // namespace sluice::e2e
+
+template <>
+struct sluice::MessageTraits<sluice::e2e::Fragile> {
+  static constexpr MessageOps kOps = value_ops<e2e::Fragile>({}, &e2e::encode_fragile, &e2e::decode_fragile);
+  static const MessageOps& ops() { return kOps; }
+};
 
 template <>
 struct sluice::MessageTraits<sluice::e2e::Point> {
@@ -354,6 +376,37 @@ TEST_P(Codecs, TypesAndCodecsMayBeAProgramsOwn) {
   EXPECT_EQ(json.write(Point{1, 2}).get(),
             Status(StatusCode::kInternal, "codec json takes protobuf messages only"));
   EXPECT_EQ(json.finish().get(), Status());
+}
+
+// Sends back what it gets.
+class Parrot {
+ public:
+  Task<Result<Fragile>> unary(ServerContext&, const Chain& request) {
+    co_return Fragile{request.to_string()};
+  }
+  static const ServiceDesc& desc() {
+    static constexpr MethodDesc kMethods[] = {
+        {"Unary", &unary_method<Parrot, Chain, Fragile, &Parrot::unary>}};
+    static constexpr ServiceDesc kDesc{"test.Parrot", kMethods, {}};
+    return kDesc;
+  }
+};
+
+TEST_P(Codecs, OwnEncodingsThatThrowFailTheCall) {
+  Parrot parrot;
+  for (const char* algorithm : {"", "gzip"}) {
+    Served served(runtime(),
+                  {.address = *algorithm ? "pipe:packed" : "pipe:plain",
+                   .server = {.compressors = all_compressors(), .compression_algorithm = algorithm},
+                   .channel = {.compressors = all_compressors(), .compression_algorithm = algorithm}},
+                  Parrot::desc(), &parrot);
+    constexpr UnaryMethod<Chain, Chain> kBytes("/test.Parrot/Unary");
+    constexpr UnaryMethod<Fragile, Chain> kObject("/test.Parrot/Unary");
+    const Status expected(StatusCode::kInternal, "UNKNOWN: encoding threw: broken");
+    EXPECT_EQ(served.channel().invoke(kBytes, bytes("throw")).get().status(), expected);
+    EXPECT_EQ(served.channel().invoke(kObject, Fragile{"throw"}).get().status(), expected);
+    EXPECT_EQ(text_of(served.channel().invoke(kObject, Fragile{"whole"}).get()), "whole");
+  }
 }
 
 TEST_P(Codecs, OfAProgramsOwnForProtobufMessages) {

@@ -275,6 +275,31 @@ TEST_P(Compressed, BothEndsAreToldWhetherAMessageWas) {
   expect_told(intercepted);
 }
 
+// What cannot be sent ends the call, and is no wait for a server that waits for it.
+TEST_P(Compressed, WriteThatFailsInsideAnInterceptorEndsTheCall) {
+  RawService service;
+  const auto halves = std::make_shared<Halves>();
+  halves->fault = Halves::Fault::kOddCode;
+  ServedRaw served(runtime(), service,
+                   {.server = {.compressors = {halves}},
+                    .channel = {.compressors = {halves},
+                                .compression_algorithm = "x-halves",
+                                .interceptors = {std::make_shared<Watches>()}}});
+  const Status expected(StatusCode::kInternal, "x-halves does not compress: NOT_FOUND: no halves");
+  for (const bool after_a_reply : {false, true}) {
+    auto stream = served.bidi();
+    if (after_a_reply) {
+      EXPECT_EQ(stream.write(bytes("m"), {.no_compression = true}).get(), Status());
+      EXPECT_TRUE(stream.read().get());
+    }
+    EXPECT_EQ(stream.write(bytes(words(1'000))).get(), expected) << after_a_reply;
+    EXPECT_EQ(stream.finish().get(), expected) << after_a_reply;
+  }
+  auto writer = served.request_stream();
+  EXPECT_EQ(writer.write(bytes(words(1'000))).get(), expected);
+  EXPECT_EQ(writer.finish().get().status(), expected);
+}
+
 // Calls whose options are gone before the loop gets to them.
 TEST_P(Compressed, AlgorithmsNameIsTakenWithTheCall) {
   RawService service;

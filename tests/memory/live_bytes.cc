@@ -48,11 +48,15 @@ std::int64_t take_peak_bytes() {
 
 }  // namespace sluice::memory
 
-// The array and nothrow forms call these, and delete with a size does.
+// The array forms call these. The nothrow forms would too, but for a sanitizer's, which has all of them.
 void* operator new(std::size_t size) { return sluice::memory::counted(std::malloc(size == 0 ? 1 : size)); }
 void* operator new(std::size_t size, std::align_val_t align) {
   const auto to = static_cast<std::size_t>(align);
   return sluice::memory::counted(std::aligned_alloc(to, (size + to - 1) / to * to));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  void* block = std::malloc(size == 0 ? 1 : size);
+  return block == nullptr ? nullptr : sluice::memory::counted(block);
 }
 void operator delete(void* block) noexcept { sluice::memory::drop(block); }
 void operator delete(void* block, std::size_t) noexcept { sluice::memory::drop(block); }

@@ -73,6 +73,31 @@ TEST_P(ClientCompression, SaysWhatItAccepts) {
   }
 }
 
+// Messages that wait are of the encoding that the header named.
+TEST_P(ClientCompression, EncodingNamedInTrailersMeansNothing) {
+  http2::StreamId id = id_;
+  for (const char* named : {"x", "deflate", "identity", ""}) {
+    auto reader = reply_stream(channel_, bytes("m"));
+    settle();
+    Headers head = kResponseHead, trailers = kOkTrailers;
+    head.push_back({"grpc-encoding", "gzip"});
+    trailers.push_back({"grpc-encoding", named});
+    id += 2;
+    server_->send(Wire()
+                      .headers(id, head)
+                      .data(id, packed_message(dull()) + packed_message(dull(500)))
+                      .headers(id, trailers, kEnd));
+    settle();
+    for (const std::size_t size : {1000, 500}) {
+      const std::optional<Chain> reply = reader.read().get();
+      ASSERT_TRUE(reply) << named;
+      EXPECT_TRUE(reply->to_string() == dull(size)) << named;
+    }
+    EXPECT_FALSE(reader.read().get());
+    EXPECT_EQ(reader.finish().get(), Status()) << named;
+  }
+}
+
 TEST_P(ClientCompression, CallChooses) {
   const Chain text = bytes(dull());
   for (const std::string_view algorithm : kAlgorithms) {
