@@ -60,5 +60,6 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 }
 void operator delete(void* block) noexcept { sluice::memory::drop(block); }
 void operator delete(void* block, std::size_t) noexcept { sluice::memory::drop(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { sluice::memory::drop(block); }
 void operator delete(void* block, std::align_val_t) noexcept { sluice::memory::drop(block); }
 void operator delete(void* block, std::size_t, std::align_val_t) noexcept { sluice::memory::drop(block); }
