@@ -101,4 +101,10 @@ std::int64_t IdleWorld::live_bytes() {
   return live_heap().bytes;
 }
 
+std::int64_t IdleWorld::live_bytes_outside_the_pool() {
+  live_bytes();
+  runtime_.loop().blocks().trim();
+  return live_heap().bytes;
+}
+
 }  // namespace sluice::memory
