@@ -6,8 +6,14 @@
 #include <type_traits>
 #include <vector>
 
+#include "bare.sluice.h"
 #include "comments.sluice.h"
 #include "imported/parts.sluice.h"
+#include "imported/same_package.sluice.h"
+#include "library.sluice.h"
+#include "line_ends.sluice.h"
+#include "macros.sluice.h"
+#include "names.sluice.h"
 #include "no_package.sluice.h"
 #include "public-parts.sluice.h"
 #include "types.sluice.h"
@@ -73,6 +79,59 @@ static_assert(std::is_member_function_pointer_v<decltype(&w::Service_::Service::
 
 }  // namespace words
 
+// Names that somebody else has.
+namespace names {
+
+using namespace golden::names;
+static_assert(Outer_Inner__::kName == "golden.names.Outer_Inner");
+static_assert(Outer_Inner_::kName == "golden.names.Outer_Inner_");
+static_assert(Outer_AllEntry_DoNotUse_::kName == "golden.names.Outer_AllEntry_DoNotUse");
+static_assert(Outer_Inner_Kind_::kName == "golden.names.Outer_Inner_Kind");
+static_assert(Color_Name_::kName == "golden.names.Color_Name");
+static_assert(delete__::kName == "golden.names.delete");
+static_assert(Stub__::kName == "golden.names.Stub");
+static_assert(Stub_::kName == "golden.names.Stub_");
+static_assert(Service_::kName == "golden.names.Service");
+static_assert(Service__::kName == "golden.names.Service_");
+
+static_assert(::sluice_::kName == "sluice");
+static_assert(::std_::kName == "std");
+static_assert(::stat_::kName == "stat");
+static_assert(::size_t_::kName == "size_t");
+static_assert(::time::kName == "time");
+static_assert(::Bare_sluice_::kName == "Bare_sluice");
+
+static_assert(::sluice::Channel_::kName == "sluice.Channel");
+static_assert(::sluice::Task_::kName == "sluice.Task");
+static_assert(::sluice::Golden_::kName == "sluice.Golden");
+
+using golden::macros::EOF_;
+static_assert(golden::macros::errno_::kName == "golden.macros.errno");
+template <auto... kMethods>
+inline constexpr bool kAreMethods = (std::is_member_function_pointer_v<decltype(kMethods)> && ...);
+using M = golden::macros::Macros::Stub;
+static_assert(
+    kAreMethods<&EOF_::Stub::EOF_, &M::EOF__, &M::EOF_, &M::NULL_, &M::errno_, &M::assert_, &M::linux_,
+                &M::unix_, &M::stdin_, &M::stdout_, &M::stderr_, &M::major_, &M::minor_, &M::makedev_,
+                &M::htons_, &M::offsetof_, &M::setjmp_, &M::va_start_, &M::st_mtime_, &M::sa_handler_,
+                &M::SIGINT_, &M::EINVAL_, &M::INT_MAX_, &M::NAN_, &M::PATH_MAX_, &M::AF_UNIX_, &M::__FILE___,
+                &M::_GNU_SOURCE_, &M::Major, &M::time, &M::_, &M::GET>);
+
+}  // namespace names
+
+// What comments must not become.
+template <class T>
+concept HasInjected = requires(T t) {
+  t.of_a_service;
+}
+|| requires(T t) { t.of_a_method; }
+|| requires(T t) { t.in_a_block; }
+|| requires(T t) { t.a; }
+|| requires(T t) { t.b; }
+|| requires(T t) { t.c; };
+static_assert(!HasInjected<golden::line_ends::LineEnds::Service>);
+static_assert(!HasInjected<golden::line_ends::LineEnds::Stub>);
+
 static_assert(!std::is_default_constructible_v<golden::Types>);
 static_assert(golden::Types::kName == "golden.Types");
 static_assert(golden::words::sluice::delete_::kName == "golden.words.sluice.delete");
@@ -123,6 +182,17 @@ TEST(GeneratedService, DescribesMethodsByTheNamesOfTheProto) {
                                                                   {"co_await", false, true},
                                                                   {"requires", true, false},
                                                                   {"xor", true, true}}));
+}
+
+TEST(GeneratedService, DescribesMacrosByTheNamesOfTheProto) {
+  golden::macros::EOF_::Service service;
+  EXPECT_EQ(service.service_desc().name, "golden.macros.EOF");
+  EXPECT_EQ(methods(service.service_desc()), (std::vector<Method>{{"EOF", false, false}}));
+}
+
+TEST(GeneratedService, HasAllMethodsWhateverTheCommentsSay) {
+  golden::line_ends::LineEnds::Service service;
+  EXPECT_EQ(service.service_desc().methods.size() + service.service_desc().streams.size(), 8u);
 }
 
 TEST(GeneratedService, MayHaveNoMethods) {

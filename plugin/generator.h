@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "editions.h"
+
 namespace sluice_plugin {
 
 // For each service X of the file: X::kName, X::Service (to be derived from) and X::Stub (to be called).
@@ -14,7 +16,15 @@ class Generator final : public google::protobuf::compiler::CodeGenerator {
  public:
   bool Generate(const google::protobuf::FileDescriptor* file, const std::string& parameter,
                 google::protobuf::compiler::GeneratorContext* context, std::string* error) const override;
+#ifdef SLUICE_PLUGIN_EDITIONS
+  std::uint64_t GetSupportedFeatures() const override {
+    return FEATURE_PROTO3_OPTIONAL | FEATURE_SUPPORTS_EDITIONS;
+  }
+  google::protobuf::Edition GetMinimumEdition() const override { return google::protobuf::EDITION_PROTO2; }
+  google::protobuf::Edition GetMaximumEdition() const override { return latest_edition(); }
+#else
   std::uint64_t GetSupportedFeatures() const override { return FEATURE_PROTO3_OPTIONAL; }
+#endif
 };
 
 }  // namespace sluice_plugin

@@ -2,10 +2,13 @@
 //
 // After a change that is meant, write them anew, and read the difference:
 //   cd plugin/golden
-//   protoc -I. --plugin=../../build/dev/bin/protoc-gen-sluice --sluice_out=. $(find . -name '*.proto')
+//   for f in $(find * -name '*.proto'); do
+//     protoc -I. --plugin=../../build/dev/bin/protoc-gen-sluice --sluice_out=. $f
+//   done
 #include "generator.h"
 
 #include <google/protobuf/compiler/importer.h>
+#include <google/protobuf/compiler/plugin.pb.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <gtest/gtest.h>
 
@@ -16,8 +19,10 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "editions.h"
 #include "names.h"
 
 namespace sluice_plugin {
@@ -46,7 +51,11 @@ class MemoryContext final : public pb::compiler::GeneratorContext {
 
 class FailOnError final : public pb::compiler::MultiFileErrorCollector {
  public:
-  void AddError(const std::string& file, int line, int, const std::string& message) override {
+  // Which of the two is called, and overrides something, depends on protobuf's version.
+  void AddError(const std::string& file, int line, int column, const std::string& message) {
+    RecordError(file, line, column, message);
+  }
+  void RecordError(std::string_view file, int line, int, std::string_view message) {
     ADD_FAILURE() << file << ":" << line + 1 << ": " << message;
   }
 };
@@ -145,24 +154,64 @@ TEST(Generator, TakesGenericServicesOfAFileWithoutAny) {
 }
 
 TEST(Generator, SaysThatItKnowsOptionalFields) {
-  EXPECT_EQ(Generator().GetSupportedFeatures(),
-            static_cast<std::uint64_t>(pb::compiler::CodeGenerator::FEATURE_PROTO3_OPTIONAL));
+  EXPECT_TRUE(Generator().GetSupportedFeatures() & pb::compiler::CodeGenerator::FEATURE_PROTO3_OPTIONAL);
 }
 
-TEST(Names, KnowKeywords) {
-  for (const char* word : {"NULL", "alignas", "class", "co_await", "concept", "requires", "xor_eq"}) {
-    EXPECT_TRUE(is_keyword(word)) << word;
+// The same text under any root, by any way to it, beside any other files.
+TEST(Generator, DependsOnTheImportPathAlone) {
+  const fs::path root = fs::path(::testing::TempDir()) / "sluice_elsewhere";
+  fs::create_directories(root / "imported");
+  for (const char* proto : {"names.proto", "imported/same_package.proto"}) {
+    fs::copy_file(kGolden / proto, root / proto, fs::copy_options::overwrite_existing);
   }
-  for (const char* word : {"", "Class", "final", "override", "import", "module", "zzz", "a"}) {
-    EXPECT_FALSE(is_keyword(word)) << word;
+  const Generated here = generate(kGolden, "names.proto");
+  const Generated there = generate(root / "imported" / "..", "names.proto");
+  EXPECT_TRUE(here.ok && there.ok) << here.error << there.error;
+  EXPECT_EQ(here.files, there.files);
+  fs::remove_all(root);
+}
+
+// What protoc, which knows editions, asks a plugin that may be older.
+pb::compiler::CodeGeneratorRequest request_of(const std::string& syntax) {
+  pb::compiler::CodeGeneratorRequest request;
+  request.add_file_to_generate("e.proto");
+  request.add_proto_file()->set_name("other.proto");
+  pb::FileDescriptorProto& file = *request.add_proto_file();
+  file.set_name("e.proto");
+  file.set_syntax(syntax);
+  return request;
+}
+
+TEST(Editions, AreRefusedWhereProtobufKnowsNone) {
+  EXPECT_EQ(refusal_of(request_of("proto3")), "");
+  const std::string refusal = refusal_of(request_of("editions"));
+  if (kKnowsEditions) {
+    EXPECT_EQ(refusal, "");
+  } else {
+    EXPECT_EQ(
+        refusal.rfind("e.proto: has an edition, and this protoc-gen-sluice was built with protobuf ", 0), 0u)
+        << refusal;
+    EXPECT_NE(refusal.find(", which knows none: build it with protobuf 27 or later"), std::string::npos)
+        << refusal;
   }
 }
 
-TEST(Names, TakeTheEndingOff) {
-  EXPECT_EQ(without_proto("a/b.c.proto"), "a/b.c");
-  EXPECT_EQ(without_proto("x.protodevel"), "x");
-  EXPECT_EQ(without_proto("x"), "x");
+#ifdef SLUICE_PLUGIN_EDITIONS
+TEST(Editions, AreKnownWhereProtobufKnowsThem) {
+  const Generator generator;
+  EXPECT_TRUE(generator.GetSupportedFeatures() & pb::compiler::CodeGenerator::FEATURE_SUPPORTS_EDITIONS);
+  EXPECT_EQ(generator.GetMinimumEdition(), pb::EDITION_PROTO2);
+  EXPECT_GE(generator.GetMaximumEdition(), pb::EDITION_2023);
+  const std::string body =
+      "package e; message M { int32 a = 1 [features.field_presence = IMPLICIT]; } "
+      "service S { rpc R(M) returns (stream M); }";
+  const Generated edition = generate_text("edition = \"2023\"; " + body);
+  ASSERT_TRUE(edition.ok) << edition.error;
+  EXPECT_EQ(edition.files, generate_text("syntax = \"proto3\"; package e; message M { int32 a = 1; } "
+                                         "service S { rpc R(M) returns (stream M); }")
+                               .files);
 }
+#endif
 
 }  // namespace
 }  // namespace sluice_plugin

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "names.h"
+#include "text.h"
 
 namespace sluice_plugin {
 namespace {
@@ -72,17 +73,17 @@ std::string with_types(std::string text, const Variables& variables) {
   return text;
 }
 
-std::vector<Method> methods_of(const pb::ServiceDescriptor& service) {
-  const std::vector<std::string> names = method_names(service);
+std::vector<Method> methods_of(const pb::ServiceDescriptor& service, Names& names) {
+  const std::vector<std::string> functions = names.method_names(service);
   std::vector<Method> methods;
   for (int i = 0; i < service.method_count(); ++i) {
     const pb::MethodDescriptor& descriptor = *service.method(i);
     const Kind kind = kind_of(descriptor);
     const Shape shape = shape_of(kind);
-    Variables v = {{"class", class_name(service)},
-                   {"service", service.full_name()},
-                   {"name", descriptor.name()},
-                   {"method", names[static_cast<std::size_t>(i)]},
+    Variables v = {{"class", names.class_name(service)},
+                   {"service", std::string(service.full_name())},
+                   {"name", std::string(descriptor.name())},
+                   {"method", functions[static_cast<std::size_t>(i)]},
                    {"request", pb::compiler::cpp::QualifiedClassName(descriptor.input_type())},
                    {"reply", pb::compiler::cpp::QualifiedClassName(descriptor.output_type())},
                    {"adapter", shape.adapter},
@@ -98,27 +99,14 @@ std::vector<Method> methods_of(const pb::ServiceDescriptor& service) {
   return methods;
 }
 
-void print_lines(const std::string& comment, Printer& out) {
-  for (std::size_t at = 0; at < comment.size();) {
-    const std::size_t end = std::min(comment.find('\n', at), comment.size());
-    std::string line = comment.substr(at, end - at);
-    at = end + 1;
-    line.erase(line.find_last_not_of(" \t\r\f\v") + 1);
-    if (!line.empty() && line.front() != ' ') line.insert(0, 1, ' ');
-    if (!line.empty() && line.back() == '\\') line += " //";  // or the next line would be comment too
-    out.Print("//$line$\n", "line", line);
-  }
-}
-
-// The comment in front of a service or method, or else the one behind it; false if there is neither.
+// The comment in front of a service or method, or else the one behind it.
 template <class Descriptor>
-bool print_comment(const Descriptor& descriptor, Printer& out) {
+void print_comment(const Descriptor& descriptor, Printer& out) {
   pb::SourceLocation location;
-  if (!descriptor.GetSourceLocation(&location)) return false;
+  if (!descriptor.GetSourceLocation(&location)) return;
   const std::string& comment =
       location.leading_comments.empty() ? location.trailing_comments : location.leading_comments;
-  print_lines(comment, out);
-  return !comment.empty();
+  print_comment_lines(comment, out);
 }
 
 void print_service_class(const std::vector<Method>& methods, Printer& out) {
@@ -163,7 +151,7 @@ void print_stub_class(const std::vector<Method>& methods, Printer& out) {
       "};\n");
 }
 
-void print_descriptors(const pb::ServiceDescriptor& service, const std::vector<Method>& methods,
+void print_descriptors(const pb::ServiceDescriptor& service, const std::vector<Method>& methods, Names& names,
                        Printer& out) {
   std::string unary, streams;
   for (const Method& method : methods) {
@@ -177,7 +165,8 @@ void print_descriptors(const pb::ServiceDescriptor& service, const std::vector<M
                  ",\n       " + handler + "},\n";
     }
   }
-  const Variables v = {{"class", class_name(service)}, {"file", service.file()->name()}};
+  const Variables v = {{"class", names.class_name(service)},
+                       {"file", literal_of(std::string(service.file()->name()))}};
   out.Print(v, "const ::sluice::ServiceDesc& $class$::Service::service_desc() const {\n");
   if (!unary.empty()) {
     out.Print("  static constexpr ::sluice::MethodDesc kMethods[] = {\n");
@@ -193,7 +182,7 @@ void print_descriptors(const pb::ServiceDescriptor& service, const std::vector<M
   out.Print("  static constexpr ::sluice::ServiceDesc kDesc{kName, $methods$, $streams$,\n", "methods",
             unary.empty() ? "{}" : "kMethods", "streams", streams.empty() ? "{}" : "kStreams");
   out.Print(v,
-            "                                               \"$file$\"};\n"
+            "                                               $file$};\n"
             "  return kDesc;\n"
             "}\n"
             "\n"
@@ -250,8 +239,8 @@ Uses uses_of(const pb::FileDescriptor& file) {
   return uses;
 }
 
-void print_declaration(const pb::ServiceDescriptor& service, Printer& out) {
-  const std::vector<Method> methods = methods_of(service);
+void print_declaration(const pb::ServiceDescriptor& service, Names& names, Printer& out) {
+  const std::vector<Method> methods = methods_of(service, names);
   out.Print("\n");
   print_comment(service, out);
   out.Print(
@@ -260,7 +249,7 @@ void print_declaration(const pb::ServiceDescriptor& service, Printer& out) {
       "  $class$() = delete;\n"
       "  static constexpr ::std::string_view kName = \"$name$\";\n"
       "\n",
-      "class", class_name(service), "name", service.full_name());
+      "class", names.class_name(service), "name", std::string(service.full_name()));
   out.Indent();
   print_service_class(methods, out);
   out.Print("\n");
@@ -269,10 +258,10 @@ void print_declaration(const pb::ServiceDescriptor& service, Printer& out) {
   out.Print("};\n");
 }
 
-void print_definition(const pb::ServiceDescriptor& service, Printer& out) {
-  const std::vector<Method> methods = methods_of(service);
+void print_definition(const pb::ServiceDescriptor& service, Names& names, Printer& out) {
+  const std::vector<Method> methods = methods_of(service, names);
   out.Print("\n");
-  print_descriptors(service, methods, out);
+  print_descriptors(service, methods, names, out);
   for (const Method& method : methods) print_default_handler(method, out);
   for (const Method& method : methods) print_stub_method(method, out);
 }

@@ -4,6 +4,8 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/printer.h>
 
+#include "names.h"
+
 namespace sluice_plugin {
 
 // What the file's services use, which is what its header includes.
@@ -14,8 +16,9 @@ struct Uses {
 Uses uses_of(const google::protobuf::FileDescriptor& file);
 
 // Both print inside the file's namespace.
-void print_declaration(const google::protobuf::ServiceDescriptor& service,
+void print_declaration(const google::protobuf::ServiceDescriptor& service, Names& names,
                        google::protobuf::io::Printer& out);
-void print_definition(const google::protobuf::ServiceDescriptor& service, google::protobuf::io::Printer& out);
+void print_definition(const google::protobuf::ServiceDescriptor& service, Names& names,
+                      google::protobuf::io::Printer& out);
 
 }  // namespace sluice_plugin
