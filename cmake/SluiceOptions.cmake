@@ -45,7 +45,7 @@ if(SLUICE_LTO)
 endif()
 
 find_package(Threads REQUIRED)
-find_package(Protobuf REQUIRED)
+include(SluiceProtobuf)
 include(SluiceZstd)
 find_package(ZLIB REQUIRED)
 if(SLUICE_TESTS)

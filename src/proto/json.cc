@@ -28,6 +28,16 @@ constexpr std::size_t kMaxReason = 160;
 // As deep as protobuf's binary form may be nested.
 constexpr int kMaxDepth = 100;
 
+// The option is called so since protobuf 26, and has another name before.
+template <class Options>
+void always_print_fields(Options& options, bool always) {
+  if constexpr (requires { options.always_print_fields_with_no_presence; }) {
+    options.always_print_fields_with_no_presence = always;
+  } else {
+    options.always_print_primitive_fields = always;
+  }
+}
+
 // What it says may have any part of the message in it.
 template <class PbStatus>
 std::string reason_of(const PbStatus& status) {
@@ -146,7 +156,7 @@ class JsonCodec final : public Codec {
       : resolver_(
             pb::util::NewTypeResolverForDescriptorPool(kTypePrefix, pb::DescriptorPool::generated_pool())) {
     printing_.preserve_proto_field_names = options.preserve_proto_field_names;
-    printing_.always_print_primitive_fields = options.always_print_fields_with_no_presence;
+    always_print_fields(printing_, options.always_print_fields_with_no_presence);
     printing_.always_print_enums_as_ints = options.always_print_enums_as_ints;
     parsing_.ignore_unknown_fields = options.ignore_unknown_fields;
   }

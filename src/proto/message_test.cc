@@ -2,6 +2,7 @@
 #include "sluice/proto/message.h"
 
 #include <google/protobuf/any.pb.h>
+#include <google/protobuf/arena.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/wrappers.pb.h>
@@ -204,32 +205,20 @@ TEST(ProtoMessage, RefusesToDecodeWithoutRequiredFields) {
   EXPECT_EQ(ops<NamePart>().decode(split(bytes, {3}), &decoded).code(), StatusCode::kInternal);
 }
 
-// Says that it has more bytes than protobuf can count; nothing may ask it for them.
-class Huge final : public pb::MessageLite {
- public:
-  static constexpr std::size_t kSize = std::size_t{1} << 31;
-  std::string GetTypeName() const override { return "test.Huge"; }
-  MessageLite* New(pb::Arena*) const override { return nullptr; }
-  void Clear() override {}
-  bool IsInitialized() const override { return true; }
-  void CheckTypeAndMergeFrom(const MessageLite&) override {}
-  std::size_t ByteSizeLong() const override { return kSize; }
-  int GetCachedSize() const override { return -1; }
-  std::uint8_t* _InternalSerialize(std::uint8_t* out, pb::io::EpsCopyOutputStream*) const override {
-    ADD_FAILURE() << "it was to be written";
-    return out;
-  }
-};
-
 TEST(ProtoMessage, RefusesToEncodeMoreThanProtobufCanCount) {
-  const Huge huge;
-  const Status wanted(StatusCode::kResourceExhausted,
-                      "test.Huge of 2147483648 bytes exceeds protobuf's limit of 2147483647");
+  // One value of a megabyte, many times over, so that no test needs two gigabytes. An arena frees it once.
+  pb::Arena arena;
+  auto& value = static_cast<pb::Value&>(*pb::Value().New(&arena));
+  value.set_string_value(std::string(1 << 20, 'x'));
+  auto& huge = static_cast<pb::ListValue&>(*pb::ListValue().New(&arena));
+  for (int i = 0; i < 2048; ++i) huge.mutable_values()->UnsafeArenaAddAllocated(&value);
+  const std::size_t size = huge.ByteSizeLong();
+  const Status wanted(StatusCode::kResourceExhausted, "google.protobuf.ListValue of " + std::to_string(size) +
+                                                          " bytes exceeds protobuf's limit of 2147483647");
   Chain out;
   EXPECT_EQ(detail::proto_encode(static_cast<const pb::MessageLite*>(&huge), out), wanted);
   EXPECT_TRUE(out.empty());
-  EXPECT_EQ(detail::proto_encode_to(static_cast<const pb::MessageLite*>(&huge), nullptr, Huge::kSize),
-            wanted);
+  EXPECT_EQ(detail::proto_encode_to(static_cast<const pb::MessageLite*>(&huge), nullptr, size), wanted);
 }
 
 TEST(ProtoMessage, RefusesToDecodeMoreThanProtobufCanCount) {

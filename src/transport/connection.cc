@@ -28,7 +28,7 @@ constexpr std::chrono::seconds kDrainPingTimeout{5};
 // What may stand as a ":path" (RFC 9113 sections 8.2.1 and 8.3.1).
 bool is_path(std::string_view text) {
   return text.starts_with('/') &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 ? c != 0x7f : c < 0; });
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f; });
 }
 
 http2::SessionOptions session_options(const ConnectionOptions& options, bool in_memory) {

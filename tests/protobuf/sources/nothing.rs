@@ -1,0 +1,1 @@
+// Cargo wants a target; what is wanted of it is the crate in Cargo.lock.
