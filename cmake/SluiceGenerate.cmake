@@ -5,7 +5,8 @@
 #
 # IMPORT_DIRS are where imports are looked for, and what the names of the files are relative to: with the import
 # folder protos, protos/a/x.proto is included as "a/x.sluice.h". A file outside of them all is known by its name
-# alone. Files that are only imported are not generated: list them as well, or link the target that has them.
+# alone, and two of one name cannot be in one target. Files that are only imported are not generated: list them as
+# well, or link the target that has them.
 function(sluice_generate)
   cmake_parse_arguments(ARG "" "TARGET" "PROTOS;IMPORT_DIRS" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
@@ -15,10 +16,7 @@ function(sluice_generate)
   elseif(NOT ARG_PROTOS)
     message(FATAL_ERROR "sluice_generate: no PROTOS for ${ARG_TARGET}")
   endif()
-  # Imported targets are seen only below the folder that found them.
-  if(NOT TARGET protobuf::protoc)
-    find_package(Protobuf REQUIRED)
-  endif()
+  include(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/SluiceProtobuf.cmake)
 
   set(imports)
   foreach(dir ${ARG_IMPORT_DIRS})
@@ -45,6 +43,8 @@ function(sluice_generate)
     endif()
     cmake_path(RELATIVE_PATH proto BASE_DIRECTORY ${root} OUTPUT_VARIABLE name)
     string(REGEX REPLACE "\\.proto(devel)?$" "" base ${out}/${name})
+    sluice_generate_once(${ARG_TARGET} ${proto} ${name} ${base})
+    sluice_check_edition(${proto})
 
     set(search -I${root})
     foreach(dir ${imports})
@@ -67,4 +67,45 @@ function(sluice_generate)
   endforeach()
   target_include_directories(${ARG_TARGET} SYSTEM PUBLIC ${out})
   target_link_libraries(${ARG_TARGET} PUBLIC sluice::sluice)
+endfunction()
+
+# Says so when the target has generated code of that name already, which CMake would tell as two rules for one file.
+function(sluice_generate_once TARGET PROTO NAME BASE)
+  get_target_property(generated ${TARGET} SLUICE_GENERATED)
+  if(generated)
+    list(FIND generated ${BASE} found)
+    if(NOT found EQUAL -1)
+      math(EXPR found "${found} + 1")
+      list(GET generated ${found} other)
+      if(other STREQUAL "${PROTO}")
+        message(FATAL_ERROR "sluice_generate: ${TARGET} has ${PROTO} twice")
+      endif()
+      message(FATAL_ERROR "sluice_generate: ${other} and ${PROTO} are both ${NAME} to protoc and to #include: say with "
+        "IMPORT_DIRS which folder their names begin in, or generate them for two targets")
+    endif()
+  endif()
+  set_property(TARGET ${TARGET} APPEND PROPERTY SLUICE_GENERATED ${BASE} ${PROTO})
+endfunction()
+
+# Says so when the file has an edition and protoc is older than that: protoc itself takes the file for a broken proto2.
+function(sluice_check_edition PROTO)
+  file(STRINGS ${PROTO} edition REGEX "^[ \t]*edition[ \t]*=[ \t]*[\"']" LIMIT_COUNT 1)
+  file(STRINGS ${PROTO} syntax REGEX "^[ \t]*syntax[ \t]*=[ \t]*[\"']" LIMIT_COUNT 1)
+  if(NOT edition OR syntax)
+    return()
+  endif()
+  foreach(location IMPORTED_LOCATION IMPORTED_LOCATION_RELEASE IMPORTED_LOCATION_NOCONFIG)
+    get_target_property(protoc protobuf::protoc ${location})
+    if(protoc)
+      break()
+    endif()
+  endforeach()
+  if(NOT protoc)
+    return()  # built in this project
+  endif()
+  execute_process(COMMAND ${protoc} --version OUTPUT_VARIABLE version ERROR_QUIET)
+  if(version MATCHES "([0-9]+\\.[0-9.]+)" AND CMAKE_MATCH_1 VERSION_LESS 27)
+    message(FATAL_ERROR "sluice_generate: ${PROTO} has an edition, which protoc ${CMAKE_MATCH_1} does not know: it takes "
+      "protobuf 27 or later, or `syntax` in the edition's place")
+  endif()
 endfunction()

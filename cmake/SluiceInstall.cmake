@@ -35,7 +35,12 @@ function(sluice_install)
     cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${PROJECT_BINARY_DIR}/protos)
     install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
   endforeach()
-  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  # As in the source tree, so that the pages' links to each other hold.
+  foreach(page CHANGELOG.md LICENSE README.md SECURITY.md)
+    install(FILES ${PROJECT_SOURCE_DIR}/${page} DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  endforeach()
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
+    FILES_MATCHING PATTERN *.md PATTERN *.svg)
 
   set(package ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
   install(EXPORT sluiceTargets NAMESPACE sluice:: DESTINATION ${package})
@@ -45,7 +50,8 @@ function(sluice_install)
   # Before 1.0 a minor version may change anything.
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/sluiceConfigVersion.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${PROJECT_BINARY_DIR}/package/sluiceConfig.cmake ${PROJECT_BINARY_DIR}/package/sluiceConfigVersion.cmake
-    ${PROJECT_SOURCE_DIR}/cmake/SluiceGenerate.cmake ${PROJECT_SOURCE_DIR}/cmake/SluiceZstd.cmake DESTINATION ${package})
+    ${PROJECT_SOURCE_DIR}/cmake/SluiceGenerate.cmake ${PROJECT_SOURCE_DIR}/cmake/SluiceProtobuf.cmake
+    ${PROJECT_SOURCE_DIR}/cmake/SluiceZstd.cmake DESTINATION ${package})
 
   # pkg-config's prefix is where the file lies, so that the whole may be moved.
   cmake_path(SET folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

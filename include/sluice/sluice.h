@@ -1,8 +1,10 @@
-// What most programs need of sluice: Runtime, Server, Channel and the types of their calls. Generated code
-// includes the rest.
+// What most programs need of sluice: Runtime, Server, Channel and the types of their calls, those of methods
+// without generated code too. Generated code includes the rest.
 #pragma once
 
 #include "sluice/async/sleep.h"
 #include "sluice/client/channel.h"
 #include "sluice/runtime/runtime.h"
 #include "sluice/server/server.h"
+#include "sluice/stub/client_streams.h"
+#include "sluice/stub/unary.h"

@@ -1,18 +1,26 @@
 #!/usr/bin/env python3
 """sluice_generate in a project of somebody else's: it builds, builds nothing twice, sees when an imported .proto
 changes, and says what is wrong with its arguments."""
+import re
 import shutil
 import subprocess
 import sys
 
-from installed import HERE, Failed, Setting
+from installed import HERE, Failed, Setting, run
 
 WRONG_USES = {  # what is added to the project → what cmake must say
     "sluice_generate(TARGET nothing PROTOS alone.proto)": "TARGET is no target: 'nothing'",
     "sluice_generate(PROTOS alone.proto)": "TARGET is no target: ''",
     "sluice_generate(TARGET shop)": "no PROTOS for shop",
     "sluice_generate(TARGET shop SOURCES alone.proto)": "unknown arguments: SOURCES;alone.proto",
+    "sluice_generate(TARGET shop PROTOS other/alone.proto)":
+        "/shop/alone.proto and {source}/other/alone.proto are both alone.proto to protoc and to #include: say with IMPORT_DIRS",
+    "add_library(two OBJECT shop.cc)\nsluice_generate(TARGET two PROTOS alone.proto other/alone.proto)":
+        "are both alone.proto to protoc",
+    "sluice_generate(TARGET shop PROTOS alone.proto)": "shop has {source}/alone.proto twice",
 }
+EDITION = "sluice_generate(TARGET shop PROTOS edition.proto)"
+NO_EDITIONS = "{source}/edition.proto has an edition, which protoc {version} does not know: it takes protobuf 27 or later"
 
 
 class Project:
@@ -61,8 +69,16 @@ def problems_of(project):
     if again != {name for name in wanted if name.startswith("shop/")}:
         problems.append(f"a change of shop/money.proto generated {sorted(again)} again")
 
+    (project.source / "other").mkdir()
+    (project.source / "other/alone.proto").write_text('syntax = "proto3";\npackage other;\nmessage Alone {}\n')
+    (project.source / "edition.proto").write_text('// Later.\nedition = "2023";\npackage later;\nmessage Later {}\n')
+    version = re.search(r"[\d.]+", run("protoc", "--version"))[0]
+    wrong = dict(WRONG_USES)
+    if int(version.split(".")[0]) < 27:
+        wrong[EDITION] = NO_EDITIONS
     text = (project.source / "CMakeLists.txt").read_text()
-    for use, message in WRONG_USES.items():
+    for use, message in wrong.items():
+        message = message.format(source=project.source, version=version)
         (project.source / "CMakeLists.txt").write_text(f"{text}{use}\n")
         done = project.configure()
         if done.returncode == 0 or message not in " ".join(done.stderr.split()):

@@ -2,6 +2,7 @@
 """Somebody else's project takes sluice in from an empty folder, builds a server and a client, and runs them.
 
   install_test.py files              what is installed, and that it names no folder of ours
+  install_test.py options            the source tree configures with tests and without examples, and the other way round
   install_test.py find_package       CMake, the installed package, generated code
   install_test.py core               CMake, the installed package where there is no protobuf
   install_test.py errors             the same beside generated code, with typed details of errors
@@ -58,6 +59,18 @@ def find_package(setting):
     done = setting.configure(project, project / "other", f"-DCMAKE_PREFIX_PATH={prefix}")
     if done.returncode == 0 or 'compatible with requested version "0.0"' not in " ".join(done.stderr.split()):
         raise Failed(f"version 0.0 should not be found: {done.stderr}")
+    # A component that there is not.
+    for component, message in {"testing": "What is in sluice/testing/ comes with sluice and with core",
+                               "tls": "sluice has no component tls; there are sluice, core, errors and compression"}.items():
+        (project / "CMakeLists.txt").write_text(text.replace("REQUIRED", f"REQUIRED COMPONENTS sluice {component}"))
+        done = setting.configure(project, project / component, f"-DCMAKE_PREFIX_PATH={prefix}")
+        if done.returncode == 0 or message not in " ".join(done.stderr.split()):
+            raise Failed(f"component {component}: wanted “{message}”: {done.stderr}")
+        # One that is not required may be asked for.
+        (project / "CMakeLists.txt").write_text(text.replace("REQUIRED", f"REQUIRED COMPONENTS sluice OPTIONAL_COMPONENTS {component}"))
+        done = setting.configure(project, project / f"optional_{component}", f"-DCMAKE_PREFIX_PATH={prefix}")
+        if done.returncode:
+            raise Failed(f"optional component {component}: {done.stderr}")
 
 
 def core(setting):
@@ -127,11 +140,14 @@ def files(setting):
     headers = {name for name in there if name.startswith("include/")}
     public = {str(path.relative_to(setting.source)) for path in (setting.source / "include").rglob("*.*")}
     public |= {name.replace(".proto", ".pb.h") for name in public if name.endswith(".proto")}
-    others = {"lib/libsluice.a", "bin/protoc-gen-sluice", "share/doc/sluice/LICENSE", "lib/pkgconfig/sluice.pc",
+    others = {"lib/libsluice.a", "bin/protoc-gen-sluice", "lib/pkgconfig/sluice.pc", "lib/cmake/sluice/SluiceProtobuf.cmake",
               "lib/pkgconfig/sluice-core.pc", "lib/pkgconfig/sluice-errors.pc",
               "lib/pkgconfig/sluice-compression.pc", "lib/cmake/sluice/SluiceZstd.cmake", "lib/cmake/sluice/sluiceConfig.cmake",
               "lib/cmake/sluice/sluiceConfigVersion.cmake", "lib/cmake/sluice/sluiceTargets.cmake",
               "lib/cmake/sluice/SluiceGenerate.cmake"}
+    pages = [setting.source / name for name in ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md")]
+    pages += [path for path in (setting.source / "docs").rglob("*") if path.suffix in (".md", ".svg")]
+    others |= {f"share/doc/sluice/{path.relative_to(setting.source)}" for path in pages}
     by_build_type = {name for name in there if re.fullmatch(r"lib/cmake/sluice/sluiceTargets-\w+\.cmake", name)}
     problems = [f"headers: {name}" for name in sorted(headers ^ public)]
     problems += [f"files: {name}" for name in sorted((there - headers - by_build_type) ^ others)]
@@ -145,8 +161,15 @@ def files(setting):
         raise Failed("\n".join(problems))
 
 
+def options(setting):
+    for given in (["-DSLUICE_TESTS=ON", "-DSLUICE_EXAMPLES=OFF"], ["-DSLUICE_TESTS=OFF", "-DSLUICE_EXAMPLES=ON"]):
+        done = setting.configure(setting.source, setting.folder / "build", *given)
+        if done.returncode:
+            raise Failed(f"{given}: {done.stderr}")
+
+
 def main():
-    ways = {"files": files, "find_package": find_package, "core": core, "errors": errors, "compression": compression,
+    ways = {"files": files, "options": options, "find_package": find_package, "core": core, "errors": errors, "compression": compression,
             "pkg_config": pkg_config,
             "add_subdirectory": add_subdirectory}
     parser = argparse.ArgumentParser()

@@ -2,7 +2,6 @@
 // connection with faults, which brings them byte by byte.
 #include <sluice/sluice.h>
 #include <sluice/stub/handlers.h>
-#include <sluice/stub/unary.h>
 #include <sluice/testing/fault_network.h>
 
 #include <iostream>
