@@ -249,7 +249,14 @@ void Connection::drain() {
     session_.submit_goaway(http2::kMaxStreamId, http2::ErrorCode::kNoError, "draining");
     drain_ping_ = loop_.random() | 1;
     session_.submit_ping(drain_ping_);
-    patience_.await(Awaited::kDrainPing, after(loop_.now(), kDrainPingTimeout));
+    Duration patience = kDrainPingTimeout;
+    if (stream_count_ == 0) {
+      // The PING is for a request that is on its way, which the client may send again. Who does not answer it
+      // may have nobody to run it, and reads nothing before its next call.
+      patience = std::min(patience, limits_.goodbye_timeout / 2);
+      goodbye_by_ = after(loop_.now(), limits_.goodbye_timeout);
+    }
+    patience_.await(Awaited::kDrainPing, after(loop_.now(), patience));
     flush_soon();
   } else if (!busy_) {
     close_if_drained();

@@ -119,8 +119,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   }
 
   // Server: refuses new streams politely (GOAWAY with the largest id, a PING round trip of at most 5 s,
-  // GOAWAY with the last id: gRPC A9) and closes when the last stream has ended. Client: opens none any more;
-  // closes likewise. Idempotent.
+  // GOAWAY with the last id: gRPC A9) and closes when the last stream has ended. With no stream open it takes
+  // Limits::goodbye_timeout at most. Client: opens none any more; closes likewise. Idempotent.
   void drain();
   // Ends every stream and the connection now; on_closed follows from the loop. Idempotent. A connection error
   // says GOAWAY with `code` first.
@@ -292,7 +292,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::size_t read_away_ = 0;          // bytes, while saying goodbye
   std::size_t complaints_ = 0;
   Status why_;
-  std::uint64_t drain_ping_ = 0;  // payload of the PING between the two GOAWAYs; 0: none
+  std::uint64_t drain_ping_ = 0;   // payload of the PING between the two GOAWAYs; 0: none
+  TimePoint goodbye_by_ = kNever;  // when an idle connection that drains has gone
   http2::ErrorCode close_code_ = http2::ErrorCode::kNoError;
 
   Read read_;

@@ -1,4 +1,5 @@
 // What a Connection does to a peer that is slow, or does not read: it stops reading, and in the end closes.
+#include <algorithm>
 #include <utility>
 
 #include "transport/connection.h"
@@ -99,7 +100,7 @@ void Connection::start_write(Chain&& data) {
 // wait for that: its calls would.
 void Connection::begin_goodbye() {
   saying_goodbye_ = true;
-  patience_.await(Awaited::kGoodbye, after(loop_.now(), limits_.goodbye_timeout));
+  patience_.await(Awaited::kGoodbye, std::min(goodbye_by_, after(loop_.now(), limits_.goodbye_timeout)));
   if (lingers() && !read_.active && !read_queued_) {
     read_queued_ = true;
     loop_.post(read_node_);
