@@ -289,13 +289,12 @@ void ClientChannel::describe(std::string& out) const {
 
 namespace {
 
-// A channel lives on the loop that dials it; other threads' channels are spread by what they are to.
-Loop& home_of(std::span<Loop* const> loops, std::string_view target) {
-  if (loops.size() == 1) return *loops.front();
-  for (Loop* loop : loops) {
+// A channel lives on the loop that dials it; those that other threads dial are spread.
+Loop& home_of(net::Host& host) {
+  for (Loop* loop : host.loops()) {
     if (loop->leads()) return *loop;
   }
-  return *loops[std::hash<std::string_view>()(target) % loops.size()];
+  return host.next_loop();
 }
 
 }  // namespace
@@ -311,8 +310,8 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   if (!network) return host.no_network(addr->scheme);
   if (Status s = options.compressors.check(options.compression_algorithm); !s.ok()) return s;
   if (Status s = options.codecs.check(options.codec); !s.ok()) return s;
-  auto channel = std::make_shared<ClientChannel>(home_of(host.loops(), target), *network, std::move(*addr),
-                                                 std::move(options));
+  auto channel =
+      std::make_shared<ClientChannel>(home_of(host), *network, std::move(*addr), std::move(options));
   std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });
   return Channel(detail::with_interceptors(channel, channel->interceptors()), std::move(closer));
 }

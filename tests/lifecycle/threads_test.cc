@@ -1,6 +1,8 @@
 // Runtimes with threads, and threads that share what runs on them.
 #include <atomic>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -146,6 +148,20 @@ TEST_P(Threads, AChannelLivesOnTheLoopThatDialsIt) {
   EXPECT_EQ(text_of(served.unary(request).get()), "inner");
   EXPECT_EQ(service.inside, 2);
   service.inner.reset();
+}
+
+// Whoever needs more than one loop's worth of calls to one target dials it several times.
+TEST_P(Threads, ChannelsToOneTargetAreSpreadOverTheLoops) {
+  RawService service;
+  ServedRaw served(runtime_, service);
+  std::mutex mutex;
+  std::multiset<Loop*> homes;
+  on_threads(4, [&](int) {
+    const Channel channel = dial(runtime_, "pipe:served").value();
+    const std::lock_guard lock(mutex);
+    homes.insert(&channel.base().loop());
+  });
+  for (Loop* loop : runtime_.loops()) EXPECT_EQ(homes.count(loop), 4 / runtime_.loops().size());
 }
 
 TEST_P(Threads, ManyCallersMakeChannelsOfTheirOwn) {

@@ -86,8 +86,8 @@ class Channel {
 
 // A channel to `target`: an address such as "pipe:greeter". Lazy: errors in the address, its scheme or the
 // options are told now, with the value that is wrong; whether anybody listens is not. Dialled in a handler or
-// callback it lives on the loop that runs it, which then runs its calls without another thread; otherwise on
-// the loop that `target` hashes to.
+// callback it lives on the loop that runs it, which then runs its calls without another thread; otherwise
+// the Runtime's loops take turns.
 Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options = {});
 
 }  // namespace sluice

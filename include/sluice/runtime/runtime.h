@@ -2,6 +2,7 @@
 // program may have several.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -15,8 +16,8 @@
 namespace sluice {
 
 struct RuntimeOptions {
-  // Loops with a thread of their own. 0: one loop without a thread; progress is made only in get(), run() and
-  // poll().
+  // Loops with a thread of their own. 0: one loop without a thread. Progress is then made only inside calls
+  // of this library, each of which lets leave what was submitted (docs/concurrency.md).
   unsigned threads = 0;
   unsigned blocking_threads = 4;  // at most, for run_blocking; they start with the first work
   // How long a thread that runs a loop and finds nothing to do goes on looking before it sleeps. Meanwhile it
@@ -80,6 +81,9 @@ class Runtime final : public net::Host {
 
   // net::Host
   std::span<Loop* const> loops() const override { return loops_; }
+  Loop& next_loop() override {
+    return *loops_[next_loop_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
+  }
   net::Network* network(std::string_view scheme) const override;
   Status no_network(std::string_view scheme) const override;
 
@@ -113,6 +117,7 @@ class Runtime final : public net::Host {
   std::vector<std::unique_ptr<Loop>> owned_loops_;
   std::vector<Loop*> loops_;
   unsigned threads_ = 0;
+  std::atomic<std::size_t> next_loop_{0};  // any thread
   // Before serving and dialling only.
   std::vector<std::pair<std::string, std::shared_ptr<net::Network>>> networks_;
   BlockingPool blocking_;
