@@ -22,11 +22,23 @@ struct ContextRep {
   std::size_t sweep_at = 16;
   Context::Watch* watches = nullptr;
 
-  void cancel(const std::string& reason);
+  // `led`: loops whose lead this thread took, since nobody else would run what was posted there.
+  void cancel(const std::string& reason, std::vector<Loop*>& led);
   void add_child(const std::shared_ptr<ContextRep>& child);
 };
 
-void ContextRep::cancel(const std::string& reason) {
+namespace {
+
+void cancel_now(ContextRep& rep, const std::string& reason) {
+  std::vector<Loop*> led;
+  rep.cancel(reason, led);
+  // Outside of all locks, which the watches take. The loops are there: who destroys one waits for its leader.
+  for (Loop* loop : led) loop->leave();
+}
+
+}  // namespace
+
+void ContextRep::cancel(const std::string& reason, std::vector<Loop*>& led) {
   std::vector<std::weak_ptr<ContextRep>> reached;
   {
     const std::lock_guard lock(mutex);
@@ -38,12 +50,14 @@ void ContextRep::cancel(const std::string& reason) {
       watches = watch->next_;
       watch->prev_ = watch->next_ = nullptr;
       watch->posted_ = true;
-      watch->loop_.post(*watch);
+      Loop& loop = watch->loop_;
+      loop.post(*watch);
+      if (loop.take_over()) led.push_back(&loop);
     }
   }
   // Outside the lock: a child's own lock is never taken under its parent's here.
   for (const auto& child : reached) {
-    if (const auto rep = child.lock()) rep->cancel(reason);
+    if (const auto rep = child.lock()) rep->cancel(reason, led);
   }
 }
 
@@ -62,7 +76,7 @@ void ContextRep::add_child(const std::shared_ptr<ContextRep>& child) {
     }
     reason = why;
   }
-  child->cancel(reason);
+  cancel_now(*child, reason);
 }
 
 Context Context::child() const {
@@ -99,7 +113,7 @@ Context Context::with_value_of(const std::type_info* type, std::shared_ptr<const
 }
 
 void Context::cancel(std::string why) const {
-  if (rep_) rep_->cancel(why);
+  if (rep_) cancel_now(*rep_, why);
 }
 
 bool Context::cancelled() const { return rep_ && rep_->cancelled.load(std::memory_order_acquire); }

@@ -1,10 +1,12 @@
 // Who leads a Loop: the run token, threads that wait for it, parking, and the loop's own thread.
 //
-// token_ is 0 when free, or kLed, with kParked while the leader waits in the poller and kWaiters while
-// first_waiting_ is not empty. Every change that another thread's decision hangs on is sequentially
-// consistent: a poster pushes and then looks for kParked, a leader sets kParked and then looks at the queue.
-// A leader that spins is not parked, so nobody wakes it.
+// token_ is 0 when free, or kLed, with kParked while the leader waits in the poller, kWaiters while
+// first_waiting_ is not empty, and kPosted when something was posted that only the leader can run. A leader
+// of a loop without a thread touches nothing of it once the token is free: it may go. Every change that
+// another thread's decision hangs on is sequentially consistent: a poster pushes and then looks for kParked,
+// a leader sets kParked and then looks at the queue. A leader that spins is not parked, so nobody wakes it.
 #include <algorithm>
+#include <utility>
 
 #include "async/poller.h"
 #include "sluice/async/loop.h"
@@ -15,8 +17,13 @@ namespace {
 
 // How long the loop's own thread stays out of the way after a caller has led.
 constexpr std::chrono::milliseconds kYieldToCallers{1};
-// Turns of the loop that a leader makes for others before it leaves; a call in memory takes three.
+// Turns of the loop that a leader makes for others before it leaves, and to let go of what was submitted; a
+// call in memory takes three.
 constexpr int kTurnsForWaiters = 16;
+constexpr int kTurnsOfVisit = 16;
+// A caller that comes back sooner than this need not look at descriptors again: whatever it would find could
+// as well have come a moment later. A blocking client that calls all the time is spared a system call a call.
+constexpr std::chrono::microseconds kAttendedLately{20};
 constexpr int kLooksBeforeSleep = 100;
 // Looks at the queue, while spinning, for each look at the clock, at the descriptors and for other threads
 // that want the core: together about a microsecond.
@@ -71,36 +78,95 @@ bool Loop::try_enter() {
   std::uint32_t expected = 0;
   if (!token_.compare_exchange_strong(expected, kLed, std::memory_order_seq_cst, std::memory_order_relaxed))
     return false;
-  leader_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  if (has_thread_.load(std::memory_order_relaxed)) entries_.fetch_add(1, std::memory_order_relaxed);
-  now_valid_ = false;
-  drove_ = false;
-  allow_inline();
+  lead_begins();
   return true;
 }
 
-bool Loop::try_enter_in_order() {
+inline void Loop::lead_begins() {
+  leader_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  now_valid_ = false;
+  drove_ = false;
+  busy_since_ = TimePoint();
+  allow_inline();
+}
+
+bool Loop::try_enter_in_order(Visit visit) {
   if (!try_enter()) return false;
+  if (nobody_attends(visit)) catch_up();
   if (remote_.empty() && !overfull_) return true;
   leave();
   return false;
 }
 
+// No thread and no other loop runs this one between visits. Who drives a loop that is somebody else's guest
+// may do that one's work; who looks in leaves it where it belongs.
+bool Loop::nobody_attends(Visit visit) const {
+  if (simulation_ || has_thread_.load(std::memory_order_relaxed)) return false;
+  return visit == Visit::kDrive || !foreign_.load(std::memory_order_relaxed);
+}
+
+// What has arrived goes before timers that are due, as it does in a loop that is busy.
+void Loop::catch_up() {
+  remote_.drain_into(ready_);
+  const bool due = !timers_.empty() && timers_.next() <= now();
+  if (watches_ > 0 && (due || now() - looked_at_ >= kAttendedLately)) poll_descriptors();
+  run_some_turns();
+  if (!due) return;
+  fire_timers();
+  run_some_turns();
+}
+
+inline void Loop::run_some_turns() {
+  for (int i = 0; i < kTurnsOfVisit && (work_is_ready() || !remote_.empty()); ++i) turn();
+}
+
 void Loop::leave() {
-  finish_for_waiters();
+  do {
+    finish_for_waiters();
+    finish_submitted();
+  } while (!free_lead());
+}
+
+// Who looks in at a loop with a thread of its own leaves the work to that one, which is woken for it.
+void Loop::finish_submitted() {
+  if (!work_is_ready()) return;
+  if (!nobody_attends(Visit::kLookIn) && !(drove_ && has_thread_.load(std::memory_order_relaxed))) return;
+  for (int i = 0; i < kTurnsOfVisit && work_is_ready(); ++i) {
+    if (token_.load(std::memory_order_relaxed) & kWaiters) return;  // one of them leads next
+    turn();
+  }
+}
+
+bool Loop::take_over() {
+  if (leads() || !nobody_attends(Visit::kLookIn)) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (token_.fetch_or(kPosted) & kLed) return false;  // the leader sees it before it goes
+    token_.store(kLed);                                 // with the bit set nobody else could begin to lead
+  }
+  lead_begins();
+  remote_.drain_into(ready_);
+  return true;
+}
+
+// False: something was posted that relies on this thread, which leads on.
+bool Loop::free_lead() {
   // The own thread finds by itself, within a millisecond, what a caller that ran the loop leaves undone: a
   // wake-up for each call would cost more than the calls.
-  bool work_left = !(ready_.empty() && tick_end_.empty());
+  bool work_left = work_is_ready();
   if (foreign_.load(std::memory_order_relaxed)) {
     work_left = work_left || timers_.next() != told_deadline_.load(std::memory_order_relaxed);
   } else {
     work_left = work_left && !drove_;
   }
+  const bool attended = !nobody_attends(Visit::kLookIn);
   leader_.store(std::thread::id(), std::memory_order_relaxed);
   std::uint32_t expected = kLed;
   if (!token_.compare_exchange_strong(expected, 0)) return hand_over();
+  if (!attended) return true;
   if (work_left) wake_absent();
   left();
+  return true;
 }
 
 // Threads that wait are asleep, and the loop would stand still until one of them has woken up to lead it.
@@ -121,21 +187,23 @@ void Loop::left() {
   }
 }
 
-// The lead goes to exactly one of those who wait, who then owns the token without taking it.
-void Loop::hand_over() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (ThreadWaiter* next = first_waiting_) {
-      first_waiting_ = next->next_;
-      token_.store(kLed | (first_waiting_ ? kWaiters : 0));
-      next->lead_ = true;
-      next->told_.store(true, std::memory_order_release);
-      next->wake_.notify_one();
-      return;
-    }
-    token_.store(0);
+// The lead goes to exactly one of those who wait, who then owns the token without taking it, and runs what
+// was posted. False: nobody waits, or not any more; this thread leads on, runs what was posted, and tries
+// again.
+bool Loop::hand_over() {
+  const std::lock_guard lock(mutex_);
+  if (ThreadWaiter* next = first_waiting_) {
+    first_waiting_ = next->next_;
+    token_.store(kLed | (first_waiting_ ? kWaiters : 0));
+    next->lead_ = true;
+    next->told_.store(true, std::memory_order_release);
+    next->wake_.notify_one();
+    return true;
   }
-  left();
+  token_.store(kLed);
+  leader_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  if (nobody_attends(Visit::kLookIn)) remote_.drain_into(ready_);
+  return false;
 }
 
 bool Loop::ThreadWaiter::wait() {
@@ -147,7 +215,6 @@ bool Loop::ThreadWaiter::wait() {
   if (!lead_) return true;
   Loop& loop = loop_;
   loop.leader_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  if (loop.has_thread_.load(std::memory_order_relaxed)) loop.entries_.fetch_add(1, std::memory_order_relaxed);
   return loop.run_until(done_);
 }
 
@@ -197,6 +264,7 @@ void Loop::ThreadWaiter::completed(Runnable& self) noexcept {
 
 bool Loop::run_until(const bool& done) {
   drove_ = true;
+  if (has_thread_.load(std::memory_order_relaxed)) drives_.fetch_add(1, std::memory_order_relaxed);
   while (!done) {
     if (turn() == 0 && !idle_until_work(false)) return done;
   }
@@ -257,7 +325,7 @@ void Loop::park(TimePoint deadline, bool own_thread) {
 
 // What was known before a sleep holds no longer.
 void Loop::awake() {
-  now_valid_ = false;
+  looked_at_ = busy_since_ = checked_at_ = read_clock();
   allow_inline();
 }
 
@@ -282,14 +350,12 @@ void Loop::stop_thread() {
 // Leads while no caller does, and stays out of the poller while callers come and go: a wake-up across cores
 // costs far more than the calls that they make.
 void Loop::own_thread_main() {
-  std::uint32_t seen = entries_.load();
+  std::uint32_t seen = drives_.load();
   while (!stopping_.load()) {
     const bool led = try_enter();
     if (led) {
-      // Its own entries do not count.
-      const std::uint32_t entered = entries_.fetch_sub(1, std::memory_order_relaxed) - 1;
-      const bool callers_are_about = entered != seen;
-      seen = entered;
+      const std::uint32_t drives = drives_.load(std::memory_order_relaxed);
+      const bool callers_are_about = std::exchange(seen, drives) != drives;
       drove_ = true;
       callers_are_about ? look_after_callers() : lead_as_own_thread();
       leave();

@@ -89,6 +89,31 @@ TEST(RunToken, ABlockingCallRunsOnItsCallersStackWithoutPollerOrWake) {
   EXPECT_EQ(counts.wakes, 0);
 }
 
+// Two system calls a call over a socket would be one too many.
+TEST(RunToken, ACallerInAHurryIsSparedTheLookAtDescriptors) {
+  struct Silent final : FdWatch {
+    Silent() : FdWatch(::eventfd(0, EFD_CLOEXEC), EPOLLIN) {}
+    ~Silent() { ::close(fd()); }
+    void on_ready(std::uint32_t) override {}
+  } silent;
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  constexpr int kCalls = 2000;
+  ASSERT_TRUE(loop.try_enter_in_order());
+  ASSERT_EQ(loop.watch(silent), Status());
+  loop.leave();
+  for (int i = 0; i < kCalls; ++i) {
+    ASSERT_TRUE(loop.try_enter_in_order(Loop::Visit::kDrive));
+    loop.leave();
+  }
+  EXPECT_GT(counts.waits, 0);
+  EXPECT_LT(counts.waits, kCalls / 2) << "one for each 20 us";
+  ASSERT_TRUE(loop.try_enter_in_order());
+  loop.unwatch(silent);
+  loop.leave();
+}
+
 TEST(RunToken, ALeaderThatLeavesHandsOverToExactlyOneWaiter) {
   constexpr int kWaiters = 3;
   LoopGroup group;
@@ -341,6 +366,33 @@ TEST(OwnThread, FinishesWhatACallerStartedAndLeft) {
     if (entered) loop.leave();
     while (!last.ran) std::this_thread::yield();
   }
+  loop.stop_thread();
+}
+
+// A thread that only looks in is no caller to keep out of the way of: the own thread parks, where whatever
+// comes in wakes it at once, and does not look once a millisecond for as long as such threads are about.
+TEST(OwnThread, IsNotKeptFromParkingByThreadsThatOnlyLookIn) {
+  Counts counts;
+  LoopGroup group;
+  Loop loop(group, std::make_unique<CountingPoller>(counts));
+  loop.start_thread();
+  call(loop, 1);  // from now on it keeps out of the way
+  counts.waits = 0;
+  int looks = 0;
+  while (counts.waits == 0 && looks < 1000) {
+    std::atomic<bool> ran{false};
+    struct Tell final : Runnable {
+      explicit Tell(std::atomic<bool>& r)
+          : Runnable([](Runnable& self) noexcept { static_cast<Tell&>(self).ran.store(true); }), ran(r) {}
+      std::atomic<bool>& ran;
+    } tell(ran);
+    if (!loop.try_enter_in_order()) continue;  // it leads
+    ++looks;
+    loop.post(tell);
+    loop.leave();  // wakes it
+    while (!ran) std::this_thread::yield();
+  }
+  EXPECT_LE(looks, 4) << "one look that finds the caller, one that finds none; and what a race adds";
   loop.stop_thread();
 }
 

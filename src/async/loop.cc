@@ -2,6 +2,7 @@
 #include "sluice/async/loop.h"
 
 #include <cassert>
+#include <utility>
 
 #include "async/poller.h"
 #include "base/escape.h"
@@ -16,6 +17,10 @@ constexpr int kRunsPerTick = 256;
 constexpr std::uint32_t kTicksPerTimerCheck = 16;
 // And at its descriptors.
 constexpr std::uint32_t kTicksPerPoll = 64;
+// Where the ticks are long, it looks at both after so much time.
+constexpr std::chrono::milliseconds kLookEvery{1};
+// Whether that has passed is asked every so many runs, or after each while they are as long themselves.
+constexpr int kRunsPerCheck = 16;
 // Somebody else's loop gets its turn back after so many.
 constexpr int kTicksPerForeignPoll = 64;
 
@@ -110,9 +115,22 @@ std::size_t Loop::fire_timers_while_busy() {
 
 std::size_t Loop::poll_descriptors() {
   poll_soon_ = false;
+  looked_at_ = now();
   poller_->wait(Duration::zero());
   foreign_woken_.store(false);  // after the wait, which took the signal, and before the queues are looked at
   return poller_->dispatch();
+}
+
+// True: descriptors and timers have not been looked at for too long `since` then, and the tick is to end.
+bool Loop::busy_too_long(TimePoint& since) {
+  runs_to_check_ = kRunsPerCheck;
+  if (simulation_) return false;  // its time does not pass meanwhile
+  const TimePoint now(std::chrono::steady_clock::now().time_since_epoch());
+  if (!now_valid_) now_ = now, now_valid_ = true;
+  if (now - std::exchange(checked_at_, now) >= kLookEvery) runs_to_check_ = 1;
+  if (since == TimePoint()) since = now;
+  if (now - since < kLookEvery) return false;
+  return overdue_ = true;
 }
 
 inline std::size_t Loop::run_ready(int most) {
@@ -122,19 +140,28 @@ inline std::size_t Loop::run_ready(int most) {
     if (r == nullptr) break;
     r->run();
     ++ran;
+    if (--runs_to_check_ == 0 && busy_too_long(busy_since_)) break;
   }
   return ran;
 }
 
-// What is posted to the end of a tick while it ends belongs to the next one.
+// What is posted to the end of a tick while it ends belongs to the next one, and so does what there is no
+// time for; that goes first there.
 inline std::size_t Loop::run_tick_end() {
   if (tick_end_.empty()) return 0;
   std::size_t ran = 0;
+  // Has time of its own: what the tick has submitted is to leave.
+  TimePoint since = overdue_ ? checked_at_ : busy_since_;
   ReadyQueue now_ending(simulation_);
   std::swap(now_ending, tick_end_);
   while (Runnable* r = now_ending.pop()) {
     r->run();
     ++ran;
+    if (--runs_to_check_ == 0 && busy_too_long(since)) [[unlikely]] {
+      while (Runnable* next = tick_end_.pop()) now_ending.push(*next);
+      std::swap(now_ending, tick_end_);
+      break;
+    }
   }
   return ran;
 }
@@ -146,14 +173,15 @@ std::size_t Loop::turn() {
   remote_.drain_into(ready_);
   if (simulation_) [[unlikely]]
     return simulated_turn();
-  if (ticks_ % kTicksPerTimerCheck == 0) read_clock();
   std::size_t ran = run_ready(kRunsPerTick);
-  overfull_ = ran == kRunsPerTick && !ready_.empty();
+  overfull_ = !ready_.empty();
   ran += run_tick_end();
   ++ticks_;
   if (ran == 0) return 0;  // an idle loop does the rest in park() and poll()
-  if (watches_ > 0 && (poll_soon_ || ticks_ % kTicksPerPoll == 0)) ran += poll_descriptors();
-  if (!timers_.empty() && ticks_ % kTicksPerTimerCheck == 0) ran += fire_timers_while_busy();
+  const bool overdue = std::exchange(overdue_, false);
+  if (overdue) busy_since_ = checked_at_;
+  if (watches_ > 0 && (poll_soon_ || overdue || ticks_ % kTicksPerPoll == 0)) ran += poll_descriptors();
+  if (!timers_.empty() && (overdue || ticks_ % kTicksPerTimerCheck == 0)) ran += fire_timers_while_busy();
   return ran;
 }
 

@@ -7,8 +7,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <deque>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "support/loop_fixture.h"
@@ -278,10 +281,157 @@ TEST(Loop, LooksAtDescriptorsSoonWhenAskedTo) {
     ::eventfd_write(watched.fd(), 1);
     loop->post_tick_end(busy);
     loop->run_until(done);
+    EXPECT_EQ(ticks, 1);
     loop->unwatch(watched);
   });
-  EXPECT_EQ(ticks, 1);
   loop.drain();
+}
+
+// Long runs: each posts itself again, and no count of them is to be the time that descriptors and timers
+// wait.
+struct Long final : Runnable {
+  explicit Long(Loop& l, bool& d, bool at_end = false)
+      : Runnable(&go), loop(l), done(d), at_tick_end(at_end) {}
+  static void go(Runnable& self) noexcept {
+    auto& run = static_cast<Long&>(self);
+    ++run.runs;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(300);
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    if (run.done) return;
+    run.at_tick_end ? run.loop.post_tick_end(run) : run.loop.post(run);
+  }
+  Loop& loop;
+  bool& done;
+  const bool at_tick_end;
+  int runs = 0;
+};
+
+TEST(Loop, LooksAtDescriptorsAndTimersWithinSomeLongRuns) {
+  for (const bool at_tick_end : {false, true}) {
+    TestLoop loop;
+    bool told = false, rang = false;
+    int runs_when_told = 0, runs_when_rang = 0;
+    Long busy(*loop, rang, at_tick_end);
+    Watched watched([&] { told = true, runs_when_told = busy.runs; });
+    Alarm alarm([&] { rang = true, runs_when_rang = busy.runs; });
+    loop.lead_and([&] {
+      ASSERT_TRUE(loop->watch(watched).ok());
+      ::eventfd_write(watched.fd(), 1);
+      loop->arm(alarm, loop->now());
+      at_tick_end ? loop->post_tick_end(busy) : loop->post(busy);
+      loop->run_until(rang);
+      loop->unwatch(watched);
+    });
+    EXPECT_TRUE(told);
+    EXPECT_LE(runs_when_told, 40) << "of 300 us each";
+    EXPECT_LE(runs_when_rang, 60);
+    loop.drain();
+  }
+}
+
+// One tick's worth of them is cut, too, and nothing of it is lost or changes its order.
+TEST(Loop, CutsATickOfManyLongRuns) {
+  for (const bool at_tick_end : {false, true}) {
+    TestLoop loop;
+    bool stop = true;
+    std::deque<Long> all;
+    std::vector<int> order;
+    std::deque<Action> marks;
+    int ran_when_told = 0;
+    Watched watched([&] { ran_when_told = static_cast<int>(order.size()); });
+    loop.lead_and([&] {
+      ASSERT_TRUE(loop->watch(watched).ok());
+      ::eventfd_write(watched.fd(), 1);
+      for (int i = 0; i < 100; ++i) {
+        Long& run = all.emplace_back(*loop, stop);
+        Action& mark = marks.emplace_back([&order, &run, i] { run.run(), order.push_back(i); });
+        at_tick_end ? loop->post_tick_end(mark) : loop->post(mark);
+      }
+      bool last = false;
+      Action end([&] { last = true; });
+      at_tick_end ? loop->post_tick_end(end) : loop->post(end);
+      loop->run_until(last);
+      loop->unwatch(watched);
+    });
+    EXPECT_GT(ran_when_told, 0);
+    EXPECT_LE(ran_when_told, 40);
+    ASSERT_EQ(order.size(), 100u);
+    EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+  }
+}
+
+// A loop that nobody attends to: what came meanwhile is seen before a caller starts anything.
+TEST(Loop, DoesFirstWhatCameWhileNobodyAttended) {
+  TestLoop loop;
+  std::vector<std::string> order;
+  Action posted([&] { order.push_back("posted"); });
+  Action read([&] { order.push_back("read"); });
+  Watched watched([&] { loop->post(read); });
+  Alarm alarm([&] { order.push_back("timer"); });
+  loop.lead_and([&] {
+    ASSERT_TRUE(loop->watch(watched).ok());
+    loop->arm(alarm, loop->now());
+  });
+  ::eventfd_write(watched.fd(), 1);
+  loop->post(posted);
+  ASSERT_TRUE(loop->try_enter_in_order());
+  EXPECT_EQ(order, (std::vector<std::string>{"posted", "read", "timer"}));
+  loop->unwatch(watched);
+  loop->leave();
+}
+
+TEST(Loop, LetsWhatWasSubmittedLeaveWithTheCaller) {
+  TestLoop loop;
+  std::vector<std::string> order;
+  Action flush([&] { order.push_back("flush"); });
+  Action ready([&] { order.push_back("ready"), loop->post_tick_end(flush); });
+  loop.lead_and([&] { loop->post(ready); });
+  EXPECT_EQ(order, (std::vector<std::string>{"ready", "flush"}));
+  Action outside([&] { order.push_back("outside"); });
+  loop->post(outside);
+  EXPECT_EQ(order.size(), 2u) << "a post runs nothing";
+  loop->attend();
+  EXPECT_EQ(order.back(), "outside");
+}
+
+// An endless coroutine does not keep who only looks in.
+TEST(Loop, GivesACallerThatLeavesItsTurnBack) {
+  TestLoop loop;
+  bool stop = false;
+  std::function<void()> f;
+  Action endless([&] { f(); });
+  f = [&] {
+    if (!stop) loop->post_tick_end(endless);
+  };
+  loop.lead_and([&] { loop->post(endless); });
+  EXPECT_FALSE(loop->live().all_zero());
+  stop = true;
+  loop.drain();
+}
+
+// What is posted while another thread leads is that one's to run, also if it was about to leave.
+TEST(Loop, LosesNoPostToALeaderThatIsAboutToLeave) {
+  constexpr int kThreads = 4, kRounds = 5000;
+  TestLoop loop;
+  std::atomic<int> ran{0};
+  struct Count final : Runnable {
+    explicit Count(std::atomic<int>& n)
+        : Runnable([](Runnable& self) noexcept { ++static_cast<Count&>(self).count; }), count(n) {}
+    std::atomic<int>& count;
+  };
+  std::vector<std::deque<Count>> items(kThreads);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kRounds; ++i) {
+        loop->post(items[t].emplace_back(ran));
+        loop->attend();
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(ran, kThreads * kRounds) << "without anybody who runs the loop afterwards";
 }
 
 TEST(Loop, RefusesDescriptorsInASimulation) {

@@ -103,6 +103,7 @@ Posted* run_on(Loop& loop, const OpKind& kind, const StartedOp& op) {
   } else {
     auto* posted = new Posted(kind, op);
     loop.post(*posted);
+    loop.attend();
     return posted;
   }
   return nullptr;
@@ -169,7 +170,7 @@ void Driven::drive(const OpArgs* args) {
     return fail(std::move(status));
   }
   bool progress;
-  if (loop_.try_enter_in_order()) {
+  if (loop_.try_enter_in_order(Loop::Visit::kDrive)) {
     leading_ = true;
     if (args) record_ = args->kind->start(*args);
     progress = loop_.run_until(record_->done_flag());
@@ -260,6 +261,7 @@ StartedOp start_op(const OpArgs& args) {
   if (own.kind->capture) own.kind->capture(own);
   auto* remote = new RemoteOp(own, loop, true);
   loop.post(*remote);
+  loop.attend();
   return {.record = nullptr, .remote = remote, .cancel = nullptr};
 }
 

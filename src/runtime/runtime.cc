@@ -2,6 +2,7 @@
 #include "sluice/runtime/runtime.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "sluice/net/system_network.h"
 
@@ -30,6 +31,12 @@ Runtime::~Runtime() {
   for (Loop* loop : loops_) loop->stop_thread();
   // What closing channels and servers have left to do is ready now: connections end, streams are freed.
   while (poll() > 0) {
+  }
+  // Whoever cancels a Context from elsewhere may still be about to leave a loop.
+  for (Loop* loop : loops_) {
+    if (loop->leads()) continue;
+    while (!loop->try_enter()) std::this_thread::yield();
+    loop->leave();
   }
 }
 
@@ -70,7 +77,7 @@ std::size_t Runtime::poll() {
 
 void Runtime::enter() {
   if (Status status = loop().check_may_block(); !status.ok()) throw StatusError(std::move(status));
-  while (!loop().try_enter()) {
+  while (!loop().try_enter_in_order(Loop::Visit::kDrive)) {
     // Another thread leads: wait for the turn as a get() does.
     Loop::ThreadWaiter waiter(loop());
     loop().post(waiter);

@@ -125,10 +125,24 @@ class alignas(64) Loop {
   Status check_may_block() const;
   // Takes the lead if it is free.
   bool try_enter();
-  // The same, but false also while something that threads have posted waits: what the caller does at once
-  // would overtake what it posted before.
-  bool try_enter_in_order();
+  // What a caller takes the lead for: to run the loop until something is done, or only to start or end
+  // something.
+  enum class Visit { kDrive, kLookIn };
+  // Takes the lead for an operation. False also while something that threads have posted waits: what the
+  // caller does at once would overtake what it posted before. A loop that nobody attends to between
+  // operations does first what came meanwhile: descriptors, what was posted, then timers that are due.
+  bool try_enter_in_order(Visit visit = Visit::kLookIn);
+  // What was submitted leaves: runs what is ready, some turns of it. Not so in a simulation, and not what is
+  // left to the loop's own thread (by a caller that only looked in) or to somebody else's loop, which are
+  // told of it instead.
   void leave();
+  // Any thread, after a post from outside: what was posted is run as if by a leave(), by the leader if there
+  // is one. Nothing where a thread or somebody else's loop attends to this one.
+  void attend() {
+    if (take_over()) leave();
+  }
+  // The first half of it. True: nobody led, this thread does now, and is to leave().
+  bool take_over();
   // Loop-only (leading). Runs until `done`; false if nothing can make progress any more (simulation only).
   bool run_until(const bool& done);
   // Text for that case: "nothing can make progress: <waiters>".
@@ -175,7 +189,7 @@ class alignas(64) Loop {
   void stop_thread();
 
  private:
-  static constexpr std::uint32_t kLed = 1, kParked = 2, kWaiters = 4;
+  static constexpr std::uint32_t kLed = 1, kParked = 2, kWaiters = 4, kPosted = 8;
   static constexpr int kInlinePerTick = 64;
 
   TimePoint read_clock();
@@ -188,12 +202,20 @@ class alignas(64) Loop {
   std::size_t fire_timers_while_busy();
   std::size_t poll_descriptors();
   bool idle_until_work(bool own_thread);
+  bool busy_too_long(TimePoint& since);
+  bool nobody_attends(Visit visit) const;
+  bool work_is_ready() const { return !(ready_.empty() && tick_end_.empty()); }
+  void catch_up();
+  void run_some_turns();
+  void finish_submitted();
+  bool free_lead();
+  void lead_begins();
   bool spin(TimePoint deadline, bool own_thread);
   bool wanted_elsewhere(bool own_thread) const;
   void park(TimePoint deadline, bool own_thread);
   void awake();
   void finish_for_waiters();
-  void hand_over();
+  bool hand_over();
   void wake_parked();
   void wake_absent();
   void left();
@@ -214,9 +236,9 @@ class alignas(64) Loop {
   RemoteQueue remote_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_thread_{false};
-  std::atomic<std::uint32_t> entries_{0};  // times a caller took the lead; the own thread watches it
-  std::atomic<bool> own_asleep_{false};    // the own thread waits for the lead to become free
-  std::atomic<bool> foreign_{false};       // native_fd() was asked for: who is absent waits there
+  std::atomic<std::uint32_t> drives_{0};  // times a caller ran the loop; the own thread watches it
+  std::atomic<bool> own_asleep_{false};   // the own thread waits for the lead to become free
+  std::atomic<bool> foreign_{false};      // native_fd() was asked for: who is absent waits there
   std::atomic<bool> foreign_woken_{false};
   std::atomic<TimePoint> told_deadline_{kNever};  // next_deadline() of the last poll()
 
@@ -226,8 +248,13 @@ class alignas(64) Loop {
   TimerHeap timers_;
   TimePoint now_{};
   bool now_valid_ = false;
+  TimePoint looked_at_{};   // when descriptors were looked at last
+  TimePoint busy_since_{};  // then, or since this leader runs; {}: not known yet
+  TimePoint checked_at_{};  // when a busy loop read the clock last
+  int runs_to_check_ = 1;   // until it does so again
   int inline_left_ = 0;
   bool overfull_ = false;  // the last tick left ready what may have been posted
+  bool overdue_ = false;   // busy since busy_since_ for as long as may be
   bool poll_soon_ = false;
   bool drove_ = false;           // the leader ran the loop, rather than looking in to start or cancel
   bool timers_put_off_ = false;  // due timers let what had arrived go first, once

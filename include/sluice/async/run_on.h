@@ -27,6 +27,7 @@ void run_on(Loop& loop, Fn fn) {
     Fn fn;
   };
   loop.post(*new Posted(std::move(fn)));
+  loop.attend();
 }
 
 }  // namespace sluice
