@@ -101,6 +101,11 @@ std::string Names::namespace_of(const pb::FileDescriptor& file) const {
   return name;
 }
 
+std::string Names::type_of(const pb::Descriptor& message) const {
+  const std::string scope = namespace_of(*message.file());
+  return (scope.empty() ? "::" : "::" + scope + "::") + pb::compiler::cpp::ClassName(&message);
+}
+
 bool Names::is_no_class_name(const pb::FileDescriptor& file, const std::string& name) const {
   if (reserved_.is_word(name) || is_ours(name)) return true;
   if (file.package().empty()) return reserved_.is_global(name);

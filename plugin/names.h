@@ -23,6 +23,10 @@ class Names {
   // package.
   std::string namespace_of(const google::protobuf::FileDescriptor& file) const;
 
+  // "::a::class_::b::Outer_Inner". Not as protobuf's QualifiedClassName() has it, which forgets of keywords
+  // in packages in some versions.
+  std::string type_of(const google::protobuf::Descriptor& message) const;
+
   // The class of a service: neither a member of its own, nor a class that protobuf makes of the file and its
   // imports, nor another service's, nor, in a namespace of sluice's, possibly one of sluice's.
   std::string class_name(const google::protobuf::ServiceDescriptor& service);

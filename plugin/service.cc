@@ -1,8 +1,6 @@
 // The text of X::Service and X::Stub, for the header and for the source.
 #include "service.h"
 
-#include <google/protobuf/compiler/cpp/names.h>
-
 #include <algorithm>
 #include <map>
 #include <string>
@@ -84,8 +82,8 @@ std::vector<Method> methods_of(const pb::ServiceDescriptor& service, Names& name
                    {"service", std::string(service.full_name())},
                    {"name", std::string(descriptor.name())},
                    {"method", functions[static_cast<std::size_t>(i)]},
-                   {"request", pb::compiler::cpp::QualifiedClassName(descriptor.input_type())},
-                   {"reply", pb::compiler::cpp::QualifiedClassName(descriptor.output_type())},
+                   {"request", names.type_of(*descriptor.input_type())},
+                   {"reply", names.type_of(*descriptor.output_type())},
                    {"adapter", shape.adapter},
                    {"client_streams", descriptor.client_streaming() ? "true" : "false"},
                    {"server_streams", descriptor.server_streaming() ? "true" : "false"}};

@@ -10,7 +10,7 @@ namespace golden::namespace_::co_return_ {
 const ::sluice::ServiceDesc& Words::Service::service_desc() const {
   static constexpr ::sluice::MethodDesc kMethods[] = {
       {"Say",
-       &::sluice::unary_method<Service, ::golden::namespace::co_return::Plain, ::golden::namespace::co_return::Plain,
+       &::sluice::unary_method<Service, ::golden::namespace_::co_return_::Plain, ::golden::namespace_::co_return_::Plain,
            &Service::Say>},
   };
   static constexpr ::sluice::ServiceDesc kDesc{kName, kMethods, {},
@@ -20,14 +20,14 @@ const ::sluice::ServiceDesc& Words::Service::service_desc() const {
 
 void* Words::Service::service_object() { return this; }
 
-::sluice::Task<::sluice::Result<::golden::namespace::co_return::Plain>> Words::Service::Say(
-    ::sluice::ServerContext&, const ::golden::namespace::co_return::Plain&) {
-  return ::sluice::unimplemented<::sluice::Result<::golden::namespace::co_return::Plain>>("golden.namespace.co_return.Words/Say");
+::sluice::Task<::sluice::Result<::golden::namespace_::co_return_::Plain>> Words::Service::Say(
+    ::sluice::ServerContext&, const ::golden::namespace_::co_return_::Plain&) {
+  return ::sluice::unimplemented<::sluice::Result<::golden::namespace_::co_return_::Plain>>("golden.namespace.co_return.Words/Say");
 }
 
-::sluice::Op<::golden::namespace::co_return::Plain> Words::Stub::Say(
-    const ::golden::namespace::co_return::Plain& request, const ::sluice::CallOptions& options) const {
-  static constexpr ::sluice::UnaryMethod<::golden::namespace::co_return::Plain, ::golden::namespace::co_return::Plain> kMethod(
+::sluice::Op<::golden::namespace_::co_return_::Plain> Words::Stub::Say(
+    const ::golden::namespace_::co_return_::Plain& request, const ::sluice::CallOptions& options) const {
+  static constexpr ::sluice::UnaryMethod<::golden::namespace_::co_return_::Plain, ::golden::namespace_::co_return_::Plain> kMethod(
       "/golden.namespace.co_return.Words/Say");
   return kMethod(channel_.base(), request, options);
 }

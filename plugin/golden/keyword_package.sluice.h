@@ -20,8 +20,8 @@ class Words final {
   // To be derived from: what is not overridden answers UNIMPLEMENTED.
   class Service : public ::sluice::Service {
    public:
-    virtual ::sluice::Task<::sluice::Result<::golden::namespace::co_return::Plain>> Say(
-        ::sluice::ServerContext& context, const ::golden::namespace::co_return::Plain& request);
+    virtual ::sluice::Task<::sluice::Result<::golden::namespace_::co_return_::Plain>> Say(
+        ::sluice::ServerContext& context, const ::golden::namespace_::co_return_::Plain& request);
 
     const ::sluice::ServiceDesc& service_desc() const override;
     void* service_object() override;
@@ -32,8 +32,8 @@ class Words final {
    public:
     explicit Stub(::sluice::Channel channel) : channel_(::std::move(channel)) {}
 
-    ::sluice::Op<::golden::namespace::co_return::Plain> Say(
-        const ::golden::namespace::co_return::Plain& request, const ::sluice::CallOptions& options = {}) const;
+    ::sluice::Op<::golden::namespace_::co_return_::Plain> Say(
+        const ::golden::namespace_::co_return_::Plain& request, const ::sluice::CallOptions& options = {}) const;
 
    private:
     ::sluice::Channel channel_;

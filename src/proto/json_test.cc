@@ -8,6 +8,8 @@
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/implicit_weak_message.h>
 #include <google/protobuf/struct.pb.h>
+#include <google/protobuf/stubs/common.h>
+#include <google/protobuf/type.pb.h>
 #include <google/protobuf/wrappers.pb.h>
 #include <gtest/gtest.h>
 
@@ -114,8 +116,10 @@ TEST_F(Json, HasOptions) {
   EXPECT_EQ(to_json(field, {.always_print_enums_as_ints = true}), "{\"type\":3,\"jsonName\":\"a\"}");
   pb::UInt32Value nothing;
   EXPECT_EQ(to_json(nothing), "0");
+  pb::Option option;  // of proto3, whose fields have no presence
+  EXPECT_EQ(to_json(option), "{}");
+  EXPECT_EQ(to_json(option, {.always_print_fields_with_no_presence = true}), "{\"name\":\"\"}");
   pb::EnumValueDescriptorProto value;
-  EXPECT_NE(to_json(value, {.always_print_fields_with_no_presence = true}), "{}");
   EXPECT_EQ(from_json("{\"nothing\": 1}", value).code(), StatusCode::kInternal);
   EXPECT_EQ(from_json("{\"nothing\": 1, \"number\": 2}", value, {.ignore_unknown_fields = true}), Status());
   EXPECT_EQ(value.number(), 2);
@@ -245,9 +249,12 @@ TEST_F(Json, RequiredFieldsAreRequiredBothWays) {
   NamePart part;
   part.set_name_part("name");
   EXPECT_EQ(to_json(part), "INTERNAL: " + lacks);
-  EXPECT_EQ(from_json("{\"namePart\": \"name\"}", part).message(),
-            "20 bytes are no JSON of google.protobuf.UninterpretedOption.NamePart: : missing field "
-            "is_extension");
+  // protobuf's reader says it before 22, later the codec does.
+  const std::string reader_says =
+      "20 bytes are no JSON of google.protobuf.UninterpretedOption.NamePart: : missing field is_extension";
+  const Status status = from_json("{\"namePart\": \"name\"}", part);
+  EXPECT_EQ(status.code(), StatusCode::kInternal);
+  EXPECT_EQ(status.message(), GOOGLE_PROTOBUF_VERSION < 4'000'000 ? reader_says : lacks);
   EXPECT_EQ(from_json("{\"namePart\": \"name\", \"isExtension\": true}", part), Status());
   EXPECT_TRUE(part.is_extension());
 }

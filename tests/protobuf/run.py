@@ -118,8 +118,9 @@ def main():
     try:
         passed, failed, skipped = (syntax if args.syntax else build)(args.jobs)
     except Missing as missing:
-        print(f"SKIPPED: {missing}")
-        passed, failed, skipped = (0, 1, 0) if os.environ.get("CI") == "true" else (0, 0, 1)
+        must = os.environ.get("CI") == "true"
+        print(f"{'FAILED' if must else 'SKIPPED'}: {missing}")
+        passed, failed, skipped = (0, 1, 0) if must else (0, 0, 1)
     except BuildFailed as failure:
         print(f"FAILED: {failure}")
         passed, failed, skipped = 0, 1, 0

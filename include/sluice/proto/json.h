@@ -11,7 +11,8 @@ namespace sluice {
 // The names are protobuf's.
 struct JsonOptions {
   bool preserve_proto_field_names = false;  // "user_id" instead of "userId"; both are read
-  // Also those that have their default value; older protobuf calls it always_print_primitive_fields.
+  // Also those that have their default value. Before protobuf 26, which calls it
+  // always_print_primitive_fields then, those with presence too.
   bool always_print_fields_with_no_presence = false;
   bool always_print_enums_as_ints = false;  // their names else; both are read
   bool ignore_unknown_fields = false;       // when reading; else they are an error
