@@ -36,7 +36,7 @@ function(sluice_install)
     install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
   endforeach()
   # As in the source tree, so that the pages' links to each other hold.
-  foreach(page CHANGELOG.md LICENSE README.md SECURITY.md)
+  foreach(page CHANGELOG.md CONTRIBUTING.md LICENSE README.md SECURITY.md)
     install(FILES ${PROJECT_SOURCE_DIR}/${page} DESTINATION ${CMAKE_INSTALL_DOCDIR})
   endforeach()
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}

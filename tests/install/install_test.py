@@ -145,7 +145,7 @@ def files(setting):
               "lib/pkgconfig/sluice-compression.pc", "lib/cmake/sluice/SluiceZstd.cmake", "lib/cmake/sluice/sluiceConfig.cmake",
               "lib/cmake/sluice/sluiceConfigVersion.cmake", "lib/cmake/sluice/sluiceTargets.cmake",
               "lib/cmake/sluice/SluiceGenerate.cmake"}
-    pages = [setting.source / name for name in ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md")]
+    pages = [setting.source / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")]
     pages += [path for path in (setting.source / "docs").rglob("*") if path.suffix in (".md", ".svg")]
     others |= {f"share/doc/sluice/{path.relative_to(setting.source)}" for path in pages}
     by_build_type = {name for name in there if re.fullmatch(r"lib/cmake/sluice/sluiceTargets-\w+\.cmake", name)}
