@@ -54,8 +54,13 @@ bool word(std::string_view text, std::string_view others) {
   return !text.empty();
 }
 
-// gRPC lets a text begin and end with a space, and its libraries send it so; nobody routes by it.
-bool may_have_blanks(std::string_view name) { return is(name, "grpc-message"); }
+// Metadata, which is for programs, and grpc-message, whose encoding keeps its spaces: gRPC's libraries send
+// both so. A field that HTTP or gRPC reads on the way has none: the next hop might read it otherwise.
+bool may_have_blanks(std::string_view name) {
+  if (name[0] == ':') return false;
+  if (name.starts_with("grpc-")) return is(name, "grpc-message");
+  return !is(name, "te") && !is(name, "host") && !is(name, "content-type") && !is(name, "content-length");
+}
 
 FieldCheck check_method(std::string_view method) {
   if (is(method, "POST")) return {FieldKind::kMethod};
@@ -79,8 +84,8 @@ FieldCheck check_status(std::string_view status) {
 FieldCheck check_pseudo(const Field& field) {
   switch (field.name.size()) {
     case 5:
-      if (is(field.name, ":path")) return {FieldKind::kPath};
-      break;
+      if (!is(field.name, ":path")) break;
+      return field.value.empty() ? malformed("empty :path") : FieldCheck{FieldKind::kPath};
     case 7:
       if (is(field.name, ":method")) return check_method(field.value);
       if (is(field.name, ":scheme")) return check_scheme(field.value);

@@ -94,7 +94,9 @@ bool Session::broken(ErrorCode code, std::string_view what) {
 // The end of the connection: GOAWAY says why, and nothing else is done from now on.
 Error Session::fail() {
   partial_ = {}, block_ = {};
-  write_goaway(out_, last_peer_stream(), error_.code, error_.what);
+  // The other implementations look for these very words, to send PINGs less often (gRPC A8).
+  const bool pings = error_.limit == Limit::kPings;
+  write_goaway(out_, last_peer_stream(), error_.code, pings ? "too_many_pings" : error_.what);
   return error_;
 }
 

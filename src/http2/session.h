@@ -195,6 +195,7 @@ class Session {
   struct Block {
     StreamId stream = 0;  // 0: none
     bool end = false;
+    bool on_itself = false;
     std::uint32_t continuations = 0;
     std::vector<std::byte> bytes;
   };
@@ -249,17 +250,24 @@ class Session {
                                            EventSink& sink);
   [[gnu::noinline]] bool handle_window_update(const FrameHeader& header, std::span<const std::byte> payload,
                                               EventSink& sink);
-  [[gnu::noinline]] bool handle_priority(const FrameHeader& header, EventSink& sink);
+  [[gnu::noinline]] bool handle_priority(const FrameHeader& header, std::span<const std::byte> payload,
+                                         EventSink& sink);
+  // By the fields of PRIORITY, which RFC 7540 section 5.3.1 forbids and RFC 9113 does not mention.
+  static bool depends_on_itself(StreamId id, std::span<const std::byte> priority) {
+    return (load_u32(priority.data()) & kMaxStreamId) == id;
+  }
   bool adjust_send_windows(std::int64_t delta);
 
   // session_headers.cc: received header blocks.
   bool handle_headers(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
   [[gnu::noinline]] bool handle_continuation(const FrameHeader& header, std::span<const std::byte> payload,
                                              EventSink& sink);
-  bool handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink);
+  // `on_itself`: the stream depends on itself.
+  bool handle_block(StreamId id, std::span<const std::byte> block, bool end, bool on_itself, EventSink& sink);
   bool accept_stream(StreamId id, Stream*& stream, EventSink& sink);
+  // `refused`: whatever the block says, why its stream is reset.
   [[gnu::noinline]] bool decode_block(Stream* stream, std::span<const std::byte> block, bool end,
-                                      EventSink& sink);
+                                      std::string_view refused, EventSink& sink);
   bool deliver_repeated(Stream& stream, std::span<const std::byte> block, bool end, EventSink& sink);
 
   // session_streams.cc: streams come and go.

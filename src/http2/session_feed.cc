@@ -16,11 +16,12 @@ namespace {
 constexpr std::size_t kKeptPartial = 1024;
 
 // The bytes of the payload that must be there before a frame is handled: all of most types, the length of
-// the padding of DATA, nothing of what is passed over.
+// the padding of DATA, the fields of PRIORITY if it has its size, nothing of what is passed over.
 std::size_t needed(const FrameHeader& header) {
   constexpr std::uint32_t kWhole = 0b11'1101'1010;  // by type: all but DATA, PRIORITY and PUSH_PROMISE
   const auto type = static_cast<std::uint32_t>(header.type);
   if (header.type == FrameType::kData) return header.has(flag::kPadded) && header.length > 0 ? 1 : 0;
+  if (header.type == FrameType::kPriority) return header.length == kPriorityFieldsSize ? header.length : 0;
   return type < 10 && (kWhole >> type & 1) != 0 ? header.length : 0;
 }
 
@@ -141,12 +142,13 @@ bool Session::handle_frame(const FrameHeader& header, std::span<const std::byte>
     case FrameType::kPushPromise:
       return broken(ErrorCode::kProtocolError, "PUSH_PROMISE although push is off");
     case FrameType::kPriority:
-      if (!handle_priority(header, sink)) return false;
+      if (!handle_priority(header, payload, sink)) return false;
       break;
   }
   if (!admit_control_frame()) return false;
   // PRIORITY and unknown types: what they say is passed over (RFC 9113 sections 5.3.2 and 5.5).
-  body_ = {.padding = header.length, .active = header.length > 0};
+  const auto left = header.length - static_cast<std::uint32_t>(payload.size());
+  body_ = {.padding = left, .active = left > 0};
   return true;
 }
 

@@ -155,14 +155,21 @@ bool Session::handle_window_update(const FrameHeader& header, std::span<const st
   return true;
 }
 
-bool Session::handle_priority(const FrameHeader& header, EventSink& sink) {
+bool Session::handle_priority(const FrameHeader& header, std::span<const std::byte> payload,
+                              EventSink& sink) {
   if (header.stream == 0) return broken(ErrorCode::kProtocolError, "PRIORITY on stream 0");
-  if (header.length == kPriorityFieldsSize) return true;
+  const bool sized = header.length == kPriorityFieldsSize;
+  if (sized && !depends_on_itself(header.stream, payload)) return true;
+  const ErrorCode code = sized ? ErrorCode::kProtocolError : ErrorCode::kFrameSizeError;
+  const std::string_view what = sized ? "stream depends on itself" : "PRIORITY not of five bytes";
   Stream* stream = find(header.stream);
-  // No RST_STREAM may be sent on an idle stream, so that its error is the connection's.
-  if (stream == nullptr) return broken(ErrorCode::kFrameSizeError, "PRIORITY not of five bytes");
-  stream_error(*stream, ErrorCode::kFrameSizeError, "PRIORITY not of five bytes", sink);
-  return true;
+  if (stream != nullptr) {
+    stream_error(*stream, code, what, sink);
+    return true;
+  }
+  // Of one that is gone it says nothing any more. On an idle one no RST_STREAM may be sent, so that its
+  // error is the connection's.
+  return (sized && !idle(header.stream)) || broken(code, what);
 }
 
 }  // namespace sluice::http2

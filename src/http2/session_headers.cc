@@ -104,20 +104,23 @@ class Session::BlockReader final : public HpackDecoder::Visitor {
 
 bool Session::handle_headers(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink) {
   if (header.stream == 0) return broken(ErrorCode::kProtocolError, "HEADERS on stream 0");
-  if (header.has(flag::kPadded | flag::kPriority)) {
+  bool on_itself = false;
+  if (header.has(flag::kPadded | flag::kPriority)) [[unlikely]] {
     const std::size_t fixed =
         (header.has(flag::kPadded) ? 1 : 0) + (header.has(flag::kPriority) ? kPriorityFieldsSize : 0);
     if (payload.size() < fixed) return broken(ErrorCode::kFrameSizeError, "HEADERS too short");
     const std::size_t padding = header.has(flag::kPadded) ? load_u8(payload.data()) : 0;
     if (fixed + padding > payload.size())
       return broken(ErrorCode::kProtocolError, "padding exceeds its frame");
+    on_itself = header.has(flag::kPriority) &&
+                depends_on_itself(header.stream, payload.subspan(fixed - kPriorityFieldsSize));
     payload = payload.subspan(fixed, payload.size() - fixed - padding);
   }
   const bool end = header.has(flag::kEndStream);
   if (payload.empty() && !end && !admit_empty_frame()) return false;
   if (header.has(flag::kEndHeaders)) [[likely]]
-    return handle_block(header.stream, payload, end, sink);
-  block_.stream = header.stream, block_.end = end, block_.continuations = 0;
+    return handle_block(header.stream, payload, end, on_itself, sink);
+  block_.stream = header.stream, block_.end = end, block_.on_itself = on_itself, block_.continuations = 0;
   block_.bytes.assign(payload.begin(), payload.end());
   return true;
 }
@@ -131,10 +134,11 @@ bool Session::handle_continuation(const FrameHeader& header, std::span<const std
   block_.bytes.insert(block_.bytes.end(), payload.begin(), payload.end());
   if (!header.has(flag::kEndHeaders)) return true;
   const Block block = std::exchange(block_, {});
-  return handle_block(block.stream, block.bytes, block.end, sink);
+  return handle_block(block.stream, block.bytes, block.end, block.on_itself, sink);
 }
 
-bool Session::handle_block(StreamId id, std::span<const std::byte> block, bool end, EventSink& sink) {
+bool Session::handle_block(StreamId id, std::span<const std::byte> block, bool end, bool on_itself,
+                           EventSink& sink) {
   Stream* stream = find(id);
   if (stream == nullptr) {
     if (!idle(id)) {
@@ -146,8 +150,10 @@ bool Session::handle_block(StreamId id, std::span<const std::byte> block, bool e
   } else if (const Transition& to = transition(stream->state_, Event::kRecvHeaders); !to.ok()) {
     stream_error(*stream, to.code, "HEADERS on a stream that has ended", sink);
   }
+  if (on_itself) [[unlikely]]
+    return decode_block(stream, block, end, "stream depends on itself", sink);
   if (stream != nullptr && deliver_repeated(*stream, block, end, sink)) return true;
-  return decode_block(stream, block, end, sink);
+  return decode_block(stream, block, end, {}, sink);
 }
 
 // A stream that the peer opens. It stays null when the block is to be decoded and passed over.
@@ -176,9 +182,11 @@ bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
 }
 
 // REQUIRES: HEADERS are legal on the stream, or it is closed.
-bool Session::decode_block(Stream* stream, std::span<const std::byte> block, bool end, EventSink& sink) {
+bool Session::decode_block(Stream* stream, std::span<const std::byte> block, bool end,
+                           std::string_view refused, EventSink& sink) {
   const bool trailers = stream != nullptr && stream->content_ != Stream::Content::kNone;
   BlockReader reader(*this, stream, trailers, sink);
+  if (!refused.empty()) reader.reject(refused);
   if (trailers && !end) reader.reject("HEADERS after the headers without END_STREAM");
   if (trailers && !counts(*stream, 0, end)) [[unlikely]]
     reader.reject("content-length is more than the DATA");

@@ -106,6 +106,38 @@ TEST(SessionHeaders, MayBePaddedAndPrioritised) {
             "");
 }
 
+// RFC 7540 section 5.3.1; what else PRIORITY says is passed over.
+TEST(SessionHeaders, OfAStreamThatDependsOnItselfAreAStreamError) {
+  const std::string block = plain(request_of("/a"));
+  const auto on = [](StreamId id, bool exclusive = false) {
+    return Wire::u32(id | (exclusive ? 0x80000000u : 0)) + "w";
+  };
+  Bench server(server_options());
+  server.shake();
+  // The same block before: it is not taken for what it was.
+  ASSERT_TRUE(
+      server.feed(Wire().headers(1, block).headers(3, on(1) + block, kEndHeaders | flag::kPriority)).ok());
+  (void)server.take(), server.sink.take();
+  const std::string reset = "stream depends on itself";
+  ASSERT_TRUE(server
+                  .feed(Wire()
+                            .headers(5, on(5) + block, kEndHeaders | flag::kPriority)
+                            .headers(7, Wire::pad(on(7, true) + block, 3),
+                                     kEndHeaders | kEnd | flag::kPriority | flag::kPadded)
+                            .headers(9, on(9), flag::kPriority)
+                            .continuation(9, block, kEndHeaders)
+                            .headers(11, block))
+                  .ok());
+  Events events = server.sink.take();
+  std::erase_if(events, [](const std::string& e) { return e.starts_with("header 11"); });
+  EXPECT_EQ(events, (Events{"open 5", "error 5 1 " + reset, "closed 5", "open 7", "error 7 1 " + reset,
+                            "closed 7", "open 9", "error 9 1 " + reset, "closed 9", "open 11", "end 11"}));
+  EXPECT_EQ(server.out(), describe(Wire()
+                                       .rst(5, ErrorCode::kProtocolError)
+                                       .rst(7, ErrorCode::kProtocolError)
+                                       .rst(9, ErrorCode::kProtocolError)));
+}
+
 TEST(SessionHeaders, EndTheConnectionWhenTheyDoNotDecode) {
   Bench server(server_options());
   server.shake();

@@ -161,6 +161,32 @@ TEST(SessionStream, FramesAfterItsEndAreAnswered) {
   }
 }
 
+TEST(SessionStream, PriorityFrameOnItselfIsAStreamErrorWhereThereIsAStream) {
+  const auto priority = [](StreamId id, StreamId on) {
+    return Wire().frame(FrameType::kPriority, 0, id, Wire::u32(on) + "w").str();
+  };
+  for (const bool in_pieces : {false, true}) {
+    Bench server(server_options());
+    server.shake();
+    const auto feed = [&](const std::string& bytes) {
+      if (!in_pieces) return server.feed(bytes);
+      Error error;
+      for (const char byte : bytes) error = error.ok() ? server.feed(std::string(1, byte)) : error;
+      return error;
+    };
+    ASSERT_TRUE(feed(Wire().headers(1, plain(request_of("/a"))).str()).ok());
+    (void)server.take(), server.sink.take();
+    ASSERT_TRUE(feed(priority(1, 3) + priority(3, 1) + priority(1, 0)).ok());
+    EXPECT_EQ(server.out(), "");
+    ASSERT_TRUE(feed(priority(1, 1)).ok());
+    EXPECT_EQ(server.sink.take(), (Events{"error 1 1 stream depends on itself", "closed 1"}));
+    EXPECT_EQ(server.out(), describe(Wire().rst(1, ErrorCode::kProtocolError)));
+    ASSERT_TRUE(feed(priority(1, 1)).ok()) << "it is gone";
+    EXPECT_EQ(server.out(), "");
+    EXPECT_EQ(feed(priority(5, 5)).code, ErrorCode::kProtocolError) << "it is idle";
+  }
+}
+
 TEST(SessionStream, WindowUpdateAndResetAfterItsEndAreLegal) {
   Bench client(client_options());
   client.shake();

@@ -251,7 +251,7 @@ class Script {
                                                  {":path", "/again"},
                                                  {":status", "200"},
                                                  {"", "x"},
-                                                 {"blank", "x "},
+                                                 {"host", "x "},
                                                  {":authority", "user@host"},
                                                  {"content-length", "1x"}}};
     Headers headers = first();

@@ -28,7 +28,8 @@ void CallStream::reset(http2::ErrorCode code) {
 void CallStream::on_data(Bytes data, http2::EndStream end) {
   debt_ += static_cast<std::int64_t>(data.size());
   held_ += data.size();
-  if (text_) on_text(data.text());
+  if (watched_) [[unlikely]]
+    on_body(data.text());
   if (discarding_ || text_) {
     consume(data.size());
   } else if (!data.empty() && !take_messages(std::move(data))) {

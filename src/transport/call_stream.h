@@ -66,9 +66,11 @@ class CallStream : public http2::Stream {
   virtual bool on_message(Received&& message) = 0;
   // The peer has half-closed, after all its messages.
   virtual void on_remote_end() = 0;
-  // A piece of a body that is no message, after expect_text().
-  virtual void on_text(std::string_view) {}
-  void expect_text() { text_ = true; }
+  // After watch_body(): every piece of the body, before anything else is made of it.
+  virtual void on_body(std::string_view) {}
+  void watch_body() { watched_ = true; }
+  // The body is no messages; it is watched only.
+  void expect_text() { text_ = watched_ = true; }
   // A message could not be assembled, or decompressed.
   virtual void on_bad_message(Status status) = 0;
 
@@ -161,6 +163,7 @@ class CallStream : public http2::Stream {
   bool reads_ended_ = false;
   bool discarding_ = false;
   bool text_ = false;
+  bool watched_ = false;
   bool counted_ = false;
   std::size_t reserved_ = 0;  // bytes of the message in assembly that were credited ahead
   std::size_t held_ = 0;      // bytes received and not consumed

@@ -2,6 +2,7 @@
 // these.
 #include <algorithm>
 
+#include "base/escape.h"
 #include "transport/client_stream.h"
 #include "transport/content_type.h"
 #include "transport/error_map.h"
@@ -21,6 +22,8 @@ constexpr http2::Tag kPlainTrailers = 2;
 
 // Of a body that is no gRPC, for the error's text.
 constexpr std::size_t kMaxBodyText = 1024;
+// Of a name or another value that is quoted there.
+constexpr std::size_t kMaxQuoted = 64;
 
 }  // namespace
 
@@ -31,7 +34,8 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
     block_.http_status = parse_http_status(field.value);
   } else if (name == "content-type") {
     block_.content_is_grpc = is_grpc_content(field.value);
-    return block_.content_is_grpc ? kTagGrpcContent : 0;
+    if (block_.content_is_grpc) return kTagGrpcContent;
+    block_.texts().content_type = field.value.substr(0, kMaxQuoted);
   } else if (name == "grpc-status") {
     block_.has_code = true;
     block_.code_ok = field.value == "0";
@@ -47,7 +51,9 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
     // In trailers it means nothing, and messages that wait may be of the one that the header has named.
     if (!header_seen_) encoding_named(field.value);
   } else if (visible_metadata(name)) {
-    if (!add_received(block_metadata_, name, field.value)) block_.bad_metadata = true;
+    if (add_received(block_metadata_, name, field.value)) return 0;
+    block_.bad_metadata = true;
+    block_.texts().bad_name = name.substr(0, kMaxQuoted);
   }
   return 0;
 }
@@ -60,11 +66,16 @@ void ClientStream::on_header_tag(http2::Tag tag) {
 http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
   if (ended_) return 0;
   http2::Tag memo = 0;
+  const bool of_trailers = header_seen_ || end == http2::EndStream::kYes;
+  if (truncated || block_.bad_metadata) [[unlikely]]
+    (of_trailers ? trailer_ : header_) = std::move(block_metadata_);  // what was right of it
   if (truncated) {
-    this->end(Status(StatusCode::kResourceExhausted,
-                     "the response's header list exceeds the limit of " + conn_->breached_limit()));
+    this->end(Status(
+        StatusCode::kResourceExhausted,
+        beside_told_status("the response's header list exceeds the limit of " + conn_->breached_limit())));
   } else if (block_.bad_metadata) {
-    this->end(Status(StatusCode::kInternal, "the response has a -bin header that is no base64"));
+    this->end(Status(StatusCode::kInternal,
+                     beside_told_status("the response's " + block_.texts().bad_name + " is no base64")));
   } else if (block_.http_status >= 100 && block_.http_status < 200) {
     if (++interim_blocks_ > conn_->limits().informational_headers) {
       this->end(Status(
@@ -72,13 +83,14 @@ http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
           "more than " + std::to_string(conn_->limits().informational_headers) + " interim responses"));
     }
     block_metadata_.clear();
-  } else if (header_seen_ || end == http2::EndStream::kYes) {
+  } else if (of_trailers) {
     trailer_block();
   } else {
     header_block();
-    if (!not_grpc_ && !ended_ && header_.empty() && !block_.encoded) memo = kPlainHeader;
+    if (!foreign_ && !early_status_ && !ended_ && header_.empty() && !block_.encoded) memo = kPlainHeader;
   }
-  if (header_seen_ && from_server_ && status_.ok() && trailer_.empty()) memo = kPlainTrailers;
+  if (header_seen_ && block_.code_ok && from_server_ && status_.ok() && trailer_.empty())
+    memo = kPlainTrailers;
   block_ = ResponseBlock();
   return memo;
 }
@@ -106,16 +118,21 @@ void ClientStream::header_block() {
     return end(Status(StatusCode::kInternal, "the response has no valid :status"));
   }
   if (block_.bad_encoding) {
-    return end(Status(StatusCode::kInternal,
-                      "the response's grpc-encoding \"" + block_.texts().encoding + "\" is not known here"));
+    return end(Status(StatusCode::kInternal, "the response's grpc-encoding \"" +
+                                                 escaped(block_.texts().encoding, Keep::kAscii) +
+                                                 "\" is not known here"));
   }
   if (block_.encoded) allow_compressed();
   header_ = std::move(block_metadata_);
   block_metadata_.clear();
   if (block_.http_status != 200 || !block_.content_is_grpc) {
-    not_grpc_ = true;
-    http_status_ = block_.http_status;
+    note_foreign();
     expect_text();
+  }
+  // Proxies make this of Trailers-Only: HEADERS, and an empty DATA frame that ends the stream.
+  if (block_.has_code) [[unlikely]] {
+    early_status_ = std::make_unique<Status>(told_status());
+    watch_body();
   }
   header_came();
 }
@@ -126,29 +143,63 @@ void ClientStream::header_came() {
 }
 
 void ClientStream::trailer_block() {
-  const bool trailers_only = !header_seen_;
   trailer_ = std::move(block_metadata_);
   block_metadata_.clear();
+  if (!header_seen_ && (block_.http_status != 200 || !block_.content_is_grpc)) note_foreign();
   if (block_.has_code) {
     if (block_.code_ok && !block_.has_details) return trailers_say_ok();
-    from_server_ = true;
-    const StatusText& text = block_.texts();
-    return end(
-        parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details, block_.has_details));
+    return end_as_told(told_status());
   }
-  if (not_grpc_) return end(status_of_http(http_status_, body_text_ ? *body_text_ : std::string()));
-  if (!trailers_only)
-    return end(Status(StatusCode::kUnknown, "the server sent trailers without grpc-status"));
-  if (block_.http_status <= 0) return end(Status(StatusCode::kInternal, "the response has no valid :status"));
-  if (block_.http_status == 200 && block_.content_is_grpc) {
-    return end(Status(StatusCode::kUnknown, "the server sent trailers without grpc-status"));
+  if (early_status_) return end_as_told(std::move(*early_status_));
+  end(foreign_ ? foreign_status()
+               : Status(StatusCode::kUnknown, "the server sent trailers without grpc-status"));
+}
+
+// grpc-status, grpc-message and grpc-status-details-bin of the block.
+Status ClientStream::told_status() {
+  if (block_.code_ok && !block_.has_details) return {};
+  const StatusText& text = block_.texts();
+  return parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details, block_.has_details);
+}
+
+// The reason why the server's own status does not count must not hide it.
+std::string ClientStream::beside_told_status(std::string why) {
+  if (block_.has_code) why.append(", beside grpc-status ").append(told_status().to_string());
+  return why;
+}
+
+void ClientStream::note_foreign() {
+  foreign_ = std::make_unique<Foreign>();
+  foreign_->http_status = block_.http_status;
+  if (block_.content_is_grpc) return;
+  const std::string& type = block_.texts().content_type;
+  foreign_->content =
+      type.empty() ? "no content-type" : "content-type \"" + escaped(type, Keep::kAscii) + "\"";
+}
+
+Status ClientStream::foreign_status() const {
+  if (foreign_->http_status <= 0) return {StatusCode::kInternal, "the response has no valid :status"};
+  std::string detail = foreign_->content;
+  if (!foreign_->body.empty()) {
+    if (!detail.empty()) detail += ": ";
+    detail += escaped(foreign_->body, Keep::kUnicode);
   }
-  end(status_of_http(block_.http_status, ""));
+  return status_of_http(foreign_->http_status, detail);
 }
 
 void ClientStream::trailers_say_ok() {
+  if (foreign_) [[unlikely]]
+    return end_as_told({});
   from_server_ = true;
   end(inside_message() ? Status(StatusCode::kInternal, "the stream ended inside a message") : Status());
+}
+
+// A failure that the server tells of counts whatever is around it. OK is no word of a server that does not
+// speak gRPC: there are no messages then.
+void ClientStream::end_as_told(Status told) {
+  if (told.ok() && foreign_) return end(foreign_status());
+  from_server_ = true;
+  end(std::move(told));
 }
 
 bool ClientStream::on_message(Received&& message) {
@@ -175,30 +226,38 @@ void ClientStream::on_bad_message(Status status) {
   if (ended_ && status_.ok()) {
     status_ = std::move(status);
   } else {
-    end(std::move(status), Unread::kKept);
+    end(std::move(status));
   }
 }
 
-void ClientStream::on_text(std::string_view text) {
-  if (!body_text_) body_text_ = std::make_unique<std::string>();
-  *body_text_ += text.substr(0, kMaxBodyText - std::min(kMaxBodyText, body_text_->size()));
+void ClientStream::on_body(std::string_view piece) {
+  if (piece.empty()) return;
+  early_status_.reset();
+  if (!foreign_) return;
+  std::string& body = foreign_->body;
+  body += piece.substr(0, kMaxBodyText - std::min(kMaxBodyText, body.size()));
 }
 
 void ClientStream::on_remote_end() {
   if (ended_) return;
-  if (not_grpc_) return end(status_of_http(http_status_, body_text_ ? *body_text_ : std::string()));
-  end(Status(StatusCode::kInternal, "server closed the stream without sending trailers"));
+  if (early_status_) {
+    trailer_ = header_;  // as they would be one
+    return end_as_told(std::move(*early_status_));
+  }
+  end(foreign_ ? foreign_status()
+               : Status(StatusCode::kInternal, "server closed the stream without sending trailers"));
 }
 
 void ClientStream::on_reset(http2::ErrorCode code) {
   if (ended_) return;
-  end(to_status(code, deadline_ != kNever && loop_.now() >= deadline_), Unread::kKept);
+  if (conn_->left_out(id()))
+    return end(Status(StatusCode::kUnavailable, "call not processed: " + conn_->goaway_text()));
+  end(to_status(code, deadline_ != kNever && loop_.now() >= deadline_));
 }
 
 void ClientStream::on_stream_error(const http2::Error& error) {
   end(Status(StatusCode::kInternal,
-             "stream error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what)),
-      Unread::kKept);
+             "stream error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what)));
 }
 
 }  // namespace sluice::transport

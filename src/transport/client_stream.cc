@@ -259,7 +259,7 @@ void ClientStream::send(Chain framed, bool last) {
 OpRecord* ClientStream::start_send(const Message& message, WriteOptions options) {
   OpRecord* record = claim_send(*this);
   if (record->failed()) {
-    end(static_cast<detail::FailedRecord*>(record)->status);
+    give_up(static_cast<detail::FailedRecord*>(record)->status);
     return record;
   }
   if (ended_) {
@@ -285,7 +285,7 @@ OpRecord* ClientStream::start_send(const Message& message, WriteOptions options)
 OpRecord* ClientStream::start_close_write() {
   OpRecord* record = claim_send(*this);
   if (record->failed()) {
-    end(static_cast<detail::FailedRecord*>(record)->status);
+    give_up(static_cast<detail::FailedRecord*>(record)->status);
     return record;
   }
   if (!ended_ && !local_closed()) send(Chain(), true);
@@ -342,13 +342,13 @@ void ClientStream::release(OpRecord& record) {
   if (&record == &send_) release_send();
   if (&record == &header_record_) header_in_use_ = false;
   if (&record == &finish_record_) finish_in_use_ = false;
-  if (!done) end(Status(StatusCode::kCancelled, "an operation of the call was given up"));
+  if (!done) give_up(Status(StatusCode::kCancelled, "an operation of the call was given up"));
   try_free();
 }
 
 // The record of a unary call is the call; that of a client stream's finish() leaves the stream to its handle.
 void ClientStream::Unary::release() {
-  if (!done()) stream.end(Status(StatusCode::kCancelled, "call cancelled"));
+  if (!done()) stream.give_up(Status(StatusCode::kCancelled, "call cancelled"));
   reply.clear();
   if (stream.held_by_finish_) {
     stream.held_by_finish_ = false;
@@ -376,7 +376,7 @@ void ClientStream::fail_now(Status status) {
     status_ = std::move(status);
     discard_messages();
   } else {
-    end(std::move(status));
+    give_up(std::move(status));
   }
 }
 
@@ -385,24 +385,24 @@ void ClientStream::cancel() { fail(Status(StatusCode::kCancelled, "call cancelle
 void ClientStream::drop() {
   run_on(loop_, [this] {
     held_by_user_ = false;
-    end(Status(StatusCode::kCancelled, "the stream was dropped"));
+    give_up(Status(StatusCode::kCancelled, "the stream was dropped"));
     try_free();
   });
 }
 
 void ClientStream::DeadlineTimer::expired(Runnable& self) noexcept {
   static_cast<DeadlineTimer&>(static_cast<Timer&>(self))
-      .stream.end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded"));
+      .stream.give_up(Status(StatusCode::kDeadlineExceeded, "deadline exceeded"));
 }
 
 void ClientStream::CancelWatch::cancelled(Runnable& self) noexcept {
   ClientStream& stream = static_cast<CancelWatch&>(static_cast<Context::Watch&>(self)).stream;
   stream.watch_->ran();
-  stream.end(stream.context_.status());
+  stream.give_up(stream.context_.status());
   stream.try_free();
 }
 
-void ClientStream::end(Status status, Unread unread) {
+void ClientStream::conclude(Status status, Unread unread) {
   if (ended_) return;
   ended_ = true;
   status_ = std::move(status);
@@ -415,7 +415,7 @@ void ClientStream::end(Status status, Unread unread) {
   }
   if (unary_in_use_ && !unary_.done()) complete_unary();
   reset(from_server_ ? ErrorCode::kNoError : reset_code_for(status_.code()));
-  end_reads(unread == Unread::kDropped && !from_server_ && !status_.ok());
+  end_reads(unread == Unread::kDropped);
   if (send_waiting())
     complete_send(status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_);
   if (header_in_use_ && !header_record_.done()) {
@@ -435,9 +435,11 @@ void ClientStream::complete_unary() {
 }
 
 void ClientStream::on_connection_lost(const Status& why) {
-  const bool closed_here = why.code() == StatusCode::kCancelled;
-  end(Status(closed_here ? why.code() : StatusCode::kUnavailable, std::string(why.message())),
-      closed_here ? Unread::kDropped : Unread::kKept);
+  if (why.code() == StatusCode::kCancelled) {  // closed on this side
+    give_up(why);
+  } else {
+    end(Status(StatusCode::kUnavailable, std::string(why.message())));
+  }
   try_free();
 }
 

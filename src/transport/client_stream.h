@@ -67,10 +67,10 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void open(Connection& connection);
   // The next one in the list that it waits in.
   ClientStream* next_pending() const { return next_pending_; }
-  // The final status, unless there is one. Messages that came before it and were not read yet: what the
-  // server ended they may be read of all the same; who gives up has no use for them.
-  enum class Unread : bool { kDropped, kKept };
-  void end(Status status, Unread unread = Unread::kDropped);
+  // The final status, unless there is one. Messages that came before it can still be read.
+  void end(Status status) { conclude(std::move(status), Unread::kKept); }
+  // The same where the call is given up on this side: nobody has a use for what is unread.
+  void give_up(Status status) { conclude(std::move(status), Unread::kDropped); }
 
   // sluice::ClientStream
   Loop& loop() const override { return loop_; }
@@ -96,7 +96,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
  private:
   struct Unary final : UnaryRecord {
     explicit Unary(ClientStream& s) : stream(s) {}
-    void cancel() override { stream.end(Status(StatusCode::kCancelled, "call cancelled")); }
+    void cancel() override { stream.give_up(Status(StatusCode::kCancelled, "call cancelled")); }
     void release() override;
     const Metadata& header() const override { return stream.header_; }
     const Metadata& trailer() const override { return stream.trailer_; }
@@ -113,9 +113,16 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
     static void cancelled(Runnable& self) noexcept;
     ClientStream& stream;
   };
-  // What a failed response says besides its code.
+  // What a failed response says besides its code. Names and encodings are there if they are bad, a
+  // content-type if it is not gRPC's.
   struct StatusText {
-    std::string code, message, details, encoding;  // the encoding if it is bad
+    std::string code, message, details, encoding, bad_name, content_type;
+  };
+  // A response that is none of gRPC's, as its error will quote it.
+  struct Foreign {
+    int http_status = 0;
+    std::string content;  // of what type, if that is wrong
+    std::string body;
   };
   // A block of the response while it is read.
   struct ResponseBlock {
@@ -149,7 +156,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   bool on_message(Received&& message) override;
   void on_remote_end() override;
   void on_bad_message(Status status) override;
-  void on_text(std::string_view text) override;
+  void on_body(std::string_view piece) override;
   bool wants_message() const override { return single_reply_ || CallStream::wants_message(); }
 
   [[gnu::noinline]] void choose_encoding(std::string_view algorithm, std::string_view codec);
@@ -162,6 +169,13 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   [[gnu::noinline]] void trailer_block();
   void header_came();
   void trailers_say_ok();
+  Status told_status();
+  [[gnu::cold]] std::string beside_told_status(std::string why);
+  [[gnu::cold]] void note_foreign();
+  [[gnu::cold]] Status foreign_status() const;
+  [[gnu::cold]] void end_as_told(Status told);
+  enum class Unread : bool { kDropped, kKept };
+  void conclude(Status status, Unread unread);
   void complete_unary();
   void fail_now(Status status);
   void try_free();
@@ -191,8 +205,6 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   bool unary_in_use_ = false;
   bool held_by_finish_ = false;  // a stream's finish() for its one reply is in use
   bool header_seen_ = false;
-  bool not_grpc_ = false;  // the response's body is text for the error
-  int http_status_ = 0;    // then
   bool header_in_use_ = false;
   bool finish_in_use_ = false;
   bool from_server_ = false;  // the status came in trailers
@@ -204,7 +216,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   Metadata header_;
   Metadata trailer_;
   mutable SharedAddr peer_;
-  std::unique_ptr<std::string> body_text_;  // of a response that is no gRPC
+  std::unique_ptr<Foreign> foreign_;      // null: the response is gRPC's, as far as it has come
+  std::unique_ptr<Status> early_status_;  // came in the header: counts if nothing follows it
   Status status_;
   StatusRecord header_record_;
   StatusRecord finish_record_;

@@ -118,7 +118,8 @@ void Connection::Read::done(Runnable& self) noexcept {
 
 bool Connection::take_read() {
   if (!read_.status.ok()) {
-    close(Status(read_.status.code(), std::string(read_.status.message()) + unfinished_handshake()));
+    close(Status(read_.status.code(),
+                 std::string(read_.status.message()) + unfinished_handshake() + after_goaway()));
     return false;
   }
   if (read_.result.eof) return end_of_input(), false;
@@ -160,6 +161,10 @@ void Connection::feed_failed(const http2::Error& error, std::string_view greetin
   close(Status(StatusCode::kUnavailable, std::move(text)), error.code);
 }
 
+void Connection::write_failed() {
+  close(Status(write_.status.code(), std::string(write_.status.message()) + after_goaway()));
+}
+
 std::string Connection::unfinished_handshake() const {
   return state_ == State::kHandshake ? " before its HTTP/2 SETTINGS" : "";
 }
@@ -179,7 +184,13 @@ void Connection::end_of_input() {
   } else {
     text.append(unfinished_handshake());
   }
-  close(Status(StatusCode::kUnavailable, std::move(text)));
+  close(Status(StatusCode::kUnavailable, text + after_goaway()));
+}
+
+// A server's last words are why its calls end; a client's goodbye is none of its handlers' business.
+std::string Connection::after_goaway() const {
+  if (!goaway_ || (role_ == http2::Role::kServer && goaway_->code == http2::ErrorCode::kNoError)) return {};
+  return " after its GOAWAY: " + goaway_->said;
 }
 
 std::string Connection::ending(const Status& why) const {
@@ -220,7 +231,7 @@ void Connection::flush() {
     if (closing()) return finish_if_quiet();
     if (!any) break;
     if (write_.active) return;
-    if (!write_.status.ok()) return close(std::move(write_.status));
+    if (!write_.status.ok()) return write_failed();
     if (!session_.has_output()) break;
   }
   if (reset_when_sent_.empty()) return close_if_drained();
@@ -237,7 +248,7 @@ void Connection::Write::done(Runnable& self) noexcept {
   c.write_.active = false;
   c.patience_.stop(Awaited::kWrite);
   if (c.closing()) return c.say_goodbye();
-  if (!c.write_.status.ok()) return c.close(std::move(c.write_.status));
+  if (!c.write_.status.ok()) return c.write_failed();
   if (c.session_.has_output() || !c.reset_when_sent_.empty()) return c.flush_soon();
   c.close_if_drained();
 }

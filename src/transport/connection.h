@@ -134,6 +134,12 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   // The limit that it went beyond, and that ended it.
   Limit exceeded() const { return exceeded_; }
   const Limits& limits() const { return limits_; }
+  // The peer's GOAWAY says that it has not processed the stream, and will not.
+  bool left_out(http2::StreamId id) const { return goaway_ && id > goaway_->last; }
+  // What that GOAWAY said: "GOAWAY from tcp:10.0.0.7:4711: ENHANCE_YOUR_CALM \"too_many_pings\"". REQUIRES:
+  // left_out() of some stream.
+  std::string goaway_text() const { return "GOAWAY from " + peer_addr().to_string() + ": " + goaway_->said; }
+
   // Something about the peer that the log should know; true if it is to be written: the first time only, so
   // that no peer fills the log. The others are counted in ending().
   bool complain() { return complaints_++ == 0 && loop_.group().logs(); }
@@ -208,6 +214,11 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
     Connection& connection;
     bool active = false;
   };
+  struct Goaway {
+    http2::StreamId last;
+    http2::ErrorCode code;
+    std::string said;  // the code, and the debug data in part
+  };
   struct Node : Runnable {
     Node(Connection& c, Run run) : Runnable(run), connection(c) {}
     Connection& connection;
@@ -220,6 +231,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   [[gnu::cold]] void feed_failed(const http2::Error& error, std::string_view greeting);
   [[gnu::noinline]] RequestCache& find_request_cache(std::string_view path);
   [[gnu::cold]] void end_of_input();
+  [[gnu::cold]] void write_failed();
+  [[gnu::cold]] std::string after_goaway() const;
   [[gnu::cold]] std::string unfinished_handshake() const;
   std::string quoted_greeting(const Chain& data) const;
   void settle();  // after the session was busy
@@ -291,6 +304,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::unique_ptr<Chain> last_words_;  // wait for the write in flight
   std::size_t read_away_ = 0;          // bytes, while saying goodbye
   std::size_t complaints_ = 0;
+  std::unique_ptr<Goaway> goaway_;  // the peer's, if there was one
   Status why_;
   std::uint64_t drain_ping_ = 0;   // payload of the PING between the two GOAWAYs; 0: none
   TimePoint goodbye_by_ = kNever;  // when an idle connection that drains has gone

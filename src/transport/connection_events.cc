@@ -1,10 +1,13 @@
 // What the session tells a Connection, handed to the stream or the owner it concerns.
+#include "base/escape.h"
 #include "transport/call_stream.h"
 #include "transport/connection.h"
 #include "transport/error_map.h"
 
 namespace sluice::transport {
 namespace {
+
+constexpr std::size_t kQuotedDebugData = 256;  // bytes
 
 CallStream& call(http2::Stream& stream) { return static_cast<CallStream&>(stream); }
 
@@ -72,12 +75,18 @@ void Connection::on_ping_ack(std::uint64_t payload) {
   finish_drain();
 }
 
-void Connection::on_goaway(http2::StreamId, http2::ErrorCode code, std::string_view debug) {
-  if (code != http2::ErrorCode::kNoError && complain()) {
-    loop_.group().log(LogLevel::kWarning, "GOAWAY from " + peer_addr().to_string() + ": " +
-                                              std::string(error_code_name(code)) + " " +
-                                              std::string(debug.substr(0, 256)));
+void Connection::on_goaway(http2::StreamId last, http2::ErrorCode code, std::string_view debug) {
+  std::string said = error_code_text(code);
+  if (!debug.empty())
+    said.append(" \"").append(escaped(debug.substr(0, kQuotedDebugData), Keep::kAscii)).append("\"");
+  // One that only says goodbye does not hide the error before it.
+  const bool hides = goaway_ && code == http2::ErrorCode::kNoError && goaway_->code != code;
+  if (hides) {
+    goaway_->last = last;
+  } else {
+    goaway_ = std::make_unique<Goaway>(Goaway{last, code, std::move(said)});
   }
+  if (code != http2::ErrorCode::kNoError && complain()) loop_.group().log(LogLevel::kWarning, goaway_text());
   if (role_ == http2::Role::kServer || draining_) return;
   draining_ = true;
   owner_.on_draining(*this);

@@ -43,13 +43,12 @@ Status to_status(ErrorCode code, bool deadline_passed) {
   if (code == ErrorCode::kCancel && deadline_passed) {
     return {StatusCode::kDeadlineExceeded, "deadline exceeded, stream reset by the peer: CANCEL"};
   }
-  std::string text = "stream reset by the peer: ";
-  if (const std::string_view name = error_code_name(code); !name.empty()) {
-    text.append(name);
-  } else {
-    text.append("error code ").append(std::to_string(static_cast<std::uint32_t>(code)));
-  }
-  return {code_of(code), std::move(text)};
+  return {code_of(code), "stream reset by the peer: " + error_code_text(code)};
+}
+
+std::string error_code_text(ErrorCode code) {
+  if (const std::string_view name = error_code_name(code); !name.empty()) return std::string(name);
+  return "error code " + std::to_string(static_cast<std::uint32_t>(code));
 }
 
 std::string_view error_code_name(ErrorCode code) {

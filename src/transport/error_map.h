@@ -2,6 +2,7 @@
 // RST_STREAM becomes a call's outcome and where a call that is given up gets its RST_STREAM code.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "http2/error.h"
@@ -15,6 +16,9 @@ Status to_status(http2::ErrorCode code, bool deadline_passed);
 
 // "ENHANCE_YOUR_CALM" and the like; empty for a number that RFC 9113 does not define. Static text.
 std::string_view error_code_name(http2::ErrorCode code);
+
+// The same for a text: "error code 77" for such a number.
+std::string error_code_text(http2::ErrorCode code);
 
 // What to reset a stream with when this side gives the call up with `code`.
 http2::ErrorCode reset_code_for(StatusCode code);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/escape.h"
 #include "base/utf8.h"
 #include "transport/base64.h"
 
@@ -67,7 +68,7 @@ int known_code(std::string_view code) {
 
 std::string unknown_text(std::string_view what, std::string_view code, std::string_view message) {
   std::string text(what);
-  text.append(" \"").append(code.substr(0, kMaxQuotedCode));
+  text.append(" \"").append(escaped(code.substr(0, kMaxQuotedCode), Keep::kAscii));
   text.append(code.size() > kMaxQuotedCode ? "...\"" : "\"");
   if (!message.empty()) text.append(": ").append(message);
   return text;

@@ -11,7 +11,6 @@ namespace {
 StatusCode code_of(int http_status) {
   switch (http_status) {
     case 400:
-    case 431:
       return StatusCode::kInternal;
     case 401:
       return StatusCode::kUnauthenticated;
@@ -93,7 +92,7 @@ Status status_of_http(int http_status, std::string_view detail) {
 }
 
 int parse_http_status(std::string_view text) {
-  if (text.size() != 3 || text[0] < '1' || text[0] > '5') return -1;
+  if (text.size() != 3 || text[0] < '1' || text[0] > '9') return -1;
   if (text[1] < '0' || text[1] > '9' || text[2] < '0' || text[2] > '9') return -1;
   return (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
 }

@@ -11,7 +11,8 @@ namespace sluice::transport {
 // "unexpected HTTP status 404 (Not Found): DETAIL". Never OK. `detail` may be empty and is taken whole.
 Status status_of_http(int http_status, std::string_view detail);
 
-// The number of exactly three digits from 100 to 599, else -1.
+// The number of exactly three digits from 100 on, else -1. Those from 600 on count as 5xx (RFC 9110
+// section 15).
 int parse_http_status(std::string_view text);
 
 }  // namespace sluice::transport

@@ -6,18 +6,12 @@
 #include "transport/base64.h"
 
 namespace sluice::transport {
-namespace {
-
-// Spaces: no other blank passes check_metadata.
 std::string_view without_blanks(std::string_view value) {
-  if (value.empty() || (value.front() != ' ' && value.back() != ' ')) [[likely]]
-    return value;
-  while (value.starts_with(' ')) value.remove_prefix(1);
-  while (value.ends_with(' ')) value.remove_suffix(1);
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!value.empty() && blank(value.front())) value.remove_prefix(1);
+  while (!value.empty() && blank(value.back())) value.remove_suffix(1);
   return value;
 }
-
-}  // namespace
 
 void MetadataFields::add_checked(KV pair) {
   // What an application sends once it often sends again; what looks like a secret must not enter a table.
@@ -59,16 +53,13 @@ bool visible_metadata(std::string_view name) {
 
 bool add_received(Metadata& metadata, std::string_view name, std::string_view value) {
   if (!name.ends_with("-bin")) {
-    metadata.add(name, value);
+    metadata.add(name, without_blanks(value));
     return true;
   }
   std::string decoded;
   for (;;) {
     const std::size_t comma = value.find(',');
-    std::string_view one = value.substr(0, comma);
-    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
-    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
-    if (!base64_decode(one, decoded)) return false;
+    if (!base64_decode(without_blanks(value.substr(0, comma)), decoded)) return false;
     metadata.add(name, decoded);
     if (comma == std::string_view::npos) return true;
     value.remove_prefix(comma + 1);

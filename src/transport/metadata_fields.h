@@ -41,6 +41,9 @@ class MetadataFields {
 // Whether user code may see the field: no pseudo-header, nothing of gRPC's own or HTTP's.
 bool visible_metadata(std::string_view name);
 
+// Spaces and tabs around a value are no part of it (RFC 9110 section 5.5).
+std::string_view without_blanks(std::string_view value);
+
 // Adds a received field; a "-bin" value is split at commas and decoded. False: it is no base64.
 bool add_received(Metadata& metadata, std::string_view name, std::string_view value);
 

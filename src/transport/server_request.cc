@@ -21,7 +21,7 @@ constexpr std::size_t kMaxKnownValue = 256;
 http2::Tag ServerStream::on_header(const http2::Field& field) {
   if (head_done_) return 0;  // trailers of a client mean nothing
   const std::string_view name = field.name;
-  const std::string_view value = field.value;
+  const std::string_view value = without_blanks(field.value);
   const auto know = [&](KnownField::Kind kind, const ServedMethod* method = nullptr) -> http2::Tag {
     if (value.size() > kMaxKnownValue) return 0;
     return conn_->know({kind, std::string(name), std::string(value), method});
@@ -238,7 +238,7 @@ void ServerStream::refuse(const Refusal& refusal) {
   if (refusal.http_status == 200) {
     // A request that names an unknown encoding is told what is known.
     if (bad_encoding())
-      header_fields().add_plain("grpc-accept-encoding", methods_.compression().known.accept_encoding());
+      trailer_fields().add_plain("grpc-accept-encoding", methods_.compression().known.accept_encoding());
     return end(refusal.status);
   }
   ended_ = true;

@@ -249,18 +249,20 @@ void ServerStream::send_trailers(const Status& status) {
   send_trailers_anew(status);
 }
 
-// Trailers, or Trailers-Only if nothing was sent before. A message that would not fit into what the peer
-// takes is cut, and details and the handler's fields are left out: the code must arrive.
+// Trailers, or Trailers-Only if there is no header: nothing was sent, and nobody has added to it. A message
+// that would not fit into what the peer takes is cut, and details and the handler's fields are left out: the
+// code must arrive.
 void ServerStream::send_trailers_anew(const Status& status) {
-  const bool of_user = header_fields_ || trailer_fields_;
+  if (!header_sent_ && header_fields_ && !header_fields_->empty()) {
+    if (Status too_long = send_header_anew(); !too_long.ok())
+      return send_trailers_anew(status.ok() ? too_long : status);
+  }
+  const bool of_user = trailer_fields_ != nullptr;
   const Field fixed[] = {{":status", "200"}, {"content-type", content_type()}};
   const Field code[] = {{"grpc-status", status_code_text(status.code())}};
-  HeaderPart parts[4];
+  HeaderPart parts[3];
   std::size_t n = 0;
-  if (!header_sent_) {
-    parts[n++] = {fixed, content_type_ ? nullptr : &conn_->common_cache};
-    if (header_fields_) parts[n++] = {header_fields_->fields(), nullptr};
-  }
+  if (!header_sent_) parts[n++] = {fixed, content_type_ ? nullptr : &conn_->common_cache};
   parts[n++] = {code, status.ok() ? &conn_->trailers_cache : nullptr};
   if (!status.ok()) {
     MetadataFields& fields = trailer_fields();
@@ -276,7 +278,7 @@ void ServerStream::send_trailers_anew(const Status& status) {
   if (trailer_fields_) parts[n++] = {trailer_fields_->fields(), nullptr};
   if (of_user) {
     if (Status too_long = check_list_size("trailer", {parts, n}); !too_long.ok()) {
-      header_fields_.reset(), trailer_fields_.reset();
+      trailer_fields_.reset();
       return send_trailers_anew(status.ok() ? too_long : status);
     }
   }
@@ -309,7 +311,7 @@ void ServerStream::cancel_handler(std::string why) {
 }
 
 void ServerStream::on_reset(http2::ErrorCode code) {
-  cancel_handler("the client reset the stream: " + std::string(error_code_name(code)));
+  cancel_handler("the client reset the stream: " + error_code_text(code));
 }
 
 void ServerStream::on_stream_error(const http2::Error& error) {

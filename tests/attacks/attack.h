@@ -104,7 +104,9 @@ class Attack : public wire::WireTest {
     settle();
     EXPECT_EQ(target.counts()[limit], 1u);
     EXPECT_EQ(target.counts().total(), 1u);
-    const std::string why = std::string(code) + " " + std::string(to_string(limit));
+    // For PINGs it has gRPC's own words.
+    const std::string why =
+        std::string(code) + " " + (limit == Limit::kPings ? "too_many_pings" : std::string(to_string(limit)));
     const std::vector<std::string> goaways = attacker.frames("GOAWAY");
     EXPECT_EQ(goaways.size(), 1u);
     EXPECT_TRUE(!goaways.empty() && goaways[0].ends_with(why)) << ::testing::PrintToString(goaways);

@@ -243,7 +243,7 @@ TEST_P(ClientInterceptors, InterceptorAndCallerSeeHeaderTrailerAndPeer) {
   EXPECT_EQ(peer.to_string(), "pipe:served");
   EXPECT_EQ(journal.take(), Lines{"hello bye pipe:served OK"});
   EXPECT_EQ(text_of(served.unary(bytes("")).get()), "DATA_LOSS: lost");
-  EXPECT_EQ(journal.take(), Lines{" bye pipe:served DATA_LOSS: lost"});
+  EXPECT_EQ(journal.take(), Lines{"hello bye pipe:served DATA_LOSS: lost"});
   auto stream = served.bidi();
   ASSERT_EQ(stream.write(bytes("x")).get(), Status());
   ASSERT_EQ(stream.wait_header().get(), Status());

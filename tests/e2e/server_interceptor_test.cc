@@ -121,10 +121,14 @@ TEST_P(ServerInterceptors, HeaderStageAddsHeadersAndTrailers) {
   ASSERT_EQ(text_of(served.unary(request, {.header = &header, .trailer = &trailer}).get()), "x");
   EXPECT_EQ(header.get("greeting"), "hello");
   EXPECT_EQ(trailer.get("farewell"), "bye");
-  // A refusal is trailers only.
+  header.clear(), trailer.clear();
+  // A refusal has them too.
   const Result<Chain> refused =
-      served.unary(request, {.metadata = MetadataList({"refuse", "1"}), .trailer = &trailer}).get();
+      served
+          .unary(request, {.metadata = MetadataList({"refuse", "1"}), .header = &header, .trailer = &trailer})
+          .get();
   EXPECT_EQ(refused.status(), Status(StatusCode::kPermissionDenied, "as asked"));
+  EXPECT_EQ(header.get("greeting"), "hello");
   EXPECT_EQ(trailer.get("farewell"), "bye");
 }
 

@@ -135,16 +135,24 @@ TEST_P(ClientResponses, R44_StatusOfHttpStandsInWhereThereIsNone) {
       {"403", "PERMISSION_DENIED: unexpected HTTP status 403 (Forbidden)"},
       {"404", "UNIMPLEMENTED: unexpected HTTP status 404 (Not Found)"},
       {"429", "UNAVAILABLE: unexpected HTTP status 429 (Too Many Requests)"},
-      {"431", "INTERNAL: unexpected HTTP status 431 (Request Header Fields Too Large)"},
+      {"431", "UNKNOWN: unexpected HTTP status 431 (Request Header Fields Too Large)"},
       {"502", "UNAVAILABLE: unexpected HTTP status 502 (Bad Gateway)"},
       {"503", "UNAVAILABLE: unexpected HTTP status 503 (Service Unavailable)"},
       {"504", "UNAVAILABLE: unexpected HTTP status 504 (Gateway Timeout)"},
       {"200", "UNKNOWN: unexpected HTTP status 200 (OK)"},
-      {"418", "UNKNOWN: unexpected HTTP status 418"}};
+      {"418", "UNKNOWN: unexpected HTTP status 418"},
+      {"599", "UNKNOWN: unexpected HTTP status 599"},
+      {"600", "UNKNOWN: unexpected HTTP status 600"},
+      {"999", "UNKNOWN: unexpected HTTP status 999"}};
   for (const auto& [code, status] : table) {
     const Headers head = {{":status", code}, {"content-type", "text/plain"}};
-    EXPECT_EQ(trailers_only(head), status);
-    EXPECT_EQ(text([&](Wire& w, auto id) { w.headers(id, head).data(id, "", kEnd); }), status);
+    const std::string with_type = status + ": content-type \"text/plain\"";
+    EXPECT_EQ(trailers_only(head), with_type);
+    EXPECT_EQ(text([&](Wire& w, auto id) { w.headers(id, head).data(id, "", kEnd); }), with_type);
+    if (code == "200") continue;
+    const Headers of_grpc = {{":status", code}, {"content-type", "application/grpc"}};
+    EXPECT_EQ(trailers_only(of_grpc), status);
+    EXPECT_EQ(text([&](Wire& w, auto id) { w.headers(id, of_grpc).data(id, "", kEnd); }), status);
   }
 }
 
@@ -152,22 +160,23 @@ TEST_P(ClientResponses, R49_BodyThatIsNoGrpcIsQuotedAndNotRead) {
   const Headers head = {{":status", "404"}, {"content-type", "text/html"}};
   EXPECT_EQ(
       text([&](Wire& w, auto id) { w.headers(id, head).data(id, "<h1>not ").data(id, "here</h1>", kEnd); }),
-      "UNIMPLEMENTED: unexpected HTTP status 404 (Not Found): <h1>not here</h1>");
+      "UNIMPLEMENTED: unexpected HTTP status 404 (Not Found): content-type \"text/html\": <h1>not here</h1>");
   const std::string much = text([&](Wire& w, auto id) {
     w.headers(id, head);
     for (int i = 0; i < 1000; ++i) w.data(id, std::string(100, 'x'));
     w.data(id, "", kEnd);
   });
-  EXPECT_EQ(much, "UNIMPLEMENTED: unexpected HTTP status 404 (Not Found): " + std::string(1024, 'x'));
+  EXPECT_EQ(much, "UNIMPLEMENTED: unexpected HTTP status 404 (Not Found): content-type \"text/html\": " +
+                      std::string(1024, 'x'));
   EXPECT_EQ(
       text([&](Wire& w, auto id) {
         w.headers(id, {{":status", "200"}, {"content-type", "application/grpcfoo"}}).data(id, "x", kEnd);
       }),
-      "UNKNOWN: unexpected HTTP status 200 (OK): x");
+      "UNKNOWN: unexpected HTTP status 200 (OK): content-type \"application/grpcfoo\": x");
 }
 
 TEST_P(ClientResponses, R46_HttpStatusThatIsNoneIsInternal) {
-  for (const char* code : {"", "abc", "20", "2000", "-200", "600", "2 0"}) {
+  for (const char* code : {"", "abc", "20", "2000", "-200", "099", "2 0"}) {
     const Headers head = {{":status", code}, {"content-type", "application/grpc"}};
     EXPECT_EQ(trailers_only(head), "INTERNAL: the response has no valid :status") << code;
     EXPECT_EQ(text([&](Wire& w, auto id) { w.headers(id, head); }),
@@ -314,7 +323,8 @@ TEST_P(ClientResponses, R50_HeaderListOverTheLimitFailsItsCallOnlyAndLeavesHpack
                     .headers(id, block({{"grpc-status", "0"}, long_one, kept}),
                              kEnd | http2::testing::kEndHeaders);
               }),
-              "RESOURCE_EXHAUSTED: the response's header list exceeds the limit of 8192 bytes");
+              "RESOURCE_EXHAUSTED: the response's header list exceeds the limit of 8192 bytes, beside "
+              "grpc-status OK");
     Metadata trailer;
     const Chain request = bytes("m");
     Call<Chain> call = channel().invoke(kUnary, request, {.trailer = &trailer}).start();
@@ -333,7 +343,28 @@ TEST_P(ClientResponses, BinaryMetadataThatIsNoBase64IsInternal) {
   EXPECT_EQ(text([](Wire& w, auto id) {
               w.headers(id, grpc_head({{"x-bin", "!"}}));
             }),
-            "INTERNAL: the response has a -bin header that is no base64");
+            "INTERNAL: the response's x-bin is no base64");
+}
+
+TEST_P(ClientResponses, MetadataBesideWhatIsWrongIsGiven) {
+  for (const bool trailers : {false, true}) {
+    Metadata header, trailer;
+    const Chain request = bytes("m");
+    Call<Chain> call = channel().invoke(kUnary, request, {.header = &header, .trailer = &trailer}).start();
+    settle();
+    const Headers bad = {{"x-id", "7"}, {"x-bin", "!"}, {"x-more", "8"}};
+    Wire wire;
+    id_ += 2;
+    if (trailers) {
+      wire.headers(id_, kResponseHead).data(id_, message("r")).headers(id_, bad, kEnd);
+    } else {
+      wire.headers(id_, grpc_head(bad));
+    }
+    server().send(wire);
+    EXPECT_EQ(call.get().status(), Status(StatusCode::kInternal, "the response's x-bin is no base64"));
+    EXPECT_EQ(trailers ? trailer : header, (Metadata{{"x-id", "7"}, {"x-more", "8"}}));
+    EXPECT_EQ(trailers ? header : trailer, Metadata());
+  }
 }
 
 }  // namespace

@@ -125,6 +125,19 @@ TEST_P(ServerDrain, ThatIsGivenUpLeavesTheCallsAlone) {
 class ServerConnections : public WireTest {};
 INSTANTIATE_TEST_SUITE_P(All, ServerConnections, ::testing::ValuesIn(kRuntimes), support::name_of);
 
+// The words by which other implementations know that they ping too often (gRPC A8).
+TEST_P(ServerConnections, PingFloodIsToldTooManyPings) {
+  RawService service;
+  ServedRaw served(runtime(), service);
+  ScriptedClient client(runtime(), "pipe:served");
+  client.greet();
+  Wire pings;
+  for (int i = 0; i < 2000; ++i) pings.ping("12345678");
+  client.send(pings);
+  EXPECT_EQ(client.frames("GOAWAY"), std::vector<std::string>{"GOAWAY 0 ENHANCE_YOUR_CALM too_many_pings"});
+  EXPECT_TRUE(client.closed());
+}
+
 TEST_P(ServerConnections, BrokenRulesEndTheConnection) {
   const Headers head = request_head("/test.Raw/Bidi");
   Wire nine;
@@ -426,7 +439,8 @@ TEST_P(ClientConnections, GoawayFailsTheCallsAboveItAndLetsTheOthersFinish) {
   Call<Chain> above = start();
   settle();
   server.send(Wire().goaway(1, ErrorCode::kNoError));
-  expect_names(above.get().status(), StatusCode::kUnavailable, "REFUSED_STREAM");
+  EXPECT_EQ(above.get().status(),
+            Status(StatusCode::kUnavailable, "call not processed: GOAWAY from pipe:scripted: NO_ERROR"));
   // The channel goes on, on another connection.
   Call<Chain> next = start();
   ScriptedPeer& other = accept();
@@ -470,7 +484,54 @@ TEST_P(ClientConnections, GoawayWithAnErrorIsLoggedAsAWarning) {
   server.send(Wire().goaway(0, ErrorCode::kEnhanceYourCalm, "too_many_pings"));
   EXPECT_EQ(call.get().status().code(), StatusCode::kUnavailable);
   EXPECT_EQ(log().at(LogLevel::kWarning),
-            std::vector<std::string>{"GOAWAY from pipe:scripted: ENHANCE_YOUR_CALM too_many_pings"});
+            std::vector<std::string>{"GOAWAY from pipe:scripted: ENHANCE_YOUR_CALM \"too_many_pings\""});
+}
+
+// Whichever way a GOAWAY ends a call: it says so, with what the server gave as its reason.
+TEST_P(ClientConnections, GoawayThatEndsACallIsInItsStatus) {
+  const std::string from = "call not processed: GOAWAY from pipe:scripted: ";
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {Wire().goaway(1, ErrorCode::kEnhanceYourCalm, "too_many_pings").str(),
+       "ENHANCE_YOUR_CALM \"too_many_pings\""},
+      {Wire().goaway(1, ErrorCode::kNoError, "max_age").str(), "NO_ERROR \"max_age\""},
+      {Wire().goaway(1, static_cast<ErrorCode>(77)).str(), "error code 77"},
+      {Wire().goaway(1, ErrorCode::kInternalError, "\x1b[2J\n\xff").str(),
+       "INTERNAL_ERROR \"\\x1b[2J\\x0a\\xff\""},
+      {Wire().goaway(1, ErrorCode::kInternalError, std::string(10'000, 'd')).str(),
+       "INTERNAL_ERROR \"" + std::string(256, 'd') + "\""},
+      // The last one counts, but a goodbye hides no error.
+      {Wire()
+           .goaway(http2::kMaxStreamId, ErrorCode::kNoError, "draining")
+           .goaway(1, ErrorCode::kNoError)
+           .str(),
+       "NO_ERROR"},
+      {Wire()
+           .goaway(http2::kMaxStreamId, ErrorCode::kInternalError, "why")
+           .goaway(1, ErrorCode::kNoError, "bye")
+           .str(),
+       "INTERNAL_ERROR \"why\""}};
+  for (const auto& [frames, said] : table) {
+    const Channel fresh = dial(runtime(), "pipe:scripted").value();
+    auto below = bidi(fresh);
+    ScriptedPeer& server = accept();
+    auto above = bidi(fresh);
+    Call<Chain> unary = fresh.invoke(kUnary, request_).start();
+    settle();
+    server.send(Wire().headers(1, kResponseHead).data(1, message("one")));
+    server.send(Wire().headers(3, kResponseHead).data(3, message("two")));
+    server.send(frames);
+    // What came before is read all the same.
+    EXPECT_EQ(above.read().get()->to_string(), "two");
+    EXPECT_FALSE(above.read().get());
+    EXPECT_EQ(above.finish().get(), Status(StatusCode::kUnavailable, from + said));
+    EXPECT_EQ(unary.get().status(), Status(StatusCode::kUnavailable, from + said));
+    server.close();
+    EXPECT_EQ(below.read().get()->to_string(), "one");
+    EXPECT_FALSE(below.read().get());
+    EXPECT_EQ(below.finish().get(),
+              Status(StatusCode::kUnavailable, "connection closed by " + server.local_addr().to_string() +
+                                                   " after its GOAWAY: " + said));
+  }
 }
 
 TEST_P(ClientConnections, R71_PingsAreAnsweredWithTheirPayload) {

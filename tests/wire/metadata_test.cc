@@ -200,6 +200,108 @@ TEST_P(ServerMetadata, R17_HandlersKeysAreLowerCased) {
   EXPECT_EQ(custom_of(client.stream(1).blocks.at(1)), (HeaderList{{"x-mixed-bin", "YQ"}}));
 }
 
+// Metadata that a handler gives as header arrives as header, whatever it says then.
+TEST_P(ServerMetadata, R39_HeaderMetadataIsSentAsHeaderWithoutAMessageToo) {
+  struct Refuses final : ServerInterceptor {
+    Status on_headers(ServerContext& context) override {
+      if (!context.metadata().get("x-refuse")) return {};
+      EXPECT_EQ(context.add_header("x-h", "refused"), Status());
+      return {StatusCode::kPermissionDenied, "no"};
+    }
+  } interceptor;
+  struct Impl final : RawService {
+    static Status answer(ServerContext& context) {
+      EXPECT_EQ(context.add_header("x-h", "1"), Status());
+      EXPECT_EQ(context.add_trailer("x-t", "2"), Status());
+      return context.metadata().get("x-fail") ? Status(StatusCode::kNotFound, "gone") : Status();
+    }
+    Task<Result<Chain>> unary(ServerContext& context, const Chain&) override {
+      (void)answer(context);
+      co_return Status(StatusCode::kNotFound, "gone");
+    }
+    Task<Status> reply_stream(ServerContext& context, const Chain&, ServerWriter<Chain>&) override {
+      co_return answer(context);
+    }
+    Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>&) override {
+      co_return answer(context);
+    }
+  } service;
+  ServedRaw served(runtime(), service, {.address = "pipe:header", .server = {.interceptors = {interceptor}}});
+  ScriptedClient client(runtime(), "pipe:header");
+  client.greet();
+  const std::string head = "[:status 200, content-type application/grpc, x-h ";
+  const std::string gone = "[grpc-status 5, x-t 2, grpc-message gone]";
+  http2::StreamId id = 1;
+  const auto answer = [&](const char* method, const Headers& more) {
+    client.send(Wire()
+                    .headers(id, request_head("/test.Raw/" + std::string(method), more))
+                    .data(id, message("m"), kEnd));
+    std::string text;
+    for (const HeaderList& block : client.stream(id).blocks) text += support::text_of(block);
+    id += 2;
+    return text;
+  };
+  EXPECT_EQ(answer("Unary", {}), head + "1]" + gone);
+  for (const char* method : {"ReplyStream", "Bidi"}) {
+    EXPECT_EQ(answer(method, {}), head + "1][grpc-status 0, x-t 2]");
+    EXPECT_EQ(answer(method, {{"x-fail", "1"}}), head + "1]" + gone);
+  }
+  for (const char* method : {"Unary", "ReplyStream", "RequestStream", "Bidi"}) {
+    EXPECT_EQ(answer(method, {{"x-refuse", "1"}}), head + "refused][grpc-status 7, grpc-message no]");
+  }
+}
+
+// What the client's limit keeps back takes nothing else with it.
+TEST_P(ServerMetadata, R39_HeaderOverTheClientsLimitLeavesTheStatus) {
+  struct Impl final : RawService {
+    Task<Status> reply_stream(ServerContext& context, const Chain&, ServerWriter<Chain>&) override {
+      EXPECT_EQ(context.add_header("x-h", std::string(1000, 'h')), Status());
+      EXPECT_EQ(context.add_trailer("x-t", "2"), Status());
+      if (context.metadata().get("x-fail")) co_return Status(StatusCode::kNotFound, "gone");
+      co_return Status();
+    }
+  } service;
+  ServedRaw served(runtime(), service, {.address = "pipe:limit"});
+  ScriptedClient client(runtime(), "pipe:limit");
+  client.greet({{SettingId::kMaxHeaderListSize, 500}});
+  const auto send = [&](http2::StreamId id, const Headers& more) {
+    client.send(Wire().headers(id, request_head("/test.Raw/ReplyStream", more)).data(id, message("m"), kEnd));
+  };
+  send(1, {});
+  EXPECT_EQ(client.outcome(1).substr(0, 25), "8 response header list of");
+  EXPECT_EQ(client.stream(1).field("x-t"), "2");
+  send(3, {{"x-fail", "1"}});
+  EXPECT_EQ(client.outcome(3), "5 gone");
+  EXPECT_EQ(client.stream(3).field("x-t"), "2");
+}
+
+// Other libraries send metadata with blanks around it. They are no part of it, and are never sent.
+TEST_P(ServerMetadata, R18_BlanksAroundReceivedValuesAreTakenAway) {
+  service_.echo = true;
+  const Headers sent = {
+      {"x-1", " a b "}, {"x-2", "\tc\t"}, {"x-3", " \t "}, {"x-bin", " YQ , Yg "}, {"user-agent", " me "}};
+  const HeaderList echoed = {{"x-1", "a b"}, {"x-2", "c"}, {"x-3", ""}, {"x-bin", "YQ"}, {"x-bin", "Yg"}};
+  EXPECT_EQ(answered(sent), (std::vector<HeaderList>{echoed, echoed}));
+  EXPECT_EQ(answered(sent), (std::vector<HeaderList>{echoed, echoed})) << "the same again";
+  for (const Status& said : service_.said) EXPECT_EQ(said, Status());
+}
+
+TEST_P(ClientMetadata, R18_BlanksAroundReceivedValuesAreTakenAway) {
+  Metadata header, trailer;
+  const Chain request = bytes("m");
+  Call<Chain> call = channel().invoke(kUnary, request, {.header = &header, .trailer = &trailer}).start();
+  settle();
+  Headers head = kResponseHead;
+  head.push_back({"x-h", " \ta b "});
+  server().send(Wire()
+                    .headers(3, head)
+                    .data(3, message("r"))
+                    .headers(3, {{"grpc-status", "0"}, {"x-t", "c\t"}, {"x-bin", " YQ "}}, kEnd));
+  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(header, (Metadata{{"x-h", "a b"}}));
+  EXPECT_EQ(trailer, (Metadata{{"x-t", "c"}, {"x-bin", "a"}}));
+}
+
 TEST_P(ServerMetadata, R17_HandlerIsToldWhatItMayNotAdd) {
   const std::vector<std::pair<KV, std::string>> table = {{{"", "v"}, "empty key"},
                                                          {{"x y", "v"}, "none of 0-9 a-z _ - ."},

@@ -255,7 +255,8 @@ TEST_P(ServerLog, IsNotFilledByOneConnection) {
   EXPECT_EQ(log().all(),
             (std::vector<std::string>{
                 "refused a request from " + peer + " for \"/no/such\": UNIMPLEMENTED: unknown service no",
-                "connection from " + peer + " ended: connection closed by " + peer + " (300 complaints)"}));
+                "connection from " + peer + " ended: connection closed by " + peer +
+                    " after its GOAWAY: INTERNAL_ERROR \"x\" (300 complaints)"}));
 }
 
 TEST_P(ServerLog, R98_HoldsNoMetadata) {
@@ -302,7 +303,7 @@ TEST_P(ServerLog, EscapesControlCharacters) {
   client.greet();
   client.send(Wire().goaway(0, ErrorCode::kInternalError, "a\nb\x1b[2J"));
   ASSERT_EQ(log().all().size(), 1u);
-  EXPECT_TRUE(log().all()[0].ends_with("INTERNAL_ERROR a\\x0ab\\x1b[2J")) << log().all()[0];
+  EXPECT_TRUE(log().all()[0].ends_with("INTERNAL_ERROR \"a\\x0ab\\x1b[2J\"")) << log().all()[0];
 }
 
 TEST_P(ServerLog, QuotesAPeerWithinBounds) {
