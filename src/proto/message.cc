@@ -55,6 +55,27 @@ class ChainStream final : public google::protobuf::io::ZeroCopyInputStream {
   int64_t read_ = 0;
 };
 
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+// protobuf's line on stderr about text that is no UTF-8, one for each message that a peer chooses to send, or
+// a program: who receives it gets a status. What else protobuf says goes where it would have gone. Later
+// versions log by Abseil, whose sinks a program sets.
+class QuietAboutText {
+ public:
+  QuietAboutText() { before() = google::protobuf::SetLogHandler(&log); }
+
+ private:
+  static google::protobuf::LogHandler*& before() {
+    static google::protobuf::LogHandler* handler = nullptr;
+    return handler;
+  }
+  static void log(google::protobuf::LogLevel level, const char* file, int line, const std::string& text) {
+    if (text.find("contains invalid UTF-8 data when") != std::string::npos) return;
+    if (before()) before()(level, file, line, text);
+  }
+};
+const QuietAboutText quiet;
+#endif
+
 bool parse(const Chain& bytes, MessageLite& message) {
   if (bytes.count() > 1) {
     ChainStream stream(bytes);

@@ -178,6 +178,17 @@ TEST(ProtoMessage, RefusesWhatIsNoMessage) {
 
 using NamePart = pb::UninterpretedOption_NamePart;  // proto2, with two required fields
 
+// protobuf would write a line to stderr for each of them.
+TEST(ProtoMessage, TextThatIsNoUtf8IsRefusedWithoutAWordOnStderr) {
+  const pb::StringValue bad = text("caf\xe9");
+  ::testing::internal::CaptureStderr();
+  const Chain sent = encoded(bad);
+  pb::StringValue received;
+  const Status status = ops<pb::StringValue>().decode(sent, &received);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(status, Status(StatusCode::kInternal, "6 bytes are no valid google.protobuf.StringValue"));
+}
+
 TEST(ProtoMessage, RefusesToEncodeWithoutRequiredFields) {
   NamePart part;
   part.set_name_part("name");
