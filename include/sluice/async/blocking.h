@@ -24,7 +24,7 @@ class BlockingPool {
     using Runnable::Runnable;
   };
   // Runs `work` on a worker thread, or on `loop` in a simulation. RESOURCE_EXHAUSTED if no thread can be
-  // made.
+  // made, FAILED_PRECONDITION if none may be.
   Status submit(Work& work, Loop& loop);
   unsigned threads_started() const;
 
@@ -41,7 +41,9 @@ class BlockingPool {
 };
 
 // `R r = co_await run_blocking(pool, fn);`: calls fn() where it may block, and resumes on the coroutine's
-// loop. fn may call get(): its thread leads no loop. Rethrows what fn threw.
+// loop. Rethrows what fn threw, and throws submit()'s failure as a StatusError. fn may call get(), since its
+// thread leads no loop; not in a simulation, where it runs on the loop and get() fails with
+// FAILED_PRECONDITION.
 template <class Fn>
 class RunBlocking : BlockingPool::Work {
   using R = std::invoke_result_t<Fn&>;

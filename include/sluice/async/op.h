@@ -261,12 +261,13 @@ class [[nodiscard]] Call {
   detail::StartedOp op_;
 };
 
-// An operation that starts when it is got, awaited or started, and only once; named Ops do not compile.
+// An operation that starts when it is got, awaited or started, and only once. All three want a temporary: on
+// a named Op they do not compile, unless it is moved.
 //
-// Lifetime: borrows its arguments until it completes (start(): until start() returns); it is used within the
-// expression that made it. Errors: an Op that is dropped sent nothing, and dev builds assert against it.
-// get() on a thread that leads a loop of the same Runtime (a handler, a callback) fails with
-// FAILED_PRECONDITION and starts nothing.
+// Lifetime: borrows its arguments until it completes (start(): until start() returns), those of the call that
+// made it included. So it is to be used within the expression that made it; a named one outlives them.
+// Errors: an Op that is dropped sent nothing, and dev builds assert against it. get() on a thread that leads
+// a loop of the same Runtime (a handler, a callback) fails with FAILED_PRECONDITION and starts nothing.
 template <class T>
 class [[nodiscard]] Op {
  public:

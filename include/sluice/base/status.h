@@ -74,7 +74,10 @@ class [[nodiscard]] Status {
 std::ostream& operator<<(std::ostream& out, StatusCode code);
 std::ostream& operator<<(std::ostream& out, const Status& status);
 
-// What Result::value() throws; sluice itself throws nothing else at users.
+// What Result::value() throws, Runtime::run() and run_blocking() where they cannot run something, and
+// client_of where it cannot serve. Nothing else that sluice throws at users is its own: run() and
+// run_blocking() rethrow what they ran has thrown, and the standard library's exceptions say that there is no
+// memory, or no room for text (std::length_error, from Metadata::add).
 class StatusError : public std::exception {
  public:
   explicit StatusError(Status status) : status_(std::move(status)), what_(status_.to_string()) {}

@@ -9,7 +9,7 @@
 namespace sluice {
 
 // "gzip" (RFC 1952), which every gRPC has. A message of several members is taken. `level`: 1 is the fastest,
-// 9 the smallest.
+// 9 the smallest; here and below another number stands for the nearest of these.
 std::shared_ptr<const Compressor> gzip_compressor(int level = 6);
 // "deflate", by which gRPC means zlib's format (RFC 1950). Levels are those of gzip.
 std::shared_ptr<const Compressor> deflate_compressor(int level = 6);

@@ -26,7 +26,7 @@ class ServerContext : public FrameAllocator {
   virtual const Addr& local() const = 0;
   // Whose process is at the other end of a unix socket, as it was when it connected; nullopt elsewhere.
   virtual std::optional<PeerCredentials> peer_credentials() const = 0;
-  // Pass it on to calls made for this one: `{.context = &context}`.
+  // Pass it on to calls made for this one: `{.context = &context.context()}`.
   virtual const Context& context() = 0;
   virtual Loop& loop() const = 0;
   // What context() is from now on: one made from it, with values or a trace context. Interceptors tell

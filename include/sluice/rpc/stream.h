@@ -34,8 +34,9 @@ struct StatusRecord : StreamRecord {
 // What both ends of a stream share.
 //
 // Thread: loop-only, but for fail(). Overlap: one read and one write at a time, at once. A second of the same
-// kind is a FailedRecord with FAILED_PRECONDITION, and since a reader cannot be told more than "ended", it
-// ends the call with that status too.
+// kind is a FailedRecord with FAILED_PRECONDITION. It ends a client's call with that status. Of a server's
+// call a second read, which cannot be told more than "ended", does so with INTERNAL: its client must not take
+// FAILED_PRECONDITION for an answer of the service. A second write only fails.
 class RpcStream {
  public:
   virtual Loop& loop() const = 0;
@@ -50,8 +51,8 @@ class RpcStream {
   // Any thread. Ends the call with `status`: a reader could not decode, a rule was broken.
   virtual void fail(Status status) = 0;
 
-  // After the outcome was taken; an operation that is not done is forgotten, and a read or write so given up
-  // cancels the call.
+  // After the outcome was taken. An operation that is not done is forgotten, and the call ends with
+  // CANCELLED.
   virtual void release(OpRecord& record) = 0;
 
  protected:

@@ -62,8 +62,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Before the first serve(). ALREADY_EXISTS names a service that is registered; FAILED_PRECONDITION after
-  // serve().
+  // Before the first serve(). ALREADY_EXISTS names a service that is registered, INVALID_ARGUMENT a name that
+  // is none; FAILED_PRECONDITION after serve().
   Status register_service(Service& service);
   Status register_service(std::shared_ptr<Service> service);  // kept until ~Server, or the last handler
   Status register_service(const ServiceDesc& desc, void* object);
@@ -84,7 +84,9 @@ class Server {
   Op<Status> drain();
   // Ends everything now: listeners, connections; handlers are cancelled, and run to their end. Idempotent.
   void close();
-  // drain(), then close() at `deadline`. Completes on time, also when handlers do not end, and says which.
+  // drain(), then close() at `deadline`. Completes then, also when handlers do not end, and says which. A
+  // handler that computes without an await holds up its loop and, until it gives way, this report too: work
+  // of that kind belongs into run_blocking().
   Op<StopReport> stop(TimePoint deadline);
 
  private:
