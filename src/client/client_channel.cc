@@ -90,9 +90,12 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
       identity_{
           options.authority.empty() ? authority_of(addr_) : options.authority,
           options.user_agent.empty() ? "grpc-c++-sluice/0.1" : options.user_agent + " grpc-c++-sluice/0.1",
-          interceptors_, Compression(compressors_, options.compression_algorithm),
-          transport::Codecs(codecs_, options.codec)},
+          interceptors_,
+          Compression(compressors_, options.compression_algorithm),
+          transport::Codecs(codecs_, options.codec),
+          held_requests_},
       limits_{options.max_receive_message_size, options.max_send_message_size},
+      pending_(loop, *this),
       dial_(*this),
       backoff_timer_(*this) {}
 
@@ -100,8 +103,8 @@ ClientChannel::~ClientChannel() = default;
 
 OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& request,
                                      const CallOptions& options) {
-  auto* stream = new (loop_.blocks().take(sizeof(transport::ClientStream)))
-      transport::ClientStream(loop_, limits_, identity_, method, options);
+  auto* stream = transport::ClientStream::make(transport::ClientStream::Kind::kUnary, loop_, limits_,
+                                               identity_, method, options);
   OpRecord* record = stream->begin_unary();
   Connection* connection = connection_ && connection_->can_open() ? connection_.get() : nullptr;
   stream->send_unary(request, connection);
@@ -111,9 +114,8 @@ OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& re
 
 ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Message* first,
                                           const CallOptions& options) {
-  void* memory = loop_.leads() ? loop_.blocks().take(sizeof(transport::ClientStream))
-                               : BlockPool::take_fresh(sizeof(transport::ClientStream));
-  auto* stream = new (memory) transport::ClientStream(loop_, limits_, identity_, method, options);
+  auto* stream = transport::ClientStream::make(transport::ClientStream::Kind::kStream, loop_, limits_,
+                                               identity_, method, options);
   // Encoded here: on a busy loop the start comes later, and the request is only borrowed.
   if (first) stream->send_only(*first);
   run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), stream] {
@@ -131,7 +133,7 @@ void ClientChannel::submit(transport::ClientStream& stream) {
     case ConnectivityState::kShutdown:
       return stream.end(Status(StatusCode::kCancelled, "channel is closed"));
     case ConnectivityState::kTransientFailure:
-      return stream.end(last_failure_);
+      return stream.end(last_failure());
     default:
       break;
   }
@@ -141,11 +143,20 @@ void ClientChannel::submit(transport::ClientStream& stream) {
 
 void ClientChannel::open_pending() {
   while (!pending_.empty() && connection_ && connection_->can_open()) pending_.pop()->open(*connection_);
+  if (pending_.empty()) long_wait_told_ = false;
+}
+
+// Where calls go once more that the server has not processed: they wait like new ones, and fail like new ones
+// where there is no connection.
+void ClientChannel::on_unprocessed(transport::ClientStream& stream) {
+  stream.begin_again();
+  submit(stream);
+  stream.free_if_dropped();
 }
 
 // Those that wait now: what ends may call again, and then waits anew.
 void ClientChannel::fail_pending(const Status& why) {
-  transport::PendingCalls failed;
+  transport::PendingCalls failed(loop_, *this);
   while (transport::ClientStream* stream = pending_.pop()) failed.push(*stream);
   while (transport::ClientStream* stream = failed.pop()) stream->end(why);
 }
@@ -154,6 +165,11 @@ void ClientChannel::connect() {
   if (!self_) self_ = std::static_pointer_cast<ClientChannel>(shared_from_this());
   if (!waiting_) loop_.add_waiter(*this), waiting_ = true;
   set_state(ConnectivityState::kConnecting);
+  if (loop_.now() < not_before_) return loop_.arm(backoff_timer_, not_before_);
+  start_dial();
+}
+
+void ClientChannel::start_dial() {
   dial_.addr = addr_;
   dial_.deadline = after(loop_.now(), std::max(backoff_.min_connect_timeout, next_backoff()));
   dial_.status = Status();
@@ -171,7 +187,7 @@ void ClientChannel::dialled() {
     conn.reset();
     return release_if_quiet();
   }
-  if (!dial_.status.ok()) return attempt_failed(dial_.status);
+  if (!dial_.status.ok()) return attempt_failed(dial_.status.message());
   transport::ConnectionOptions options;
   options.role = http2::Role::kClient;
   options.max_concurrent_streams = 0;  // servers open no streams
@@ -183,22 +199,60 @@ void ClientChannel::dialled() {
   connection_->start();
 }
 
+void ClientChannel::attempt_failed(std::string_view why) {
+  ++failures_;
+  fail_calls(why, after(loop_.now(), next_backoff()));
+}
+
 // Calls that waited for this attempt fail with its cause; calls to come fail at once until the back-off is
 // over.
-void ClientChannel::attempt_failed(const Status& why) {
-  last_failure_ = Status(StatusCode::kUnavailable,
-                         "no connection to " + addr_.to_string() + ": " + std::string(why.message()));
-  ++failures_;
-  if (loop_.group().logs()) loop_.group().log(LogLevel::kWarning, last_failure_.message());
+void ClientChannel::fail_calls(std::string_view why, TimePoint until) {
+  last_error_ = Status(StatusCode::kUnavailable, std::string(why));
+  const Status failure = last_failure();
+  if (loop_.group().logs()) loop_.group().log(LogLevel::kWarning, failure.message());
   set_state(ConnectivityState::kTransientFailure);
-  loop_.arm(backoff_timer_, after(loop_.now(), next_backoff()));
-  fail_pending(last_failure_);
+  loop_.arm(backoff_timer_, until);
+  fail_pending(failure);
+}
+
+Status ClientChannel::last_failure() const {
+  return Status(StatusCode::kUnavailable,
+                "no connection to " + addr_.to_string() + ": " + std::string(last_error_.message()));
 }
 
 void ClientChannel::BackoffTimer::expired(Runnable& self) noexcept {
   ClientChannel& channel = static_cast<BackoffTimer&>(static_cast<Timer&>(self)).channel;
-  if (channel.state() == ConnectivityState::kTransientFailure) channel.set_state(ConnectivityState::kIdle);
+  if (channel.state() == ConnectivityState::kConnecting && !channel.pending_.empty())
+    return channel.start_dial();
+  if (channel.state() != ConnectivityState::kShutdown) channel.set_state(ConnectivityState::kIdle);
   channel.release_if_quiet();
+}
+
+// It has answered a call, or lived for a while: what ended it need not be there any more.
+bool ClientChannel::proved_itself(const Connection& connection) const {
+  return connection.answered() || after(connection.begun(), backoff_.initial) <= loop_.now();
+}
+
+// New calls need another connection than this one, which was ready. A peer that accepts connections and
+// serves nothing would be asked again and again without a pause, so that a connection counts as a failed
+// attempt until it has proved itself. One alone may be a server that was just stopping: the calls that wait
+// go on waiting, for the next attempt. False: it was not alone, and they have failed.
+bool ClientChannel::spent(const Connection& connection, std::string_view why) {
+  if (proved_itself(connection)) {
+    failures_ = 0;
+    last_error_ = Status();
+    return true;
+  }
+  last_error_ = Status(StatusCode::kUnavailable, std::string(why) + " before it answered a call");
+  ++failures_;
+  not_before_ = std::max(not_before_, after(connection.begun(), next_backoff()));
+  return failures_ == 1;
+}
+
+// Behind a connection that was ready.
+void ClientChannel::go_idle() {
+  set_state(ConnectivityState::kIdle);
+  if (!pending_.empty()) connect();
 }
 
 // initial · multiplier^(failures - 1), at most max, ± jitter; at most what a Duration holds.
@@ -216,9 +270,9 @@ Duration ClientChannel::next_backoff() {
 }
 
 void ClientChannel::on_ready(Connection&) {
-  failures_ = 0;
   set_state(ConnectivityState::kReady);
   open_pending();
+  pending_.await_streams();
 }
 
 void ClientChannel::on_capacity(Connection& connection) {
@@ -229,31 +283,57 @@ void ClientChannel::on_draining(Connection& connection) {
   if (&connection != connection_.get()) return;
   retiring_.push_back(std::move(connection_));
   if (state() == ConnectivityState::kShutdown) return;
-  set_state(ConnectivityState::kIdle);
-  if (!pending_.empty()) connect();
+  // Whether the calls that go on are answered is seen at their end.
+  const bool undecided = connection.goes_on() && !proved_itself(connection);
+  if (undecided || spent(connection, "the server said GOAWAY")) {
+    go_idle();
+  } else {
+    fail_calls(last_error_.message(), not_before_);
+  }
 }
 
 void ClientChannel::on_closed(Connection& connection, const Status& why) {
-  const bool was_ready = &connection != connection_.get() || state() == ConnectivityState::kReady;
+  const bool current = &connection == connection_.get();
+  const bool was_ready = !current || state() == ConnectivityState::kReady;
   if (was_ready && loop_.group().logs()) {
     loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
                       "connection to " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
   if (connection.exceeded() != Limit::kNone) limit_counters_.count(connection.exceeded());
-  if (&connection == connection_.get()) {
-    connection_.reset();
-    if (state() != ConnectivityState::kShutdown) {
-      if (was_ready) {
-        set_state(ConnectivityState::kIdle);
-        if (!pending_.empty()) connect();
-      } else {
-        attempt_failed(why);
-      }
-    }
-  } else {
+  if (!current) {
+    if (connection.goes_on() && !proved_itself(connection)) (void)spent(connection, why.message());
     std::erase_if(retiring_, [&](const ConnectionPtr& c) { return c.get() == &connection; });
+    return release_if_quiet();
+  }
+  const ConnectionPtr ended = std::move(connection_);
+  if (state() == ConnectivityState::kShutdown) return release_if_quiet();
+  if (!was_ready) {
+    attempt_failed(why.message());
+  } else if (spent(connection, why.message())) {
+    go_idle();
+  } else {
+    fail_calls(last_error_.message(), not_before_);
   }
   release_if_quiet();
+}
+
+std::string ClientChannel::awaited() const {
+  if (streams_are_awaited()) {
+    return "for one of " + std::to_string(connection_->session().peer_settings().max_concurrent_streams) +
+           " streams of the connection to " + addr_.to_string();
+  }
+  return "for a connection to " + addr_.to_string() +
+         (last_error_.ok() ? "" : "; last error: " + std::string(last_error_.message()));
+}
+
+bool ClientChannel::streams_are_awaited() const { return connection_ && connection_->ready(); }
+
+// The first of those that wait is named, and it stands for all until none waits any more.
+void ClientChannel::on_long_wait(const transport::ClientStream& first, std::size_t count) {
+  long_waits_.fetch_add(count, std::memory_order_relaxed);
+  if (std::exchange(long_wait_told_, true) || !loop_.group().logs()) return;
+  loop_.group().log(LogLevel::kWarning,
+                    "call " + std::string(first.path()) + " has waited for 1 s " + awaited());
 }
 
 void ClientChannel::close() {
@@ -282,7 +362,7 @@ void ClientChannel::release_if_quiet() {
 void ClientChannel::describe(std::string& out) const {
   for (const transport::ClientStream* s = pending_.first(); s; s = s->next_pending()) {
     out +=
-        (s != pending_.first() ? ", call " : "call ") + std::string(s->path()) + " (waits for a connection)";
+        (s != pending_.first() ? ", call " : "call ") + std::string(s->path()) + " (waits " + awaited() + ")";
   }
   if (dial_.active) out += (pending_.empty() ? "" : ", ") + std::string("dial ") + addr_.to_string();
 }
@@ -308,6 +388,7 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   if (Status s = options.limits.check(); !s.ok()) return s;
   net::Network* network = host.network(addr->scheme);
   if (!network) return host.no_network(addr->scheme);
+  if (Status s = network->check_dial(*addr); !s.ok()) return s;
   if (Status s = options.compressors.check(options.compression_algorithm); !s.ok()) return s;
   if (Status s = options.codecs.check(options.codec); !s.ok()) return s;
   auto channel =

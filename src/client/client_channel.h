@@ -16,7 +16,10 @@ namespace sluice {
 
 // Thread: any for ChannelBase's members where it says so; the rest is loop-only. Lifetime: shared; keeps
 // itself while a connection or a dial is alive.
-class ClientChannel final : public ChannelBase, private transport::ConnectionOwner, private Waiter {
+class ClientChannel final : public ChannelBase,
+                            private transport::ConnectionOwner,
+                            private transport::PendingCalls::Owner,
+                            private Waiter {
  public:
   // `last_stream_id`: of each connection, as ConnectionOptions has it.
   ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,
@@ -36,6 +39,7 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   }
   ConnectivityState state() const override { return state_.load(std::memory_order_relaxed); }
   LimitCounts limit_counts() const override { return limit_counters_.read(); }
+  std::uint64_t long_waits() const override { return long_waits_.load(std::memory_order_relaxed); }
   void close() override;
 
  private:
@@ -55,8 +59,14 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   void submit(transport::ClientStream& stream);
   void open_pending();
   void connect();
+  void start_dial();
   void dialled();
-  void attempt_failed(const Status& why);
+  void attempt_failed(std::string_view why);
+  void fail_calls(std::string_view why, TimePoint until);
+  bool proved_itself(const transport::Connection& connection) const;
+  bool spent(const transport::Connection& connection, std::string_view why);
+  void go_idle();
+  Status last_failure() const;
   void fail_pending(const Status& why);
   Duration next_backoff();
   void close_now();
@@ -68,7 +78,14 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   void on_ready(transport::Connection& connection) override;
   void on_capacity(transport::Connection& connection) override;
   void on_draining(transport::Connection& connection) override;
+  void on_unprocessed(transport::ClientStream& stream) override;
   void on_closed(transport::Connection& connection, const Status& why) override;
+
+  // transport::PendingCalls::Owner
+  std::string awaited() const override;
+  bool streams_are_awaited() const override;
+  void on_long_wait(const transport::ClientStream& first, std::size_t count) override;
+
   void describe(std::string& out) const override;
 
   // Constant after construction.
@@ -82,12 +99,14 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   const BackoffOptions backoff_;
   const InterceptorChain<ClientInterceptor> interceptors_;
   const http2::StreamId last_stream_id_;
+  transport::HeldRequests held_requests_;  // loop-only
   const transport::ClientIdentity identity_;
   const transport::MessageLimits limits_;
 
   // Any thread; written on the loop.
   std::atomic<ConnectivityState> state_{ConnectivityState::kIdle};
   transport::LimitCounters limit_counters_;
+  std::atomic<std::uint64_t> long_waits_{0};
 
   // Loop-only.
   ConnectionPtr connection_;             // the one for new calls; null, in handshake or ready
@@ -95,8 +114,10 @@ class ClientChannel final : public ChannelBase, private transport::ConnectionOwn
   transport::PendingCalls pending_;
   Dial dial_;
   BackoffTimer backoff_timer_;
-  unsigned failures_ = 0;  // in a row
-  Status last_failure_;
+  unsigned failures_ = 0;                // in a row, and not followed by a connection that has proved itself
+  TimePoint not_before_{};               // the next attempt
+  Status last_error_;                    // of these failures
+  bool long_wait_told_ = false;          // in the log, since calls began to wait
   bool waiting_ = false;                 // registered as a waiter
   std::shared_ptr<ClientChannel> self_;  // while anything on the loop refers to it
 };

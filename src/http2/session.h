@@ -140,6 +140,8 @@ class Session {
   // The same as open() without END_STREAM and submit_headers() with the one part that filled `block`, by
   // copying it. False: `block` does not serve any more, or must wait; nothing was done.
   bool open_cached(Stream& stream, const BlockCache& block);
+  // Client: the id of the next stream.
+  StreamId next_id() const { return next_id_; }
   bool submit_cached(Stream& stream, const BlockCache& block, EndStream end);
   // Queues RST_STREAM unless the stream is closed already, and drops its queue. on_closed follows, at the
   // latest from the next feed or take_output.

@@ -108,6 +108,7 @@ bool PipeEnd::start_write(WriteOp& op) {
   if (write_closed_ || peer_closed_ || op.deadline != kNever) {
     op.status = write_refused(op);
     if (!op.status.ok()) {
+      op.none_accepted = true;
       op.data.clear();
       return finish(op);
     }

@@ -143,6 +143,13 @@ std::optional<SocketAddr> to_literal(const HostPort& target) {
   return make_v4(v4, target.port);
 }
 
+Result<HostPort> parse_target(const Addr& addr) {
+  Result<HostPort> target = parse_host_port(addr);
+  if (target.ok() && (target->port == 0 || target->host.empty()))
+    return invalid(addr, "has no host and port to dial");
+  return target;
+}
+
 Result<SocketAddr> to_unix_addr(const Addr& addr) {
   sockaddr_un un{};
   un.sun_family = AF_UNIX;

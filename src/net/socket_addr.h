@@ -43,6 +43,8 @@ struct HostPort {
 
 // INVALID_ARGUMENT names the address and what is wrong with it.
 Result<HostPort> parse_host_port(const Addr& addr);
+// The same of an address to be dialled, which needs a host and a port other than 0.
+Result<HostPort> parse_target(const Addr& addr);
 // The host as numbers; nothing: it is a name.
 std::optional<SocketAddr> to_literal(const HostPort& target);
 // INVALID_ARGUMENT names the path and the limit.

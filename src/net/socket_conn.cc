@@ -207,6 +207,7 @@ void SocketConn::read_expired(Runnable& timer) noexcept {
 bool SocketConn::start_write(WriteOp& op) {
   assert(write_op_ == nullptr && "a write is in flight already");
   op.status = write_refused(op);
+  op.none_accepted = !op.status.ok();
   if (!op.status.ok()) op.data.clear();
   write_begun_ = false;
   Progress progress = Progress::kDone;
@@ -275,6 +276,7 @@ SocketConn::Progress SocketConn::blocked(WriteOp& op) {
 
 SocketConn::Progress SocketConn::fail_write(WriteOp& op, int error) {
   op.data.clear();
+  op.none_accepted = !write_begun_;
   op.status = write_failure_ =
       socket_failure(StatusCode::kUnavailable, "write to " + peer_addr_.to_string(), error);
   return Progress::kDone;

@@ -100,6 +100,7 @@ Task<void> reset_while_waiting(Conn& conn, RawSocket& peer, std::size_t too_much
   co_await write;
   EXPECT_EQ(write.status.code(), StatusCode::kUnavailable) << write.status;
   EXPECT_TRUE(write.data.empty());
+  EXPECT_FALSE(write.none_accepted) << "some of it has left";
   co_await read;
   EXPECT_TRUE(!read.status.ok() || read.result.eof);
 }
@@ -120,6 +121,11 @@ Task<void> write_to_nobody(Conn& conn) {
   EXPECT_TRUE(text == to + ": broken pipe" || text == to + ": connection reset by peer") << text;
   const Status again = co_await conn.write(Chain::copy("again"));
   EXPECT_EQ(again, status) << "it is good for close() only";
+  HeldWrite write;
+  write.data = Chain::copy("and again");
+  write.started(conn.start_write(write));
+  co_await write;
+  EXPECT_TRUE(write.none_accepted);
 }
 
 TEST_P(SocketConnTest, AWriteToAPeerThatIsGoneSaysSo) {

@@ -62,11 +62,7 @@ SocketDial::Attempt SocketDial::begin() {
   }
   if (!addrs_.empty()) return try_addrs();
   if (op_.addr.scheme == "tcp") {
-    Result<HostPort> target = parse_host_port(op_.addr);
-    if (target.ok() && (target->port == 0 || target->host.empty())) {
-      target = Status(StatusCode::kInvalidArgument,
-                      "address \"" + op_.addr.to_string() + "\" has no host and port to dial");
-    }
+    Result<HostPort> target = parse_target(op_.addr);
     if (!target.ok()) return op_.status = std::move(target).status(), Attempt::kDone;
     const std::optional<SocketAddr> literal = to_literal(*target);
     if (!literal) return resolve(std::move(*target));

@@ -20,9 +20,16 @@ Result<std::unique_ptr<Listener>> SystemNetwork::listen(const Addr& addr) {
   return addr.scheme == "tcp" ? SocketListener::listen_tcp(addr) : SocketListener::listen_unix(addr);
 }
 
+Status SystemNetwork::check_dial(const Addr& addr) const {
+  if (!serves(addr.scheme)) return foreign(addr);
+  if (addr.scheme == "tcp") return parse_target(addr).status();
+  return to_unix_addr(addr).status();
+}
+
 bool SystemNetwork::start_dial(DialOp& op, Loop& loop) {
-  if (!serves(op.addr.scheme)) {
-    op.status = foreign(op.addr);
+  op.status = check_dial(op.addr);
+  if (!op.status.ok()) {
+    // Nothing to do.
   } else if (loop.simulation()) {
     op.status = Status(StatusCode::kFailedPrecondition,
                        "dial of " + op.addr.to_string() + ": a simulated loop has no sockets");

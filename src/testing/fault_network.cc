@@ -93,6 +93,8 @@ Result<std::unique_ptr<net::Listener>> FaultNetwork::listen(const Addr& addr) {
   return with_faults(std::move(*below), planner_);
 }
 
+Status FaultNetwork::check_dial(const Addr& addr) const { return below_->check_dial(below_of(addr)); }
+
 bool FaultNetwork::start_dial(net::DialOp& op, Loop& loop) {
   const auto dial = std::make_shared<Dial>(*this, op);
   dial->addr = below_of(op.addr);

@@ -36,9 +36,9 @@ class CallStream : public http2::Stream {
   virtual void on_repeated_block(http2::Tag tag, http2::EndStream end) = 0;
   virtual void on_reset(http2::ErrorCode code) = 0;
   virtual void on_stream_error(const http2::Error& error) = 0;
-  virtual void on_detached() = 0;  // by on_closed; the stream may free itself
+  virtual void on_detached(Connection& connection) = 0;  // by on_closed; the stream may free itself
   // The connection is gone; the stream is detached already.
-  virtual void on_connection_lost(const Status& why) = 0;
+  virtual void on_connection_lost(Connection& connection, const Status& why) = 0;
   virtual void on_place() {}  // take_place() may succeed now
   virtual void describe(std::string& out) const = 0;
   void on_data(Bytes data, http2::EndStream end);

@@ -139,6 +139,8 @@ void ClientStream::header_block() {
 
 void ClientStream::header_came() {
   header_seen_ = true;
+  if (holding_) [[unlikely]]
+    let_go_of_request();
   if (header_in_use_ && !header_record_.done()) header_record_.complete(loop_);
 }
 
@@ -250,6 +252,9 @@ void ClientStream::on_remote_end() {
 
 void ClientStream::on_reset(http2::ErrorCode code) {
   if (ended_) return;
+  if (code == http2::ErrorCode::kRefusedStream &&
+      will_go_again(conn_->has_left(id()) ? Unprocessed::kRefused : Unprocessed::kNeverLeft))
+    return;
   if (conn_->left_out(id()))
     return end(Status(StatusCode::kUnavailable, "call not processed: " + conn_->goaway_text()));
   end(to_status(code, deadline_ != kNever && loop_.now() >= deadline_));

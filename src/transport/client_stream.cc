@@ -26,6 +26,15 @@ constexpr std::size_t kMaxQuotedPath = 256;
 
 }  // namespace
 
+ClientStream* ClientStream::make(Kind kind, Loop& loop, const MessageLimits& limits,
+                                 const ClientIdentity& identity, const MethodInfo& method,
+                                 const CallOptions& options) {
+  void* memory = loop.leads() ? loop.blocks().take(size_of(kind)) : BlockPool::take_fresh(size_of(kind));
+  auto* stream = new (memory) ClientStream(loop, limits, identity, method, options);
+  stream->kind_ = kind;
+  return stream;
+}
+
 ClientStream::ClientStream(Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
                            const MethodInfo& method, const CallOptions& options)
     : CallStream(loop, limits),
@@ -122,16 +131,15 @@ OpRecord* ClientStream::begin_unary() {
 
 void ClientStream::send_unary(const Message& request, Connection* connection) {
   if (ended_) return;
-  Scratch scratch;
-  Status status = encode(request, {}, scratch, unsent());
+  Status status = encode(request, {}, room(), unsent());
   unsent_last_ = true;
-  if (!status.ok()) {
-    end(std::move(status));
-  } else if (connection) {
-    open(*connection);  // small messages go from the scratch into the frame
+  if (!status.ok()) return end(std::move(status));
+  if (unsent().front().data() == room().bytes) {
+    in_room_ = static_cast<std::uint16_t>(unsent().size());
   } else {
     unsent().keep();
   }
+  if (connection) open(*connection);
 }
 
 void ClientStream::send_only(const Message& request) {
@@ -141,26 +149,6 @@ void ClientStream::send_only(const Message& request) {
   framed.keep();
   unsent() = std::move(framed);
   unsent_last_ = true;
-}
-
-void PendingCalls::push(ClientStream& stream) {
-  stream.pending_ = this;
-  stream.prev_pending_ = last_;
-  stream.next_pending_ = nullptr;
-  (last_ ? last_->next_pending_ : first_) = &stream;
-  last_ = &stream;
-}
-
-ClientStream* PendingCalls::pop() {
-  ClientStream* stream = first_;
-  if (stream) remove(*stream);
-  return stream;
-}
-
-void PendingCalls::remove(ClientStream& stream) {
-  (stream.prev_pending_ ? stream.prev_pending_->next_pending_ : first_) = stream.next_pending_;
-  (stream.next_pending_ ? stream.next_pending_->prev_pending_ : last_) = stream.prev_pending_;
-  stream.pending_ = nullptr;
 }
 
 void ClientStream::open(Connection& connection) {
@@ -175,9 +163,12 @@ void ClientStream::open(Connection& connection) {
   }
   peer_ = connection.shared_peer_addr();
   if (!unsent().empty() || unsent_last_) {
+    Chain held;
+    if (in_room_ == 0 && !unsent().empty()) [[unlikely]]
+      held = hold_request();
     connection.session().submit_data(*this, std::move(unsent()),
                                      unsent_last_ ? EndStream::kYes : EndStream::kNo);
-    unsent().clear();
+    unsent() = std::move(held);
   }
   connection.flush_soon();
   connection.opened(id());
@@ -244,16 +235,56 @@ bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::s
   return true;
 }
 
+// What the session sends of unsent() without copying it, or nothing if that is too much.
+Chain ClientStream::hold_request() {
+  HeldRequests& held = identity_.held;
+  const std::size_t size = unsent().size();
+  may_go_again_ = size <= HeldRequests::kMostOfACall && held.bytes + size <= HeldRequests::kMostOfAChannel;
+  if (!may_go_again_) return {};
+  holding_ = true;
+  held.bytes += size;
+  return unsent();
+}
+
+void ClientStream::let_go_of_request() {
+  if (std::exchange(holding_, false)) identity_.held.bytes -= unsent().size();
+  unsent().clear();
+}
+
+// May the call be sent again? A server that was seen to answer it, in whatever way, has processed it. Sending
+// it again is safe as often as it has never left; once if it was refused, so that servers that refuse
+// everything are not asked for ever (gRFC A6, "transparent retries"). Retries by policy begin where this
+// says no.
+bool ClientStream::will_go_again(Unprocessed how) {
+  if (!may_go_again_ || header_seen_ || interim_blocks_ > 0) return false;
+  if (how == Unprocessed::kRefused && std::exchange(refused_once_, true)) return false;
+  again_ = true;
+  return true;
+}
+
+void ClientStream::begin_again() {
+  recycle();
+  again_ = false;
+  peer_ = SharedAddr();
+  if (std::exchange(holding_, false)) identity_.held.bytes -= unsent().size();
+  if (in_room_ > 0) unsent() = Chain(Bytes::borrow({room().bytes, in_room_}));
+}
+
 // Sends framed bytes, or keeps them until there is a connection.
 void ClientStream::send(Chain framed, bool last) {
-  if (conn_) {
+  unsent_last_ |= last;
+  if (on_the_wire()) {
+    if (!framed.empty() && may_go_again_) {
+      may_go_again_ = false;
+      if (holding_) let_go_of_request();
+    }
     conn_->session().submit_data(*this, std::move(framed), last ? EndStream::kYes : EndStream::kNo);
     conn_->flush_soon();
     return;
   }
   framed.keep();
+  if (holding_) identity_.held.bytes += framed.size();
   unsent().append(std::move(framed));
-  unsent_last_ |= last;
 }
 
 OpRecord* ClientStream::start_send(const Message& message, WriteOptions options) {
@@ -277,7 +308,8 @@ OpRecord* ClientStream::start_send(const Message& message, WriteOptions options)
     return record;
   }
   send(std::move(framed), options.last);
-  if (conn_ ? queued() <= http2::Session::kWriteAhead : unsent().size() <= http2::Session::kWriteAhead)
+  if (on_the_wire() ? queued() <= http2::Session::kWriteAhead
+                    : unsent().size() <= http2::Session::kWriteAhead)
     complete_send({});
   return record;
 }
@@ -391,8 +423,10 @@ void ClientStream::drop() {
 }
 
 void ClientStream::DeadlineTimer::expired(Runnable& self) noexcept {
-  static_cast<DeadlineTimer&>(static_cast<Timer&>(self))
-      .stream.give_up(Status(StatusCode::kDeadlineExceeded, "deadline exceeded"));
+  ClientStream& stream = static_cast<DeadlineTimer&>(static_cast<Timer&>(self)).stream;
+  std::string text = "deadline exceeded";
+  if (stream.pending_) text += " while waiting " + stream.pending_->awaited();
+  stream.give_up(Status(StatusCode::kDeadlineExceeded, std::move(text)));
 }
 
 void ClientStream::CancelWatch::cancelled(Runnable& self) noexcept {
@@ -409,7 +443,7 @@ void ClientStream::conclude(Status status, Unread unread) {
   if (timer_.armed()) loop_.disarm(timer_);
   if (watch_ && watch_->disarm()) watch_.reset();
   if (pending_) pending_->remove(*this);
-  if (!peer_) unsent().clear();
+  if (!header_seen_ && !unsent().empty()) let_go_of_request();
   if (single_reply_ && status_.ok() && replies_ != 1) {
     status_ = Status(StatusCode::kUnimplemented, "the server sent no reply message");
   }
@@ -434,7 +468,14 @@ void ClientStream::complete_unary() {
   unary_.complete(loop_);
 }
 
-void ClientStream::on_connection_lost(const Status& why) {
+void ClientStream::on_detached(Connection& connection) {
+  if (again_ && !ended_) return connection.owner().on_unprocessed(*this);
+  try_free();
+}
+
+void ClientStream::on_connection_lost(Connection& connection, const Status& why) {
+  if (!ended_ && (again_ || (!connection.has_left(id()) && will_go_again(Unprocessed::kNeverLeft))))
+    return connection.owner().on_unprocessed(*this);
   if (why.code() == StatusCode::kCancelled) {  // closed on this side
     give_up(why);
   } else {
@@ -457,8 +498,9 @@ void ClientStream::try_free() {
   if (recv_in_use_ || send_in_use_ || header_in_use_ || finish_in_use_) return;
   if (failing_.load(std::memory_order_relaxed) > 0) return;
   Loop& loop = loop_;
+  const std::size_t size = size_of(kind_);
   this->~ClientStream();
-  loop.blocks().give(this, sizeof *this);
+  loop.blocks().give(this, size);
 }
 
 }  // namespace sluice::transport

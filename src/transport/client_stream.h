@@ -11,23 +11,16 @@
 #include "sluice/rpc/interceptor.h"
 #include "transport/call_stream.h"
 #include "transport/metadata_fields.h"
+#include "transport/pending_calls.h"
 
 namespace sluice::transport {
 
-class ClientStream;
-
-// Calls that wait for a connection, first come first served. Loop-only.
-class PendingCalls {
- public:
-  void push(ClientStream& stream);
-  ClientStream* pop();  // null: none waits
-  void remove(ClientStream& stream);
-  ClientStream* first() const { return first_; }
-  bool empty() const { return first_ == nullptr; }
-
- private:
-  ClientStream* first_ = nullptr;
-  ClientStream* last_ = nullptr;
+// Bytes of requests that the calls of a channel hold until they know that they need not be sent again. Those
+// that fit into the call itself do not count. Loop-only.
+struct HeldRequests {
+  static constexpr std::size_t kMostOfACall = 256 << 10;
+  static constexpr std::size_t kMostOfAChannel = 16 << 20;
+  std::size_t bytes = 0;
 };
 
 // What every request of a channel says.
@@ -37,6 +30,7 @@ struct ClientIdentity {
   std::span<const InterceptorRef<ClientInterceptor>> interceptors = {};  // told before each call is sent
   Compression compression;
   Codecs codecs;
+  HeldRequests& held;
   // Calls have more to settle than their own options say.
   const bool encodes = compression.sends != 0 || codecs.usual != nullptr;
 };
@@ -45,9 +39,12 @@ struct ClientIdentity {
 // (release of the unary record, drop of the stream) and the session has too.
 class ClientStream final : public sluice::ClientStream, public CallStream {
  public:
-  // Any thread. `options` are read now and not kept, but for the outputs of a unary call.
-  ClientStream(Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
-               const MethodInfo& method, const CallOptions& options);
+  // Any thread; a unary call on the loop only. `options` are read now and not kept, but for the outputs of a
+  // unary call.
+  enum class Kind : bool { kStream, kUnary };
+  static ClientStream* make(Kind kind, Loop& loop, const MessageLimits& limits,
+                            const ClientIdentity& identity, const MethodInfo& method,
+                            const CallOptions& options);
 
   // Loop-only: the deadline and the context begin to count. May end the call.
   void begin();
@@ -65,6 +62,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   std::string_view path() const { return method_.path; }
   // Sends what has gathered. REQUIRES: connection.can_open(), !ended().
   void open(Connection& connection);
+  // As before it was opened. For ConnectionOwner::on_unprocessed.
+  void begin_again();
   // The next one in the list that it waits in.
   ClientStream* next_pending() const { return next_pending_; }
   // The final status, unless there is one. Messages that came before it can still be read.
@@ -103,6 +102,9 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
     const Addr& peer() const override { return stream.peer(); }
     ClientStream& stream;
   };
+  // The server has not processed the call: it has never left, or was refused by a server that may have read
+  // all of it.
+  enum class Unprocessed : bool { kNeverLeft, kRefused };
   struct DeadlineTimer : Timer {
     explicit DeadlineTimer(ClientStream& s) : Timer(&expired), stream(s) {}
     static void expired(Runnable& self) noexcept;
@@ -141,6 +143,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
       return *text;
     }
   };
+  ClientStream(Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
+               const MethodInfo& method, const CallOptions& options);
   ~ClientStream();
 
   // CallStream
@@ -150,8 +154,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void on_repeated_block(http2::Tag tag, http2::EndStream end) override;
   void on_reset(http2::ErrorCode code) override;
   void on_stream_error(const http2::Error& error) override;
-  void on_detached() override { try_free(); }
-  void on_connection_lost(const Status& why) override;
+  void on_detached(Connection& connection) override;
+  void on_connection_lost(Connection& connection, const Status& why) override;
   void describe(std::string& out) const override;
   bool on_message(Received&& message) override;
   void on_remote_end() override;
@@ -164,6 +168,10 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
   [[gnu::noinline]] bool open_anew(Connection& connection, RequestCache& cache, std::size_t limit);
   void send(Chain framed, bool last);
+  bool on_the_wire() const { return conn_ && !again_; }
+  bool will_go_again(Unprocessed how);
+  [[gnu::noinline]] Chain hold_request();
+  [[gnu::noinline]] void let_go_of_request();
   [[gnu::noinline]] void encoding_named(std::string_view name);
   [[gnu::noinline]] void header_block();
   [[gnu::noinline]] void trailer_block();
@@ -193,10 +201,22 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   PendingCalls* pending_ = nullptr;  // the list that it waits in
   ClientStream* prev_pending_ = nullptr;
   ClientStream* next_pending_ = nullptr;
-  // Framed before there was a connection. It lies where the reply will: nothing is received before it is
-  // sent.
+  TimePoint pending_since_{};
+  // Framed before there was a connection, or held in case it must be sent again. It lies where the reply
+  // will: once a reply comes there is no need for it.
   Chain& unsent() { return unary_.reply; }
-  bool unsent_last_ = false;
+  bool unsent_last_ = false;  // half-closed behind it
+  // A small request of a unary call lies in room behind the call, and is held by staying there.
+  static std::size_t size_of(Kind kind) {
+    return sizeof(ClientStream) + (kind == Kind::kUnary ? sizeof(Scratch) : 0);
+  }
+  Scratch& room() { return *reinterpret_cast<Scratch*>(this + 1); }
+  Kind kind_ = Kind::kStream;
+  std::uint16_t in_room_ = 0;  // bytes of the request there
+  bool holding_ = false;       // unsent() was sent; it counts in identity_.held
+  bool may_go_again_ = true;   // all that was sent is held
+  bool refused_once_ = false;  // and was sent again
+  bool again_ = false;         // to be sent again as soon as the connection has let go of it
   bool begun_ = false;
   bool running_ = false;  // counted as a call
   bool ended_ = false;

@@ -63,6 +63,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       limits_(*options.limits),
       max_handlers_(limits_.running_handlers > 0 ? limits_.running_handlers : options.max_concurrent_streams),
       last_stream_id_(options.last_stream_id),
+      begun_(loop_.now()),
       session_(session_options(options, conn_->in_memory())),
       read_(*this),
       write_(*this),
@@ -162,6 +163,7 @@ void Connection::feed_failed(const http2::Error& error, std::string_view greetin
 }
 
 void Connection::write_failed() {
+  if (write_.none_accepted) kept_back_from_ = left_before_;
   close(Status(write_.status.code(), std::string(write_.status.message()) + after_goaway()));
 }
 
@@ -219,11 +221,13 @@ void Connection::flush() {
     if (write_.active) return;
     busy_ = true;
     session_.take_output(write_.data, *this);
+    left_before_ = std::exchange(kept_back_from_, session_.next_id());
     if (reading_paused_) [[unlikely]]
       resume_reading();
     const bool any = !write_.data.empty();
     if (any) {
       write_.active = true;
+      write_.none_accepted = false;
       write_.active = !conn_->start_write(write_);
       if (write_.active) watch_write();
     }
@@ -275,7 +279,7 @@ void Connection::drain() {
 }
 
 void Connection::out_of_ids() {
-  draining_ = true;
+  draining_ = goes_on_ = true;
   owner_.on_draining(*this);
 }
 
@@ -321,10 +325,17 @@ void Connection::end_now(http2::ErrorCode code) {
   // which would tell a client that its call was cancelled where the server has become unavailable.
   const bool patient = code != http2::ErrorCode::kNoError || (drained_ && role_ == http2::Role::kServer);
   Chain last = patient || !write_.active ? session_.take_output(*this) : Chain();
+  // Calls that have not left yet go elsewhere, and so must not leave here after all.
+  const bool calls_kept_back = role_ == http2::Role::kClient && last_stream_ && !has_left(last_stream_->id());
+  if (calls_kept_back && !patient) {
+    last.clear();
+  } else if (!last.empty()) {
+    kept_back_from_ = session_.next_id();
+  }
   while (CallStream* stream = streams_) {
     if (stream->attached()) session_.release(*stream);
     stream->detach_from();
-    stream->on_connection_lost(why_);
+    stream->on_connection_lost(*this, why_);
   }
   if (write_.active) {
     if (!last.empty()) last_words_ = std::make_unique<Chain>(std::move(last));

@@ -18,6 +18,7 @@
 namespace sluice::transport {
 
 class CallStream;
+class ClientStream;
 class Connection;
 struct ServedMethod;
 
@@ -29,6 +30,9 @@ class ConnectionOwner {
   virtual void on_ready(Connection& connection) = 0;     // the peer's first SETTINGS have come
   virtual void on_capacity(Connection& connection) = 0;  // can_open() may have become true
   virtual void on_draining(Connection& connection) = 0;  // the peer's GOAWAY: no new calls here
+  // Client: the server has not processed this call, nor will it; the connection has let go of it. It is to be
+  // sent again (ClientStream::begin_again) or to end.
+  virtual void on_unprocessed(ClientStream&) {}
   // The last word; `why` says what ended it. Every stream has ended. The connection may be destroyed.
   virtual void on_closed(Connection& connection, const Status& why) = 0;
 
@@ -111,6 +115,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   bool about_to_close() const { return close_wanted_; }
   bool can_open() const { return state_ == State::kReady && !draining_ && session_.can_open(); }
   bool draining() const { return draining_; }
+  // Client: bytes of the stream have been given to the Conn, or may have been.
+  bool has_left(http2::StreamId id) const { return id < kept_back_from_; }
 
   // Client: a stream was opened; the last thing that is done for it there.
   void opened(http2::StreamId id) {
@@ -122,6 +128,13 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   // GOAWAY with the last id: gRPC A9) and closes when the last stream has ended. With no stream open it takes
   // Limits::goodbye_timeout at most. Client: opens none any more; closes likewise. Idempotent.
   void drain();
+  // Client: it drains, and calls go on that the server has accepted.
+  bool goes_on() const { return goes_on_; }
+  // Client: a response has begun.
+  bool answered() const {
+    return session_.counts().frames[static_cast<std::size_t>(http2::FrameType::kHeaders)] > 0;
+  }
+  TimePoint begun() const { return begun_; }
   // Ends every stream and the connection now; on_closed follows from the loop. Idempotent. A connection error
   // says GOAWAY with `code` first.
   [[gnu::cold]] void close(Status why, http2::ErrorCode code = http2::ErrorCode::kNoError);
@@ -284,10 +297,14 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   const Limits& limits_;
   const std::size_t max_handlers_;
   const http2::StreamId last_stream_id_;
+  const TimePoint begun_;
 
   http2::Session session_;
   State state_ = State::kHandshake;
   bool draining_ = false;
+  bool goes_on_ = false;
+  http2::StreamId kept_back_from_ = 0;  // streams from this one on are in the session's output
+  http2::StreamId left_before_ = 0;     // the same, before the last write
   bool flush_queued_ = false;
   bool close_queued_ = false;
   bool busy_ = false;  // inside the session: closing has to wait

@@ -55,7 +55,7 @@ void Connection::on_stream_error(http2::Stream& stream, const http2::Error& erro
 void Connection::on_closed(http2::Stream& stream) {
   CallStream& ended = call(stream);
   ended.detach_from();
-  ended.on_detached();
+  ended.on_detached(*this);
   if (role_ == http2::Role::kClient) owner_.on_capacity(*this);
 }
 
@@ -89,6 +89,7 @@ void Connection::on_goaway(http2::StreamId last, http2::ErrorCode code, std::str
   if (code != http2::ErrorCode::kNoError && complain()) loop_.group().log(LogLevel::kWarning, goaway_text());
   if (role_ == http2::Role::kServer || draining_) return;
   draining_ = true;
+  goes_on_ = streams_ != nullptr && streams_->id() <= last;  // the oldest comes first
   owner_.on_draining(*this);
 }
 

@@ -324,7 +324,7 @@ void ServerStream::on_stream_error(const http2::Error& error) {
   cancel_handler("stream error");
 }
 
-void ServerStream::on_connection_lost(const Status& why) {
+void ServerStream::on_connection_lost(Connection&, const Status& why) {
   if (!ended_) cancel_handler(std::string(why.message()));
   try_free();
 }

@@ -127,10 +127,10 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void on_repeated_block(http2::Tag tag, http2::EndStream end) override;
   void on_reset(http2::ErrorCode code) override;
   void on_stream_error(const http2::Error& error) override;
-  void on_detached() override { try_free(); }
+  void on_detached(Connection&) override { try_free(); }
   void on_detaching() override;
   [[gnu::noinline]] void keep_origin();
-  void on_connection_lost(const Status& why) override;
+  void on_connection_lost(Connection& connection, const Status& why) override;
   void on_place() override;
   void describe(std::string& out) const override;
   bool on_message(Received&& message) override;

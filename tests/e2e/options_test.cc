@@ -128,6 +128,32 @@ TEST_P(WrongOptions, OfAChannelAreToldByDial) {
   EXPECT_EQ(tap_->dialled_wrote(), "");
 }
 
+// Before anybody asks whether somebody listens there.
+TEST_P(WrongOptions, TargetThatNobodyCouldListenOnIsToldByDial) {
+  const std::vector<std::pair<std::string, std::string>> targets = {
+      {"tcp:127.0.0.1", "address \"tcp:127.0.0.1\" has no port: it is tcp:HOST:PORT"},
+      {"tcp:some.host", "address \"tcp:some.host\" has no port"},
+      {"tcp:127.0.0.1:0", "has no host and port to dial"},
+      {"tcp::80", "has no host and port to dial"},
+      {"tcp:127.0.0.1:65536", "has a port that is not 0 to 65535"},
+      {"tcp:[::1:80", "has no ]"},
+      {"unix:/" + std::string(107, 'x'), "is 108 bytes long"},
+      {"pipe:", "pipe:"},
+      {"vsock:1:2", "vsock"},
+      {"served", "served"}};
+  for (const auto& [target, text] : targets) {
+    const Status status = dial(runtime(), target).status();
+    EXPECT_FALSE(status.ok()) << target;
+    EXPECT_NE(status.message().find(text), std::string::npos) << status;
+    if (target.starts_with("tcp") || target.starts_with("unix")) {
+      EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    }
+  }
+  EXPECT_TRUE(dial(runtime(), std::string("tcp:some.host:") + "80").ok())
+      << "whether there is such a host is asked later";
+  EXPECT_TRUE(dial(runtime(), "unix:/nobody/listens").ok());
+}
+
 // What is odd, and makes sense.
 TEST_P(WrongOptions, OddOnesThatMakeSenseAreTaken) {
   RawService service;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "http2/session_test_util.h"
 #include "lifecycle/lifecycle.h"
 
 namespace sluice::lifecycle {
@@ -193,6 +194,96 @@ TEST_P(ConnectingInVirtualTime, BackOffBeginsAnewAfterAConnection) {
   while (channel.state() == ConnectivityState::kTransientFailure) pass(1ms);
   EXPECT_GE(runtime().now() - failed, 800ms);
   EXPECT_LE(runtime().now() - failed, 1201ms);
+}
+
+// A server whose connections begin with `greeting`, and have no other end than the one in it.
+class Greets {
+ public:
+  // The first `times` connections; those behind lead to "pipe:served".
+  Greets(Runtime& runtime, std::string scheme, std::string greeting, bool closes,
+         std::size_t times = SIZE_MAX) {
+    const auto answer = [this, &runtime, greeting, closes, times](net::DialOp& op, Loop& loop) {
+      if (said_.size() == times) {
+        op.addr = Addr("pipe", "served");
+        return runtime.network("pipe")->start_dial(op, loop);
+      }
+      net::PipePair pipe = net::make_pipe(loop, loop);
+      op.conn = std::move(pipe.a);
+      Said& said = *said_.emplace_back(std::make_unique<Said>());
+      said.conn = std::move(pipe.b);
+      said.data = Chain::copy(greeting);
+      (void)said.conn->start_write(said);
+      if (closes) said.conn->close_write();
+      return true;
+    };
+    runtime.add_network(std::move(scheme), network_ = std::make_shared<ScriptedNetwork>(answer));
+  }
+  ~Greets() {
+    for (const auto& said : said_) said->conn->close();
+  }
+  std::size_t dials() const { return network_->dials.size(); }
+
+ private:
+  struct Said : net::WriteOp {
+    Said() : WriteOp([](Runnable&) noexcept {}) {}
+    std::unique_ptr<net::Conn> conn;
+  };
+  std::vector<std::unique_ptr<Said>> said_;
+  std::shared_ptr<ScriptedNetwork> network_;
+};
+
+// Rule 57 of connecting: a peer that accepts, and then serves nothing, is asked again less and less often.
+TEST_P(ConnectingInVirtualTime, PeersThatServeNothingAreNotDialledWithoutAPause) {
+  using http2::testing::Wire;
+  const std::string settings = Wire().settings().settings_ack().str();
+  const std::string no_streams = Wire().settings({{http2::SettingId::kMaxConcurrentStreams, 0}}).str();
+  const std::string goaway = Wire().goaway(0, http2::ErrorCode::kNoError).str();
+  const struct {
+    std::string scheme;
+    std::string greeting;
+    bool closes;
+    const char* why;
+  } peers[] = {{"closes", settings, true, "connection closed by"},
+               {"allows-none", no_streams + goaway, false, "the server said GOAWAY"},
+               {"goes-away", settings + goaway, true, "the server said GOAWAY"}};
+  for (const auto& peer : peers) {
+    Greets server(runtime(), peer.scheme, peer.greeting, peer.closes);
+    const Channel channel = dial(runtime(), peer.scheme + ":x").value();
+    const Chain request = bytes("m");
+    const TimePoint begin = runtime().now();
+    std::size_t refused_at_once = 0;
+    while (runtime().now() - begin < 60s) {
+      const TimePoint before = runtime().now();
+      const Status status = channel.invoke(kUnary, request, {.timeout = 30s}).get().status();
+      EXPECT_EQ(status.code(), StatusCode::kUnavailable) << status;
+      EXPECT_NE(status.message().find(peer.why), std::string::npos) << status;
+      refused_at_once += runtime().now() == before;
+      pass(100ms);
+    }
+    EXPECT_GE(server.dials(), 5u);
+    EXPECT_LE(server.dials(), 12u) << "1 s, 1.6 s, 2.56 s, …, 20 s";
+    EXPECT_GE(refused_at_once, 100u) << "calls between the attempts do not wait";
+  }
+}
+
+// One that was just stopping is followed by another one, and no call fails by it.
+TEST_P(ConnectingInVirtualTime, CallWaitsForTheAttemptBehindAConnectionThatOnlyGreeted) {
+  using http2::testing::Wire;
+  RawService service;
+  ServedRaw served(runtime(), service);
+  for (const bool closes : {false, true}) {
+    const std::string scheme = closes ? "closes" : "stays";
+    Greets server(runtime(), scheme, Wire().settings().goaway(0, http2::ErrorCode::kNoError).str(), closes,
+                  1);
+    const Channel channel = dial(runtime(), scheme + ":x").value();
+    const Chain request = bytes("m");
+    const TimePoint begin = runtime().now();
+    EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "m");
+    EXPECT_EQ(server.dials(), 2u);
+    EXPECT_GE(runtime().now() - begin, 800ms);
+    EXPECT_LE(runtime().now() - begin, 1201ms);
+    EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "m");
+  }
 }
 
 TEST_P(ConnectingInVirtualTime, CallsWaitWhileConnectingUpToTheConnectTimeout) {

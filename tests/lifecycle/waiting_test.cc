@@ -91,6 +91,91 @@ TEST_P(Waiting, CallsThatWaitAreServedInTheirOrder) {
   EXPECT_EQ(service.order, "acd");
 }
 
+// These let time pass.
+class WaitingInVirtualTime : public support::RuntimeTest {
+ protected:
+  void pass(Duration time) {
+    struct Local {
+      static Task<void> pass(Duration time) { (void)co_await sleep(time); }
+    };
+    runtime().run(Local::pass(time));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Simulated, WaitingInVirtualTime, ::testing::ValuesIn(support::kSimulatedRuntimes),
+                         support::name_of);
+
+TEST_P(WaitingInVirtualTime, DeadlineSaysWhatTheCallWaitedFor) {
+  Queue queue(runtime());
+  EXPECT_EQ(
+      queue.channel.invoke(kUnary, queue.request, {.timeout = 2s}).get().status(),
+      Status(StatusCode::kDeadlineExceeded, "deadline exceeded while waiting for a connection to pipe:slow"));
+  int dials = 0;
+  auto network = std::make_shared<ScriptedNetwork>([&](net::DialOp& op, Loop&) {
+    op.status = Status(StatusCode::kUnavailable, "refused");
+    return ++dials == 1;
+  });
+  runtime().add_network("scripted", network);
+  const Channel channel = dial(runtime(), "scripted:x").value();
+  EXPECT_FALSE(channel.invoke(kUnary, queue.request).get().ok());
+  pass(2s);
+  EXPECT_EQ(channel.invoke(kUnary, queue.request, {.timeout = 2s}).get().status(),
+            Status(StatusCode::kDeadlineExceeded,
+                   "deadline exceeded while waiting for a connection to scripted:x; last error: refused"));
+}
+
+TEST_P(WaitingInVirtualTime, CallThatWaitsForAStreamIsCountedAndTheFirstIsLogged) {
+  Held service(3);
+  ServedRaw served(runtime(), service, {.server = {.max_concurrent_streams = 3}});
+  const Channel& channel = served.channel();
+  const Chain request = bytes("m");
+  std::vector<Call<Chain>> running;
+  for (int i = 0; i < 3; ++i) running.push_back(served.unary(request).start());
+  runtime().run(service.running.wait());
+  Call<Chain> first = served.unary(request, {.timeout = 3s}).start();
+  pass(500ms);
+  Call<Chain> second = served.unary(request, {.timeout = 3s}).start();
+  Call<Chain> brief = served.unary(request, {.timeout = 900ms}).start();
+  pass(499ms);
+  EXPECT_EQ(channel.long_waits(), 0u);
+  pass(2ms);
+  EXPECT_EQ(channel.long_waits(), 1u);
+  const std::string streams = "one of 3 streams of the connection to pipe:served";
+  EXPECT_EQ(log().at(LogLevel::kWarning),
+            std::vector<std::string>{"call /test.Raw/Unary has waited for 1 s for " + streams});
+  pass(1s);
+  EXPECT_EQ(channel.long_waits(), 2u) << "not the one whose deadline came before";
+  EXPECT_EQ(log().at(LogLevel::kWarning).size(), 1u);
+  for (Call<Chain>* call : {&first, &second, &brief}) {
+    EXPECT_EQ(call->get().status(),
+              Status(StatusCode::kDeadlineExceeded, "deadline exceeded while waiting for " + streams));
+  }
+  service.let_go.count_down();
+  for (Call<Chain>& call : running) EXPECT_EQ(text_of(call.get()), "m");
+  EXPECT_EQ(text_of(served.unary(request).get()), "m");
+  EXPECT_EQ(channel.long_waits(), 2u);
+}
+
+// A wait for a connection is none for a stream, and begins to be one when a connection comes.
+TEST_P(WaitingInVirtualTime, WaitForAStreamBeginsWithTheConnection) {
+  Held service(1);
+  auto listener = runtime().listen("pipe:late").value();
+  const Channel channel = dial(runtime(), "pipe:late").value();
+  const Chain request = bytes("m");
+  Call<Chain> running = channel.invoke(kUnary, request).start();
+  Call<Chain> waits = channel.invoke(kUnary, request).start();
+  pass(5s);
+  Server server(runtime(), {.max_concurrent_streams = 1});
+  ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+  ASSERT_EQ(server.serve(std::move(listener)), Status());
+  pass(999ms);
+  EXPECT_EQ(channel.long_waits(), 0u);
+  pass(2ms);
+  EXPECT_EQ(channel.long_waits(), 1u);
+  service.let_go.count_down();
+  EXPECT_EQ(text_of(running.get()), "m");
+  EXPECT_EQ(text_of(waits.get()), "m");
+}
+
 class Listeners : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Listeners, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);
 

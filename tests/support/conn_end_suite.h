@@ -136,6 +136,7 @@ inline Task<void> expect_write_fails(net::Conn& conn, std::size_t n, Gate& waits
   co_await write;
   EXPECT_EQ(write.status.code(), code) << write.status;
   EXPECT_TRUE(write.data.empty());
+  EXPECT_FALSE(write.none_accepted);
 }
 inline Task<void> close_at(net::Conn& conn, Gate& gate) {
   co_await gate;

@@ -118,6 +118,10 @@ class ScriptedPeer {
     leading([this] { conn_->close(); });
     settle();
   }
+  // The same, and runs nothing yet.
+  void close_later() {
+    leading([this] { conn_->close(); });
+  }
   // Reads no more, from the next chunk on.
   void stop_reading() { reading_ = false; }
   void read_again() {

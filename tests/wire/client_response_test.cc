@@ -245,7 +245,10 @@ TEST_P(ClientResponses, R55_ResetBecomesTheStatusOfItsCode) {
       {0xffffffff, "UNKNOWN: stream reset by the peer: error code 4294967295"}};
   for (const auto& [number, status] : table) {
     const auto code = static_cast<ErrorCode>(number);
-    EXPECT_EQ(text([code](Wire& w, auto id) { w.rst(id, code); }), status);
+    // A call that is refused before its response is sent again (again_test.cc).
+    if (code != ErrorCode::kRefusedStream) {
+      EXPECT_EQ(text([code](Wire& w, auto id) { w.rst(id, code); }), status);
+    }
     EXPECT_EQ(
         text([code](Wire& w, auto id) { w.headers(id, kResponseHead).data(id, message("r")).rst(id, code); }),
         status);

@@ -202,7 +202,11 @@ TEST_P(ClientStatuses, R95_WhatIsMadeUpHereIsNoStatusOfPrograms) {
     made_up.push_back(status_of([&](Wire& w, auto id) { w.headers(id, head, kEnd); }));
   }
   for (std::uint32_t code = 0; code <= 0x20; ++code) {
-    made_up.push_back(status_of([&](Wire& w, auto id) { w.rst(id, static_cast<ErrorCode>(code)); }));
+    made_up.push_back(status_of([&](Wire& w, auto id) {
+      // A call that is refused before its response is sent again.
+      if (static_cast<ErrorCode>(code) == ErrorCode::kRefusedStream) w.headers(id, kResponseHead);
+      w.rst(id, static_cast<ErrorCode>(code));
+    }));
   }
   const std::vector<std::function<void(Wire&, http2::StreamId)>> broken = {
       [](Wire& w, auto id) { w.headers(id, kResponseHead).headers(id, kResponseHead); },

@@ -55,6 +55,9 @@ struct ChannelOptions {
 // Thread: any. Lifetime: the last handle closes the channel without blocking; the Runtime must outlive it.
 // Stubs hold a copy. Errors: calls on a closed channel fail with CANCELLED "channel is closed"; while there
 // is no connection they wait, and fail with UNAVAILABLE and the cause when an attempt to connect has failed.
+// A call that has not left this process when its connection ends, and once one that the server refused
+// without processing it (GOAWAY, REFUSED_STREAM), waits like a new one and is sent again; of a stream that
+// has written since it was opened, and of a request of more than 256 KiB, the second is not done.
 class Channel {
  public:
   Channel() = default;
@@ -75,6 +78,9 @@ class Channel {
   ConnectivityState state() const { return base_->state(); }
   // How often each limit has ended a connection so far; a server's is Server::limit_counts().
   LimitCounts limit_counts() const { return base_->limit_counts(); }
+  // How many calls have waited so far for longer than a second because all streams that the server allows at
+  // once were in use (its SETTINGS_MAX_CONCURRENT_STREAMS). The log tells of the first.
+  std::uint64_t long_waits() const { return base_->long_waits(); }
   // Fails what is in flight and what comes; idempotent, does not block.
   void close() { base_->close(); }
   ChannelBase& base() const { return *base_; }

@@ -56,6 +56,9 @@ class WriteOp : public Runnable {
   TimePoint deadline = kNever;
   // Set when done. OK: all of `data` was accepted in order.
   Status status;
+  // May be set with a failure: not one byte of `data` has been accepted, or will be. To be cleared by whoever
+  // starts the op.
+  bool none_accepted = false;
 
  protected:
   ~WriteOp() = default;

@@ -66,6 +66,9 @@ class Network {
   virtual ~Network() = default;
   // A name that is taken is ALREADY_EXISTS; the message names it.
   virtual Result<std::unique_ptr<Listener>> listen(const Addr& addr) = 0;
+  // Whether start_dial can do anything with `addr`: INVALID_ARGUMENT names it and what is wrong with it. What
+  // needs a look-up or a connection to be known is no matter of it. Any thread.
+  virtual Status check_dial(const Addr& addr) const;
   // True: done inline. A dial waits until it is accepted, cancelled, expired, or the listener closes. The
   // Conn lives on `loop`, which the caller leads.
   virtual bool start_dial(DialOp& op, Loop& loop) = 0;
@@ -118,6 +121,7 @@ class Network::DialAwaiter : DialOp {
   Runnable* waiter_ = nullptr;
 };
 
+inline Status Network::check_dial(const Addr&) const { return {}; }
 inline Listener::AcceptAwaiter Listener::accept() { return AcceptAwaiter(*this); }
 inline Network::DialAwaiter Network::dial(Addr addr, TimePoint deadline, Context context) {
   return {*this, std::move(addr), deadline, std::move(context)};

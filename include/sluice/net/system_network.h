@@ -32,6 +32,7 @@ class SystemNetwork final : public Network {
   }
 
   Result<std::unique_ptr<Listener>> listen(const Addr& addr) override;
+  Status check_dial(const Addr& addr) const override;
   bool start_dial(DialOp& op, Loop& loop) override;
   void cancel_dial(DialOp& op) override;
 

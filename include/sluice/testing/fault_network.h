@@ -33,6 +33,7 @@ class FaultNetwork final : public net::Network {
   // passed on as they are.
   FaultNetwork(std::shared_ptr<net::Network> below, FaultPlanner planner, std::string scheme = {});
   Result<std::unique_ptr<net::Listener>> listen(const Addr& addr) override;
+  Status check_dial(const Addr& addr) const override;
   bool start_dial(net::DialOp& op, Loop& loop) override;
   void cancel_dial(net::DialOp& op) override;
 
