@@ -6,6 +6,7 @@
 // another thread's decision hangs on is sequentially consistent: a poster pushes and then looks for kParked,
 // a leader sets kParked and then looks at the queue. A leader that spins is not parked, so nobody wakes it.
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "async/poller.h"
@@ -212,6 +213,7 @@ bool Loop::ThreadWaiter::wait() {
     look_before_sleep();
     std::unique_lock lock(loop_.mutex_);
     wake_.wait(lock, [this] { return done_ || lead_; });
+    assert(told_.load(std::memory_order_relaxed) && "a thread that only looks must see it too");
   }
   if (!lead_) return true;
   Loop& loop = loop_;

@@ -22,10 +22,10 @@ Session::Session(const SessionOptions& options)
       max_block_(max_block(options)),
       unquestioned_length_(
           static_cast<std::uint32_t>(std::min<std::size_t>(options.local.max_frame_size, max_block_))),
-      conn_credit_at_(std::clamp<std::uint32_t>(options.connection_window, kInitialWindow, kMaxWindow) / 2),
+      conn_credit_at_(static_cast<std::uint32_t>(connection_window(options)) / 2),
       next_id_(options.role == Role::kClient ? options.first_stream_id : 2),
       preface_left_(options.role == Role::kServer ? kClientPreface.size() : 1),
-      conn_recv_window_(std::clamp<std::int64_t>(options.connection_window, kInitialWindow, kMaxWindow)),
+      conn_recv_window_(connection_window(options)),
       encoder_(options.encoder_table_size) {
   assert(options.local.max_frame_size >= kMinMaxFrameSize &&
          options.local.max_frame_size <= kMaxMaxFrameSize);

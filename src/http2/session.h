@@ -10,11 +10,13 @@
 // trailers and always ends it; DATA comes only after the final headers. What violates this is a stream error.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -50,6 +52,11 @@ struct SessionOptions {
   // For the guards of frames; the two limits of header lists are the ones above. Outlives the session.
   const Limits* limits = &kDefaultLimits;
 };
+
+// The connection's window, as far as the protocol lets one choose it.
+inline std::int64_t connection_window(const SessionOptions& options) {
+  return std::clamp<std::int64_t>(options.connection_window, kInitialWindow, kMaxWindow);
+}
 
 // Received so far; indexed by FrameType, the last one counts unknown types.
 struct FrameCounts {
@@ -152,6 +159,9 @@ class Session {
   // A WINDOW_UPDATE leaves when half the window has gathered, or at once.
   enum class When : bool { kGathered, kNow };
   void credit(Stream& stream, std::size_t n, When when = When::kGathered);
+  // For assertions: bytes that came on `stream` and were not credited; negative while more was. Nothing for a
+  // stream that takes no credit any more.
+  std::optional<std::int64_t> uncredited(const Stream& stream) const;
 
   void submit_ping(std::uint64_t payload);
   // `last`: kMaxStreamId to announce the end, last_peer_stream() to fix it.

@@ -37,6 +37,8 @@ Error Session::feed(Bytes bytes, TimePoint now, EventSink& sink) {
       return fail();
     if (!closing_.empty()) deliver_closed(sink);
   }
+  assert(conn_recv_window_ + conn_gathered_ + body_.charged == connection_window(options_) &&
+         "the connection's window, and what is on its way back into it");
   return {};
 }
 

@@ -191,4 +191,15 @@ void Session::credit(Stream& stream, std::size_t n, When when) {
   stream.gathered_ -= increment;
 }
 
+// Of the window that it began with, what is neither open nor about to be opened again. A frame is charged
+// when it begins, so what is still to come of one counts as open.
+std::optional<std::int64_t> Session::uncredited(const Stream& stream) const {
+  if (!stream.attached_ || stream.remote_closed_ || stream.state_ == State::kClosed) return std::nullopt;
+  std::int64_t initial = options_.local.initial_window_size;
+  if (!settings_acked_) initial = std::max<std::int64_t>(initial, kInitialWindow);
+  const bool in_body = body_.stream == stream.id_;
+  const std::int64_t to_come = in_body ? std::int64_t{body_.data} + body_.padded : 0;
+  return initial - stream.recv_window_ - static_cast<std::int64_t>(stream.gathered_) - to_come;
+}
+
 }  // namespace sluice::http2

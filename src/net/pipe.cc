@@ -51,7 +51,7 @@ bool PipeEnd::finish(Runnable& op) {
 }
 
 bool PipeEnd::start_read(ReadOp& op) {
-  assert(read_op_ == nullptr && "a read is in flight already");
+  assert(read_op_ == nullptr && !read_timer_.armed() && "a read is in flight already");
   op.status = Status();
   op.result.into_n = 0;
   op.result.eof = false;
@@ -104,7 +104,7 @@ Status PipeEnd::write_refused(const WriteOp& op) {
 }
 
 bool PipeEnd::start_write(WriteOp& op) {
-  assert(write_op_ == nullptr && "a write is in flight already");
+  assert(write_op_ == nullptr && !write_timer_.armed() && "a write is in flight already");
   if (write_closed_ || peer_closed_ || op.deadline != kNever) {
     op.status = write_refused(op);
     if (!op.status.ok()) {

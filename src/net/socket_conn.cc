@@ -78,6 +78,7 @@ void SocketConn::on_ready(std::uint32_t events) {
 
 bool SocketConn::start_read(ReadOp& op) {
   assert(read_op_ == nullptr && "a read is in flight already");
+  assert(!read_queued_ && !read_decided_ && !lent_ && !read_timer_.armed() && "the last read left nothing");
   op.status = Status();
   op.result = ReadResult();
   if (!read_refused(op)) {
@@ -206,6 +207,8 @@ void SocketConn::read_expired(Runnable& timer) noexcept {
 
 bool SocketConn::start_write(WriteOp& op) {
   assert(write_op_ == nullptr && "a write is in flight already");
+  assert(!write_queued_ && !write_decided_ && !write_timer_.armed() && "the last write left nothing");
+  assert((!out_demanded_ || !write_failure_.ok()) && "nobody waits for room");
   op.status = write_refused(op);
   op.none_accepted = !op.status.ok();
   if (!op.status.ok()) op.data.clear();

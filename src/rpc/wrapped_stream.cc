@@ -2,6 +2,8 @@
 // wrapped_stream_ops.cc.
 #include "rpc/wrapped_stream.h"
 
+#include <cassert>
+
 #include "rpc/intercepted_channel.h"
 #include "sluice/rpc/message_traits.h"
 
@@ -24,6 +26,11 @@ WrappedStream::WrappedStream(std::shared_ptr<InterceptedChannel> channel, const 
   if (!first) return;
   half_closed_ = true;
   if (Status s = take_request(*first); !s.ok()) refuse_attempts(s);
+}
+
+WrappedStream::~WrappedStream() {
+  assert(!recv_in_use_ && !send_in_use_ && !header_in_use_ && !finish_in_use_ && "a stream ends at rest");
+  assert(!attempt_ && !recv_op_.record && !send_op_.record && !header_op_.record && !finish_op_.record);
 }
 
 void WrappedStream::begin() {

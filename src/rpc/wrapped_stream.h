@@ -66,7 +66,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
     const Addr& peer() const override { return stream.peer_; }
     WrappedStream& stream;
   };
-  ~WrappedStream() = default;
+  ~WrappedStream();
 
   // WrappedCall, ClientWrappedCall
   Progress start_end_of_chain(Status& out) override;

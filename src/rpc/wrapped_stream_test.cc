@@ -206,5 +206,20 @@ TEST_F(WrappedStreamTest, MessageIsReadAheadAndNoMoreThanOne) {
   release(*record);
 }
 
+// Its reader may not have looked yet.
+TEST_F(WrappedStreamTest, ReadThatIsDoneIsNotToldOfTheNextMessage) {
+  OpRecord* record = nullptr;
+  step([&] { record = stream_->start_recv(); });
+  step([&] { attempt().bring("first"); });
+  EXPECT_TRUE(record->done());
+  step([&] { attempt().bring("second"); });
+  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "first");
+  release(*record);
+  step([&] { record = stream_->start_recv(); });
+  EXPECT_TRUE(record->done());
+  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "second");
+  release(*record);
+}
+
 }  // namespace
 }  // namespace sluice::detail

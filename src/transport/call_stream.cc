@@ -28,6 +28,7 @@ void CallStream::reset(http2::ErrorCode code) {
 void CallStream::on_data(Bytes data, http2::EndStream end) {
   debt_ += static_cast<std::int64_t>(data.size());
   held_ += data.size();
+  assert(credit_is_conserved());
   if (watched_) [[unlikely]]
     on_body(data.text());
   if (discarding_ || text_) {
@@ -51,6 +52,7 @@ bool CallStream::take_messages(Bytes data) {
     switch (reader_.feed(data)) {
       case MessageReader::Event::kNeedMore:
         want_more();
+        assert(holds_what_it_counts());
         return true;
       case MessageReader::Event::kError:
         on_bad_message(std::move(reader_.error()));
@@ -65,6 +67,7 @@ bool CallStream::take_messages(Bytes data) {
       }
     }
   }
+  assert(holds_what_it_counts());
   return true;
 }
 
@@ -81,6 +84,7 @@ void CallStream::want_more() {
   debt_ -= static_cast<std::int64_t>(n);
   conn_->session().credit(*this, n, http2::Session::When::kNow);
   conn_->flush_soon();
+  assert(credit_is_conserved());
 }
 
 void CallStream::on_room() { want_more(); }
@@ -99,6 +103,7 @@ void CallStream::consume(std::size_t n) {
   if (!conn_ || !attached() || remote_closed()) return;
   conn_->session().credit(*this, static_cast<std::size_t>(due));
   if (conn_->session().has_output()) conn_->flush_soon();
+  assert(credit_is_conserved());
 }
 
 // recv_.message is for the reader that waits.
@@ -137,6 +142,7 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
       inbox_begin_ = 0;
     }
     deliver(compressed);
+    assert(holds_what_it_counts());
   } else if (reads_ended_) {
     recv_.complete(loop_);
   } else {

@@ -52,6 +52,7 @@ class CallStream : public http2::Stream {
   CallStream(Loop& loop, const MessageLimits& limits)
       : loop_(loop), limits_(limits), reader_(limits.max_receive) {}
   ~CallStream() {
+    assert(!conn_ && !recv_in_use_ && !send_in_use_ && reserved_ == 0 && "a stream ends at rest");
     if (counted_) --loop_.counts().streams;
   }
   void count_in() {
@@ -154,6 +155,9 @@ class CallStream : public http2::Stream {
   void want_more();
   void drop_reservation();
   void empty_inbox();
+  // For assertions; call_stream_credit.cc.
+  bool credit_is_conserved() const;
+  bool holds_what_it_counts() const;
 
   MessageReader reader_;
   bool unread_ = false;  // recv_.message is one that nobody has asked for yet

@@ -2,6 +2,7 @@
 #include "transport/connection.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "base/escape.h"
@@ -88,6 +89,9 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
 }
 
 Connection::~Connection() {
+  assert(!streams_ && stream_count_ == 0 && reserved_ == 0 && reset_when_sent_.empty() &&
+         "every stream has ended, and given back what it had");
+  assert(!busy_ && !close_wanted_ && !read_.active && !write_.active && "a connection ends at rest");
   for (Place* place = places_; place != nullptr; place = place->next) place->on = nullptr;
   patience_.stop_all();
   loop_.remove_waiter(*this);

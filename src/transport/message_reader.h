@@ -47,6 +47,10 @@ class MessageReader {
   std::size_t message_size() const { return message_size_; }
   // Some but not all bytes of a prefix or message are here.
   bool in_message() const { return prefix_size_ != 0; }
+  // Bytes that have come of the message that is not complete, prefix included.
+  std::size_t held() const {
+    return prefix_size_ == kPrefixSize ? kPrefixSize + message_size_ - missing_ : prefix_size_;
+  }
   // Bytes still to come of the message whose prefix is known, else 0.
   std::size_t missing() const { return missing_; }
   Status& error() { return error_; }  // may be moved from; feed keeps failing

@@ -148,6 +148,25 @@ TEST_P(ConnSuite, EndsAWaitingWriteWhenThePeerCloses) {
   run(expect_write_fails(a(), kind().too_much, waits, StatusCode::kUnavailable), close_at(b(), waits));
 }
 
+// Its bytes may go as soon as it is over, sent or not.
+inline Task<void> write_until_deadline(net::Conn& conn, std::size_t too_much, Gate& over) {
+  HeldWrite write;
+  write.data = zeros(too_much);
+  write.deadline = conn.loop().now() + std::chrono::milliseconds(2);
+  write.started(conn.start_write(write));
+  EXPECT_FALSE(write.ended());
+  co_await write;
+  EXPECT_EQ(write.status.code(), StatusCode::kDeadlineExceeded) << write.status;
+  EXPECT_TRUE(write.data.empty()) << "what was not sent is dropped";
+  conn.close();
+  over.open();
+}
+
+TEST_P(ConnSuite, DropsWhatAWriteHasNotSentByItsDeadline) {
+  Gate over(loop_b());
+  run(write_until_deadline(a(), kind().too_much, over), close_at(b(), over));
+}
+
 inline Task<void> read_and_destroy(std::unique_ptr<net::Conn>& conn, std::string want) {
   co_await expect_text(*conn, want);
   conn->close();

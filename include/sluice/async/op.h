@@ -55,8 +55,9 @@ class OpRecord {
   // Ready for another operation.
   void begin() { done_ = false, waiter_ = nullptr; }
   void mark_failed() { failed_ = true; }
-  // Posts the waiter, if there is one yet.
+  // Posts the waiter, if there is one yet. REQUIRES: it is not done.
   void complete(Loop& loop) {
+    assert(!done_ && "an operation is completed once");
     done_ = true;
     if (waiter_) loop.post(*std::exchange(waiter_, nullptr));
   }
