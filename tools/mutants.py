@@ -69,10 +69,11 @@ class Mutant:
     line: int     # from 1
     text: str     # of the line, without blanks at its ends
     column: int   # in that text
+    nth: int      # of the lines of the file that read so, from 0
     old: str
 
     def key(self):
-        return (self.file, self.text, self.column, self.new)
+        return (self.file, self.text, self.nth, self.column, self.new)
 
     def change(self):
         short = self.old if len(self.old) < 60 else self.old[:57] + "..."
@@ -170,12 +171,15 @@ def changes(code):
 
 def mutants_of(file, text):
     found = {}
+    stripped = [line.strip() for line in text.split("\n")]
     for begin, end, new, kind in changes(code_of(text)):
         line_begin = text.rfind("\n", 0, begin) + 1
         line = text[line_begin:].split("\n", 1)[0]
         indent = len(line) - len(line.lstrip())
-        mutant = Mutant(file, begin, end, new, kind, text.count("\n", 0, begin) + 1, line.strip(),
-                        begin - line_begin - indent, text[begin:end])
+        number = text.count("\n", 0, begin)
+        nth = stripped[:number].count(line.strip())
+        mutant = Mutant(file, begin, end, new, kind, number + 1, line.strip(), begin - line_begin - indent, nth,
+                        text[begin:end])
         found.setdefault(mutant.key(), mutant)
     return sorted(found.values(), key=lambda m: (m.begin, m.end, m.new))
 
