@@ -98,6 +98,10 @@ Status PipeEnd::write_refused(const WriteOp& op) {
   if (write_closed_) return Status(StatusCode::kFailedPrecondition, "write after close_write");
   if (peer_closed_)
     return Status(StatusCode::kUnavailable, "conn closed by its peer " + peer_addr_.to_string());
+  if (write_cut_) {
+    return Status(StatusCode::kUnavailable,
+                  "a write to " + peer_addr_.to_string() + " was cut off by its deadline before");
+  }
   if (op.deadline != kNever && op.deadline <= loop_.now())
     return Status(StatusCode::kDeadlineExceeded, "write deadline exceeded");
   return {};
@@ -105,7 +109,7 @@ Status PipeEnd::write_refused(const WriteOp& op) {
 
 bool PipeEnd::start_write(WriteOp& op) {
   assert(write_op_ == nullptr && !write_timer_.armed() && "a write is in flight already");
-  if (write_closed_ || peer_closed_ || op.deadline != kNever) {
+  if (write_closed_ || peer_closed_ || write_cut_ || op.deadline != kNever) {
     op.status = write_refused(op);
     if (!op.status.ok()) {
       op.none_accepted = true;
@@ -123,6 +127,7 @@ bool PipeEnd::start_write(WriteOp& op) {
     return finish(op);
   }
   write_op_ = &op;
+  write_begun_ = false;
   if (op.deadline != kNever) loop_.arm(write_timer_, op.deadline);
   if (room_ > 0) write_on();
   return false;
@@ -134,6 +139,7 @@ void PipeEnd::write_on() {
   Chain& rest = write_op_->data;
   const std::size_t n = std::min(room_, rest.size());
   room_ -= n;
+  write_begun_ = true;
   Chain part = n == rest.size() ? std::move(rest) : rest.take_front(n);
   own(part);
   if (rest.empty()) end_write(Status());
@@ -190,8 +196,10 @@ void PipeEnd::read_expired(Runnable& timer) noexcept {
 }
 
 void PipeEnd::write_expired(Runnable& timer) noexcept {
-  static_cast<Deadline&>(timer).end.end_write(
-      Status(StatusCode::kDeadlineExceeded, "write deadline exceeded"));
+  PipeEnd& end = static_cast<Deadline&>(timer).end;
+  // Bytes of a later write would stand where the rest of this one is missing.
+  end.write_cut_ = end.write_begun_;
+  end.end_write(Status(StatusCode::kDeadlineExceeded, "write deadline exceeded"));
 }
 
 namespace {

@@ -75,6 +75,8 @@ class PipeEnd : public Conn, private Waiter {
   bool eof_ = false;             // the peer writes no more
   bool peer_closed_ = false;     // nor does it read
   bool write_closed_ = false;
+  bool write_begun_ = false;  // some of write_op_'s bytes are sent
+  bool write_cut_ = false;    // the rest of a write is missing
   bool closed_ = false;
   bool adopted_ = false;
   Deadline read_timer_{&read_expired, *this};

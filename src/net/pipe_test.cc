@@ -98,6 +98,22 @@ TEST(Pipe, GivesAWaitingReaderTheFirstPiece) {
   loop.run(large_write_meets_waiting_read(*pipe.a, *pipe.b));
 }
 
+Task<void> goes_on_behind_nothing(Conn& a, Conn& b) {
+  EXPECT_TRUE((co_await a.write(Chain::copy("full"))).ok());
+  const Status status = co_await a.write(Chain::copy("never"), a.loop().now() + 1ms);
+  EXPECT_EQ(status, Status(StatusCode::kDeadlineExceeded, "write deadline exceeded"));
+  co_await expect_read(b, "full");
+  EXPECT_TRUE((co_await a.write(Chain::copy("more"))).ok());
+  co_await expect_read(b, "more");
+}
+
+TEST(Pipe, StaysGoodAfterAWriteOfWhichNothingWasAccepted) {
+  for (TestLoop loop(2); loop.simulation().steps() < 100;) {
+    PipePair pipe = make_pipe(*loop, *loop, 4);
+    loop.run(goes_on_behind_nothing(*pipe.a, *pipe.b));
+  }
+}
+
 Task<void> moves_slices(Conn& a, Conn& b) {
   const Bytes slice = Bytes::copy("a slice of its own");
   EXPECT_TRUE((co_await a.write(Chain(slice))).ok());

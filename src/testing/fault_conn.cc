@@ -158,7 +158,7 @@ void FaultConn::held_until(Runnable& timer) noexcept {
   } else {
     net::WriteOp& op = *conn.write_op_;
     op.status = conn.refusal(op.deadline, kWriteExpired);
-    if (!op.status.ok()) op.data.clear(), way.piece = 0;
+    if (!op.status.ok()) op.data.clear(), way.piece = 0, conn.note_cut_write(op);
     if (!op.status.ok() || conn.write_on()) conn.run_write();
   }
 }
@@ -261,15 +261,24 @@ bool FaultConn::start_write(net::WriteOp& op) {
   op.status = refusal(op.deadline, kWriteExpired);
   if (op.status.ok() && write_closed_) {
     op.status = Status(StatusCode::kFailedPrecondition, "write after close_write");
+  } else if (write_cut_ && !closed_ && broken_.ok()) {
+    op.status = Status(StatusCode::kUnavailable,
+                       "a write to " + peer_addr().to_string() + " was cut off by its deadline before");
   }
   if (!op.status.ok()) {
     op.data.clear();
     return finish(op);
   }
   write_op_ = &op;
+  write_began_ = out_.passed;
   if (!write_on()) return false;
   write_op_ = nullptr;
   return finish(op);
+}
+
+// Of a write that failed. Pieces of it may have passed before one that the conn below accepted nothing of.
+void FaultConn::note_cut_write(const net::WriteOp& op) {
+  if (out_.passed != write_began_ && op.deadline <= loop().now()) write_cut_ = true;
 }
 
 // True: the write is done.
@@ -314,6 +323,7 @@ bool FaultConn::take_written() {
   }
   op.status = failure(std::move(write_below_.status));
   op.data.clear();
+  note_cut_write(op);
   return false;
 }
 

@@ -265,4 +265,35 @@ TEST_P(ConnSuite, EndsAWriteAtItsDeadline) {
       read_what_came_in_time(b(), kind().too_much, written));
 }
 
+inline Task<void> write_after_a_cut(net::Conn& conn, std::size_t too_much, Gate& written) {
+  Loop& loop = conn.loop();
+  Status status = co_await conn.write(zeros(too_much), loop.now() + 2ms);
+  EXPECT_EQ(status.code(), StatusCode::kDeadlineExceeded) << status;
+  const TimePoint deadlines[] = {kNever, loop.now() + 1h};
+  for (const TimePoint deadline : deadlines) {
+    status = co_await conn.write(Chain::copy("behind a gap"), deadline);
+    EXPECT_EQ(status, Status(StatusCode::kUnavailable, "a write to " + conn.peer_addr().to_string() +
+                                                           " was cut off by its deadline before"));
+  }
+  co_await expect_text(conn, "still read");
+  conn.close();
+  written.open();
+}
+
+inline Task<void> read_no_more_than_the_cut_write(net::Conn& conn, std::size_t too_much, Gate& begin) {
+  co_await write_text(conn, "still read");
+  co_await begin;
+  const std::string text = co_await read_text_of_size(conn, too_much);
+  EXPECT_GT(text.size(), 0u);
+  EXPECT_LT(text.size(), too_much);
+  EXPECT_EQ(text.find_first_not_of('\0'), std::string::npos);
+}
+
+// Its bytes would stand where the rest of the one before is missing.
+TEST_P(ConnSuite, RefusesWritesAfterOneThatItsDeadlineCutOff) {
+  Gate written(loop_b());
+  run(write_after_a_cut(a(), kind().too_much, written),
+      read_no_more_than_the_cut_write(b(), kind().too_much, written));
+}
+
 }  // namespace sluice::support

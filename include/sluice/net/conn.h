@@ -53,7 +53,7 @@ class WriteOp : public Runnable {
   explicit WriteOp(Run done) : Runnable(done) {}
   // Set before start_write; taken by the conn. What was not written when it fails is dropped.
   Chain data;
-  TimePoint deadline = kNever;
+  TimePoint deadline = kNever;  // then DEADLINE_EXCEEDED; what follows depends on what was accepted, see Conn
   // Set when done. OK: all of `data` was accepted in order.
   Status status;
   // May be set with a failure: not one byte of `data` has been accepted, or will be. To be cleared by whoever
@@ -70,7 +70,10 @@ using sluice::PeerCredentials;
 // Lifetime: an op stays alive until it is done; the conn is destroyed with no op in flight: close(), then
 // wait for both. No op's function runs within a member function of the Conn: it runs from the loop, and may
 // start the next op or destroy the Conn. Errors: every failure is a Status that names the cause; after one
-// (but a read's deadline) the conn is good for close() only.
+// the conn is good for close() only, but for deadlines. A read that its deadline ended leaves the conn as it
+// was, and so does a write of which nothing had been accepted. A write that was cut off in the middle leaves
+// a conn that can be read: further writes fail with UNAVAILABLE, since their bytes would stand where the rest
+// of the cut one is missing.
 class Conn {
  public:
   virtual ~Conn() = default;

@@ -137,6 +137,7 @@ class FaultConn final : public net::Conn, private Waiter {
   static void held_until(Runnable& way) noexcept;
   void run_read();
   void run_write();
+  void note_cut_write(const net::WriteOp& op);
 
   const FaultOptions options_;
   const std::unique_ptr<net::Conn> below_;
@@ -151,7 +152,9 @@ class FaultConn final : public net::Conn, private Waiter {
   bool eof_ = false;
   bool write_closed_ = false;
   bool closed_ = false;
-  Status broken_;  // not OK once cut
+  Status broken_;                  // not OK once cut
+  std::uint64_t write_began_ = 0;  // out_.passed when write_op_ started
+  bool write_cut_ = false;         // the rest of a write is missing
 };
 
 }  // namespace sluice::testing
