@@ -7,6 +7,16 @@
 #include <new>
 
 namespace sluice {
+namespace {
+
+// Blocks of gathered bytes.
+constexpr std::size_t kMinGathered = 256;
+constexpr std::size_t kMaxGathered = 4096;
+// Below this a slice that stays is copied: a slot and a share in a block cost more than the bytes, and a peer
+// that sends one byte a frame could multiply its effect on our memory by that.
+constexpr std::size_t kShareFrom = 1024;
+
+}  // namespace
 
 Buffer* Buffer::make(std::size_t capacity) {
   if (capacity > std::numeric_limits<std::size_t>::max() - sizeof(Buffer)) throw std::bad_alloc();
@@ -125,6 +135,96 @@ void Chain::keep() {
     *slot = Bytes(block.buffer_, out, slot->size_);
     out += slot->size_;
   }
+}
+
+Chain::Run Chain::run_at(Bytes* slot) {
+  Bytes* const last = slots() + end_;
+  Run run{slot, 0};
+  do {
+    run.size += run.end->size();
+    ++run.end;
+  } while (run.end != last && run.end->same_block(*slot));
+  return run;
+}
+
+// Whether a run of `size` bytes has to be copied; if not, what it wastes is taken off `slack`.
+bool Chain::is_loose(const Bytes& first, std::size_t size, std::size_t& slack) {
+  if (first.buffer_ == nullptr) return true;
+  const std::size_t capacity = first.buffer_->capacity();
+  const std::size_t wasted = capacity > 2 * size ? capacity - 2 * size : 0;
+  if (wasted > slack) return true;
+  slack -= wasted;
+  return false;
+}
+
+void Chain::keep_tight(std::size_t slack, std::size_t from) {
+  assert(from <= count());
+  Bytes* const first = slots() + begin_ + from;
+  Bytes* const last = slots() + end_;
+  std::size_t left = slack;
+  if (last - first == 1 && !is_loose(*first, first->size_, left)) return;
+  std::size_t loose = 0;
+  left = slack;
+  for (Bytes* slot = first; slot != last;) {
+    const Run run = run_at(slot);
+    if (is_loose(*slot, run.size, left)) loose += run.size;
+    slot = run.end;
+  }
+  if (loose == 0) return;
+  Bytes block(Buffer::make(loose), nullptr, 0);
+  std::byte* out = block.buffer_->data();
+  left = slack;
+  for (Bytes* slot = first; slot != last;) {
+    const Run run = run_at(slot);
+    const bool copied = is_loose(*slot, run.size, left);
+    for (; slot != run.end; ++slot) {
+      if (!copied) continue;
+      std::memcpy(out, slot->data_, slot->size_);
+      block.buffer_->ref();
+      *slot = Bytes(block.buffer_, out, slot->size_);
+      out += slot->size_;
+    }
+  }
+}
+
+void Chain::gather(std::span<const std::byte> bytes, std::size_t limit) {
+  if (bytes.empty()) return;
+  if (end_ != begin_) {
+    Bytes& last = slots()[end_ - 1];
+    // Nobody else can see what lies behind the only slice of a block.
+    if (last.buffer_ != nullptr && last.buffer_->unique()) {
+      auto* const free = const_cast<std::byte*>(last.data_) + last.size_;
+      const auto used = static_cast<std::size_t>(free - last.buffer_->data());
+      const std::size_t n = std::min(bytes.size(), last.buffer_->capacity() - used);
+      if (n > 0) std::memcpy(free, bytes.data(), n);
+      last.size_ += n, size_ += n, limit -= std::min(n, limit);
+      bytes = bytes.subspan(n);
+      if (bytes.empty()) return;
+    }
+  }
+  // Room for as much again as there is already.
+  const std::size_t room = std::min(limit, std::clamp(size_, kMinGathered, kMaxGathered));
+  Buffer* buffer = Buffer::make(std::max(bytes.size(), room));
+  std::memcpy(buffer->data(), bytes.data(), bytes.size());
+  append(Bytes(buffer, buffer->data(), bytes.size()));
+}
+
+void Chain::append_tight(Chain&& other) {
+  assert(this != &other);
+  Bytes* const last = other.slots() + other.end_;
+  for (Bytes* slot = other.slots() + other.begin_; slot != last;) {
+    const Run run = other.run_at(slot);
+    std::size_t slack = 0;
+    const bool copied = run.size < kShareFrom || is_loose(*slot, run.size, slack);
+    for (; slot != run.end; ++slot) {
+      if (copied) {
+        gather(slot->span());
+      } else {
+        append(*slot);
+      }
+    }
+  }
+  other.clear();
 }
 
 Bytes Chain::flatten() const {

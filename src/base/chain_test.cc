@@ -54,6 +54,127 @@ TEST(Chain, KeepsOrderFromInlineToHeap) {
   }
 }
 
+// A slice at the front of a block of `capacity` bytes.
+Bytes front_of(std::size_t capacity, std::string_view text) {
+  Buffer* buffer = Buffer::make(capacity);
+  std::memcpy(buffer->data(), text.data(), text.size());
+  return {buffer, buffer->data(), text.size()};
+}
+
+TEST(Chain, GathersSmallPiecesSideBySide) {
+  Chain chain;
+  std::string expected;
+  for (int i = 0; i < 5000; ++i) {
+    expected += std::to_string(i);
+    chain.gather(as_bytes(std::to_string(i)));
+  }
+  EXPECT_EQ(chain.to_string(), expected);
+  EXPECT_EQ(chain.size(), expected.size());
+  EXPECT_LE(chain.count(), 10u);
+}
+
+TEST(Chain, GathersNoMoreRoomThanItsLimit) {
+  Chain chain;
+  chain.gather(as_bytes("ab"), 3);
+  chain.gather(as_bytes("c"), 1);
+  chain.gather(as_bytes("d"), 1);
+  EXPECT_EQ(slices_of(chain), (Slices{"abc", "d"}));
+}
+
+TEST(Chain, GathersBehindNoSliceThatSomebodyElseHas) {
+  Chain chain;
+  chain.gather(as_bytes("mine"));
+  const Bytes shared = chain.front();
+  Chain copy = chain;
+  chain.gather(as_bytes("1"));
+  copy.gather(as_bytes("2"));
+  EXPECT_EQ(chain.to_string(), "mine1");
+  EXPECT_EQ(copy.to_string(), "mine2");
+  EXPECT_EQ(shared.text(), "mine");
+}
+
+TEST(Chain, GathersBehindWhatIsBorrowedWithoutWritingThere) {
+  std::string text = "borrowed, and more";
+  Chain chain(Bytes::borrow(as_bytes(text).first(8)));
+  chain.gather(as_bytes("!"));
+  EXPECT_EQ(chain.to_string(), "borrowed!");
+  EXPECT_EQ(text, "borrowed, and more");
+}
+
+TEST(Chain, KeepsTightWhatFillsHalfOfItsBlock) {
+  Chain chain(front_of(100, std::string(50, 'a')));
+  const std::byte* place = chain.front().data();
+  chain.keep_tight(0);
+  EXPECT_EQ(chain.front().data(), place);
+}
+
+TEST(Chain, KeepsTightByACopyOfWhatFillsLess) {
+  const Bytes all = front_of(10'000, std::string(10'000, 'a'));
+  Chain chain(all.slice(0, 4'999));
+  chain.keep_tight(0);
+  EXPECT_NE(chain.front().data(), all.data());
+  EXPECT_EQ(chain.to_string(), std::string(4'999, 'a'));
+  EXPECT_FALSE(chain.front().same_block(all));
+}
+
+TEST(Chain, CountsNeighboursOfOneBlockTogether) {
+  const Bytes all = front_of(10'000, std::string(10'000, 'a'));
+  Chain chain(all.slice(0, 3'000));
+  chain.append(all.slice(3'000, 3'000));
+  chain.keep_tight(0);
+  EXPECT_TRUE(chain[0].same_block(all));
+  EXPECT_TRUE(chain[1].same_block(all));
+}
+
+TEST(Chain, HasOneSlackForAllOfItsSlices) {
+  Chain chain(front_of(600, "a"));
+  chain.append(front_of(600, "b"));
+  const std::byte* first = chain[0].data();
+  const std::byte* second = chain[1].data();
+  chain.keep_tight(1'000);
+  EXPECT_EQ(chain[0].data(), first) << "598 are wasted";
+  EXPECT_NE(chain[1].data(), second) << "and those are too many";
+  EXPECT_EQ(slices_of(chain), (Slices{"a", "b"}));
+}
+
+TEST(Chain, KeepsTightOnlyFromThereOn) {
+  Chain chain(front_of(5'000, "a"));
+  chain.append(front_of(5'000, "b"));
+  const std::byte* first = chain[0].data();
+  chain.keep_tight(0, 1);
+  EXPECT_EQ(chain[0].data(), first);
+  EXPECT_EQ(slices_of(chain), (Slices{"a", "b"}));
+}
+
+TEST(Chain, KeepsTightWhatWasBorrowed) {
+  Chain chain;
+  {
+    const std::string text = "gone";
+    chain.append(Bytes::borrow(as_bytes(text)));
+    chain.keep_tight();
+  }
+  EXPECT_TRUE(chain.front().owned());
+  EXPECT_EQ(chain.to_string(), "gone");
+}
+
+TEST(Chain, AppendsTightSmallAndLooseSlicesByCopy) {
+  const Bytes full = front_of(2'000, std::string(2'000, 'f'));
+  const Bytes loose = front_of(100'000, std::string(2'000, 'l'));
+  Chain other(Bytes::copy("small"));
+  other.append(full);
+  other.append(loose);
+  Chain chain = Chain::copy("before");
+  chain.append_tight(std::move(other));
+  EXPECT_TRUE(other.empty());
+  EXPECT_EQ(chain.to_string(), "beforesmall" + std::string(2'000, 'f') + std::string(2'000, 'l'));
+  bool shares_full = false;
+  for (const Bytes& slice : chain) {
+    shares_full |= slice.same_block(full);
+    EXPECT_FALSE(slice.same_block(loose));
+  }
+  EXPECT_TRUE(shares_full);
+}
+
 TEST(Chain, KeepsOrderAcrossTakes) {
   Chain chain = chain_of({"abc", "def", "ghi", "jkl"});
   EXPECT_EQ(slices_of(chain.take_front(0)), Slices());

@@ -123,8 +123,7 @@ void Session::write_data(Stream& stream, Chain&& payload, bool end) {
 }
 
 void Session::enqueue(Stream& stream, Chain&& data) {
-  data.keep();
-  stream.queue_.append(std::move(data));
+  stream.queue_.append_tight(std::move(data));  // a peer may leave its window shut for long
   if (stream.queue_.size() > kWriteAhead) stream.above_write_ahead_ = true;
   wake_if_ready(stream);
 }

@@ -163,7 +163,8 @@ void PipeEnd::close() {
 
 void PipeEnd::on_data(Chain&& data) {
   if (closed_) return data.clear();
-  if (!read_op_) return inbox_.append(std::move(data));
+  if (!read_op_)
+    return inbox_.empty() ? inbox_.append(std::move(data)) : inbox_.append_tight(std::move(data));
   const std::size_t n = data.size();
   read_op_->result.data = std::move(data);
   end_read(Status());

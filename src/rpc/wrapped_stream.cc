@@ -115,6 +115,7 @@ void WrappedStream::received() {
       ahead_ = std::move(*bytes);
       ahead_compressed_ = recv.compressed;
       deliver();
+      if (ahead_) ahead_->keep_tight();
       report_failed_write();
     } else {
       fail_attempt(std::move(bytes).status());

@@ -59,9 +59,7 @@ bool CallStream::take_messages(Bytes data) {
         return false;
       case MessageReader::Event::kMessage: {
         drop_reservation();
-        Received message{reader_.take_message(), reader_.compressed()};
-        message.bytes.keep();
-        if (!on_message(std::move(message))) return false;
+        if (!on_message({reader_.take_message(), reader_.compressed()})) return false;
         if (discarding_) return consume(held_), true;
         break;
       }
@@ -130,18 +128,10 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   if (unread_) {
     unread_ = false;
     deliver(unread_compressed_);
-  } else if (inbox_begin_ < inbox_.size()) {
-    Received& next = inbox_[inbox_begin_++];
-    const bool compressed = next.compressed;
+  } else if (!inbox_.empty()) {
+    Received next = inbox_.pop();
     recv_.message = std::move(next.bytes);
-    if (inbox_begin_ == inbox_.size()) {
-      empty_inbox();
-    } else if (inbox_begin_ >= 64 && inbox_begin_ * 2 >= inbox_.size()) {
-      // A reader that never quite catches up must not keep a slot for each message there ever was.
-      inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(inbox_begin_));
-      inbox_begin_ = 0;
-    }
-    deliver(compressed);
+    deliver(next.compressed);
     assert(holds_what_it_counts());
   } else if (reads_ended_) {
     recv_.complete(loop_);
@@ -151,36 +141,27 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   return &recv_;
 }
 
-// What a burst needed is given back; a few slots stay for the next messages.
-void CallStream::empty_inbox() {
-  constexpr std::size_t kKeptSlots = 4;
-  if (inbox_.capacity() > kKeptSlots) {
-    std::vector<Received>().swap(inbox_);
-  } else {
-    inbox_.clear();
-  }
-  inbox_begin_ = 0;
-}
-
 void CallStream::release_recv() {
   recv_in_use_ = false;
   recv_.message.clear();
 }
 
+// What waits must not hold the large block that it may have come in. A reader that waits takes the message at
+// once and has it as it came.
 void CallStream::queue_message(Received&& message) {
-  if (!recv_waiting()) {
+  if (recv_waiting()) {
+    recv_.message = std::move(message.bytes);
+    recv_.message.keep();
+    deliver(message.compressed);
+  } else if (!unread_ && !recv_in_use_ && inbox_.empty()) {
     // One message needs no room of its own: most readers are at most that far behind.
-    if (!unread_ && !recv_in_use_ && inbox_begin_ == inbox_.size()) {
-      recv_.message = std::move(message.bytes);
-      unread_ = true;
-      unread_compressed_ = message.compressed;
-    } else {
-      inbox_.push_back(std::move(message));
-    }
-    return;
+    recv_.message = std::move(message.bytes);
+    recv_.message.keep_tight();
+    unread_ = true;
+    unread_compressed_ = message.compressed;
+  } else {
+    inbox_.push(std::move(message));
   }
-  recv_.message = std::move(message.bytes);
-  deliver(message.compressed);
 }
 
 // If it does not decompress, that reader gets none, and nobody gets what came after it.
@@ -209,7 +190,7 @@ void CallStream::discard_messages() {
   discarding_ = true;
   drop_reservation();
   if (std::exchange(unread_, false)) recv_.message.clear();
-  if (inbox_.capacity() > 0) empty_inbox();
+  inbox_.clear();
   consume(held_);
 }
 

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "http2/session.h"
 #include "http2/stream.h"
 #include "sluice/rpc/stream.h"
 #include "transport/connection.h"
 #include "transport/message_encoding.h"
+#include "transport/message_queue.h"
 #include "transport/message_reader.h"
 
 namespace sluice::transport {
@@ -17,12 +17,6 @@ namespace sluice::transport {
 struct MessageLimits {
   std::size_t max_receive = 4 << 20;
   std::size_t max_send = SIZE_MAX;
-};
-
-// A message as it came.
-struct Received {
-  Chain bytes;
-  bool compressed = false;
 };
 
 // Thread: loop-only. Lifetime: each kind frees itself when neither the session nor a user or handler holds
@@ -62,8 +56,7 @@ class CallStream : public http2::Stream {
   // Before the connection goes out of reach: what is borrowed from it must be copied.
   virtual void on_detaching() {}
 
-  // A whole message has come, if take_message did not hand it to a reader: what to do with it. False: the
-  // call ended.
+  // A whole message has come, which may borrow what was just fed: what to do with it. False: the call ended.
   virtual bool on_message(Received&& message) = 0;
   // The peer has half-closed, after all its messages.
   virtual void on_remote_end() = 0;
@@ -154,7 +147,6 @@ class CallStream : public http2::Stream {
   [[gnu::noinline]] void deliver_compressed();
   void want_more();
   void drop_reservation();
-  void empty_inbox();
   // For assertions; call_stream_credit.cc.
   bool credit_is_conserved() const;
   bool holds_what_it_counts() const;
@@ -162,8 +154,7 @@ class CallStream : public http2::Stream {
   MessageReader reader_;
   bool unread_ = false;  // recv_.message is one that nobody has asked for yet
   bool unread_compressed_ = false;
-  std::vector<Received> inbox_;  // complete and unread after that one, from inbox_begin_
-  std::size_t inbox_begin_ = 0;
+  MessageQueue inbox_;  // complete and unread after that one
   bool reads_ended_ = false;
   bool discarding_ = false;
   bool text_ = false;

@@ -2,13 +2,6 @@
 #include "transport/call_stream.h"
 
 namespace sluice::transport {
-namespace {
-
-// More messages than that are not counted each time that one comes.
-constexpr std::size_t kFewMessages = 8;
-
-}  // namespace
-
 // What came is either credited or owed: a byte that is neither is one that the peer may never send again, and
 // a stream that lives long enough stands still.
 bool CallStream::credit_is_conserved() const {
@@ -22,11 +15,9 @@ bool CallStream::credit_is_conserved() const {
 bool CallStream::holds_what_it_counts() const {
   if (!conn_ || !attached() || !conn_->session().uncredited(*this)) return true;
   if (discarding_) return held_ == 0;
-  if (inbox_.size() - inbox_begin_ > kFewMessages) return true;
   std::size_t held = reader_.held();
   if (unread_) held += recv_.message.size() + kPrefix;
-  for (std::size_t i = inbox_begin_; i < inbox_.size(); ++i) held += inbox_[i].bytes.size() + kPrefix;
-  return held == held_;
+  return held + inbox_.received() == held_;
 }
 
 }  // namespace sluice::transport

@@ -219,6 +219,7 @@ bool ClientStream::on_message(Received&& message) {
     if (Status s = decompress(message.bytes); !s.ok()) return end(std::move(s)), false;
   }
   unary_.reply = std::move(message.bytes);
+  unary_.reply.keep_tight();  // the server may be long in ending the call, and its caller in asking
   unary_.reply_compressed = message.compressed;
   return true;
 }

@@ -1,5 +1,4 @@
 // The reader's ways: a whole message in one slice (nearly always), a prefix in parts, and a body in pieces.
-// body.
 #include "transport/message_reader.h"
 
 #include <algorithm>
@@ -14,8 +13,6 @@ namespace {
 // Below this a piece that must stay is copied: a slot and a share in a read buffer cost more than the bytes,
 // and a peer that sends one byte a frame could multiply its effect on our memory by that.
 constexpr std::size_t kSmallPiece = 1024;
-constexpr std::size_t kMinBlock = 256;
-constexpr std::size_t kMaxBlock = 4096;
 
 }  // namespace
 
@@ -83,53 +80,32 @@ MessageReader::Event MessageReader::feed_body(Bytes& bytes) {
 
 // The last piece stays as it came, borrowed or not: it is mostly taken at once.
 MessageReader::Event MessageReader::complete(Bytes&& last) {
-  if (block_used_ != 0) flush_block();
   body_.append(std::move(last));
-  prefix_size_ = 0, missing_ = 0;
+  prefix_size_ = 0, missing_ = 0, settled_ = 0;
   return Event::kMessage;
 }
 
+// A slice of a large block is shared only if the message has half of that block, which is known when its next
+// slice lies in another one.
 void MessageReader::keep(Bytes piece) {
   const std::size_t n = piece.size();
-  if (n < kSmallPiece) {
-    keep_small(piece.span());
+  if (n < kSmallPiece || !piece.owned()) {
+    body_.gather(piece.span(), missing_);
   } else {
-    if (block_used_ != 0) flush_block();
-    body_.append(piece.owned() ? std::move(piece) : Bytes::copy(piece.span()));
+    if (settled_ < body_.count() && !piece.same_block(body_[body_.count() - 1])) {
+      body_.keep_tight(0, settled_);
+      settled_ = body_.count();
+    }
+    body_.append(std::move(piece));
   }
   missing_ -= n;
-}
-
-void MessageReader::keep_small(std::span<const std::byte> piece) {
-  std::size_t left = missing_;
-  while (!piece.empty()) {
-    if (block_used_ == block_.size()) {
-      if (block_used_ != 0) flush_block();
-      const std::size_t capacity = std::min(left, std::clamp(body_.size(), kMinBlock, kMaxBlock));
-      Buffer* buffer = Buffer::make(capacity);
-      block_data_ = buffer->data();
-      block_ = Bytes(buffer, block_data_, capacity);
-    }
-    const std::size_t n = std::min(piece.size(), block_.size() - block_used_);
-    std::memcpy(block_data_ + block_used_, piece.data(), n);
-    block_used_ += n, left -= n;
-    piece = piece.subspan(n);
-  }
-}
-
-void MessageReader::flush_block() {
-  block_.truncate(block_used_);
-  body_.append(std::move(block_));
-  block_data_ = nullptr, block_used_ = 0;
 }
 
 MessageReader::Event MessageReader::fail(StatusCode code, std::string text) {
   failed_ = true;
   error_ = Status(code, std::move(text));
   body_.clear();
-  block_ = Bytes();
-  block_data_ = nullptr, block_used_ = 0;
-  prefix_size_ = 0, missing_ = 0;
+  prefix_size_ = 0, missing_ = 0, settled_ = 0;
   return Event::kError;
 }
 

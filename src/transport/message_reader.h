@@ -24,6 +24,8 @@ namespace sluice::transport {
 // Errors: they last; the reader is of no more use.
 class MessageReader {
  public:
+  static constexpr std::size_t kPrefixSize = 5;
+
   explicit MessageReader(std::size_t max_message_size) : max_message_size_(max_message_size) {}
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
@@ -56,8 +58,6 @@ class MessageReader {
   Status& error() { return error_; }  // may be moved from; feed keeps failing
 
  private:
-  static constexpr std::size_t kPrefixSize = 5;
-
   [[gnu::cold]] Event fail(StatusCode code, std::string text);
   [[gnu::noinline]] Event feed_prefix(Bytes& bytes);
   [[gnu::noinline]] Event begin_message(std::uint32_t size, Bytes& bytes);
@@ -66,8 +66,6 @@ class MessageReader {
   // False: the flag is refused and error_ set.
   bool check_flag(std::uint32_t flag);
   void keep(Bytes piece);
-  void keep_small(std::span<const std::byte> piece);
-  void flush_block();
 
   // Constant after the headers.
   std::size_t max_message_size_;
@@ -80,11 +78,9 @@ class MessageReader {
   std::size_t message_size_ = 0;
   std::size_t missing_ = 0;
   Chain body_;
-  // Small pieces are gathered here, behind body_: neither a slot each nor the large block that a few bytes
-  // may lie in is held for them.
-  Bytes block_;  // the whole block, of which block_used_ bytes are filled
-  std::byte* block_data_ = nullptr;
-  std::size_t block_used_ = 0;
+  // Slices of body_ of whose blocks it holds at least half. Of those behind them, all in one block, more may
+  // come.
+  std::size_t settled_ = 0;
   Status error_;
 };
 

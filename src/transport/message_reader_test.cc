@@ -297,6 +297,28 @@ TEST(MessageReader, BorrowsOnlyWhatTheLastFeedBrought) {
   EXPECT_EQ(chain[1].text().data(), last.data());
 }
 
+// Each piece may have come among much else.
+TEST(MessageReader, SharesNoBlockOfWhichTheMessageHasLittle) {
+  MessageReader reader(kLimit);
+  constexpr std::size_t kPiece = 2'000, kPieces = 20;
+  const std::string message = pattern(kPieces * kPiece);
+  ASSERT_EQ(feed_text(reader, prefix(message.size())), Event::kNeedMore);
+  std::vector<Bytes> blocks;
+  for (std::size_t i = 0; i < kPieces; ++i) {
+    const Bytes& block =
+        blocks.emplace_back(Bytes::copy(message.substr(i * kPiece, kPiece) + std::string(60'000, '-')));
+    Bytes piece = block.slice(0, kPiece);
+    ASSERT_EQ(reader.feed(piece), i + 1 < kPieces ? Event::kNeedMore : Event::kMessage);
+  }
+  const Chain chain = reader.take_message();
+  EXPECT_EQ(chain.to_string(), message);
+  int shared = 0;
+  for (const Bytes& slice : chain) {
+    for (const Bytes& block : blocks) shared += slice.same_block(block);
+  }
+  EXPECT_LE(shared, 2) << "the last, and the one before, of which more might have come";
+}
+
 // A peer that sends one byte a frame must not make us hold a slice, let alone a read buffer, for each.
 TEST(MessageReader, GathersSmallPiecesInBlocks) {
   Feeder feeder(Feeder::Piece::kOwned);

@@ -52,6 +52,7 @@ bool ServerStream::on_message(Received&& message) {
   }
   consume(message.bytes.size() + kPrefix);
   request_ = std::move(message.bytes);
+  request_.keep_tight();  // it may wait for its end, or for a place
   request_compressed_ = message.compressed;
   return true;
 }

@@ -83,6 +83,10 @@ class Bytes {
   std::string_view text() const { return as_text(span()); }
   // True when the bytes live as long as this slice.
   bool owned() const { return buffer_ != nullptr || size_ == 0; }
+  // Both share one Buffer, or both borrow.
+  bool same_block(const Bytes& other) const { return buffer_ == other.buffer_; }
+  // Bytes of the Buffer that this slice keeps alive; its own where it borrows.
+  std::size_t block_size() const { return buffer_ ? buffer_->capacity() : size_; }
 
   void remove_prefix(std::size_t n) { assert(n <= size_), data_ += n, size_ -= n; }
   void truncate(std::size_t n) { assert(n <= size_), size_ = n; }
@@ -146,6 +150,13 @@ class Chain {
   void append(Chain&& other);  // leaves `other` empty; REQUIRE another chain
   // Appends a copy of the bytes in slices of this chain's own.
   void append_copy(std::span<const std::byte> bytes) { append(Bytes::copy(bytes)); }
+  // The same, side by side with what lies before where there is room: many small pieces need neither a slice
+  // nor a block each. At most `limit` bytes will be gathered from here on, these included.
+  void gather(std::span<const std::byte> bytes, std::size_t limit = SIZE_MAX);
+  // Appends what stays for long: gathers small slices and those that borrow or hold little of their block,
+  // and shares the others. The blocks of a chain made like this hold at most twice its bytes, and 256 more.
+  // Leaves `other` empty; REQUIRE another chain.
+  void append_tight(Chain&& other);
 
   // The slices; the views live until the chain is changed.
   std::size_t count() const { return end_ - begin_; }
@@ -170,12 +181,23 @@ class Chain {
 
   // Makes every slice own its bytes, copying those that borrow.
   void keep();
+  // For bytes that stay for long: the same, and copies too what lies in blocks of which this chain holds less
+  // than half, so that no small slice keeps a large block alive. The blocks then hold at most twice the
+  // bytes, and `slack` more. Only of the slices from number `from` on.
+  void keep_tight(std::size_t slack = 1024, std::size_t from = 0);
   // All bytes in one slice, copying only when there is more than one.
   Bytes flatten() const;
 
  private:
   static constexpr std::uint32_t kInline = 2;
+  // Neighbouring slices of one block.
+  struct Run {
+    Bytes* end;
+    std::size_t size;
+  };
 
+  Run run_at(Bytes* slot);
+  static bool is_loose(const Bytes& first, std::size_t size, std::size_t& slack);
   Bytes* slots() { return heap_ ? heap_ : reinterpret_cast<Bytes*>(inline_); }
   const Bytes* slots() const { return heap_ ? heap_ : reinterpret_cast<const Bytes*>(inline_); }
   // Makes room for `more` slices behind the last.

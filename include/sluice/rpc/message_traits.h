@@ -15,7 +15,8 @@ namespace sluice {
 template <class T>
 struct MessageTraits;
 
-// Raw bytes: a Chain is sent and received as it is.
+// Raw bytes: a Chain is sent and received as it is. It may share a block of up to 64 KiB with other messages;
+// keep_tight() before it is stored for long.
 template <>
 struct MessageTraits<Chain> {
   static const MessageOps& ops();
