@@ -82,6 +82,10 @@ class ServerWrappedCall final : public WrappedCall, private ServerCall, private 
   // ServerCall, for the handler
   ServerStream& stream() override;
   const Chain& request() const override { return request_ ? request_->bytes() : call_.request(); }
+  void release_request() override {
+    if (request_) (void)request_->take_bytes();  // interceptors may hold on to the message
+    call_.release_request();
+  }
   void run(Handler& handler) override;
   void drop(Handler& handler) override;
   void reject(Status status) override;

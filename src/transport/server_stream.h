@@ -154,6 +154,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   // ServerCall
   sluice::ServerStream& stream() override { return *this; }
   const Chain& request() const override { return request_; }
+  void release_request() override { request_.clear(); }
   void run(Handler& handler) override;
   void drop(Handler& handler) override;
   void reject(Status status) override;

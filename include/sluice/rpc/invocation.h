@@ -65,7 +65,7 @@ class Invocation {
   virtual Loop& loop() const = 0;
 
   // The one request of a method that takes one, as bytes. May be replaced before next(). Empty where the
-  // client streams: a MessageFilter sees those.
+  // client streams, since a MessageFilter sees those, and on a server once the handler has decoded it.
   virtual Message& request() = 0;
   // The one reply of a method that gives one: there when next() was OK, and to be replaced or set, as bytes
   // or by to_message(). What is set without next() answers the call.

@@ -22,6 +22,8 @@ class ServerCall {
   virtual ServerStream& stream() = 0;
   // The encoded request of a unary or server-streaming method.
   virtual const Chain& request() const = 0;
+  // It is decoded: its bytes need not live as long as the handler. request() is empty from now on.
+  virtual void release_request() {}
   // The codec that the client has named: "json" of "application/grpc+json". Empty: the default, protobuf.
   std::string_view content_subtype() const { return content_subtype_; }
   // The server's codec of that name; null: it has none, or needs none.

@@ -96,7 +96,9 @@ Status check_codec(const ServerCall& call) {
 template <class Req, class H>
 Status decode_request(ServerCall& call, H& handler) {
   if (Status s = check_codec<Req>(call); !s.ok()) return s;
-  return decode(call.codec(), call.request(), handler.request);
+  Status status = decode(call.codec(), call.request(), handler.request);
+  call.release_request();
+  return status;
 }
 
 }  // namespace sluice::detail

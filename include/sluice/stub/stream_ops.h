@@ -40,6 +40,7 @@ bool decode_recv(OpRecord* record, M& out) {
   auto& recv = static_cast<RecvRecord&>(*record);
   if (!recv.has_message) return false;
   Status status = decode(recv.codec, recv.message, out);
+  recv.message.clear();  // a Call may be kept for long
   if (status.ok()) return true;
   recv.stream->fail(std::move(status));
   return false;
@@ -142,7 +143,9 @@ Result<Rep> take_unary(OpRecord* r) {
   if (record.reply_compressed_out) *record.reply_compressed_out = record.reply_compressed;
   if (!record.status.ok()) return std::move(record.status);
   Result<Rep> result{Rep()};
-  if (Status s = decode(record.codec, record.reply, *result); !s.ok()) return s;
+  Status status = decode(record.codec, record.reply, *result);
+  record.reply.clear();  // a Call may be kept for long
+  if (!status.ok()) return status;
   return result;
 }
 template <class Rep>
