@@ -33,6 +33,8 @@ class FilteredServerStream final : public ServerStream {
   OpRecord* start_send(const Message& message, WriteOptions options) override;
   bool message_compressed() const override { return stream_.message_compressed(); }
   void fail(Status status) override { stream_.fail(std::move(status)); }
+  void cancel() override { stream_.cancel(); }
+  void misused(Status why) override { stream_.misused(std::move(why)); }
   void release(OpRecord& record) override;
   ServerContext& context() override { return stream_.context(); }
   Status send_header() override { return stream_.send_header(); }

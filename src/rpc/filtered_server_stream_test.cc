@@ -30,6 +30,7 @@ class FakeStream final : public ServerStream {
   }
   OpRecord* start_send(const Message&, WriteOptions) override { throw std::logic_error("no writes here"); }
   void fail(Status status) override { failed = std::move(status); }
+  void misused(Status why) override { misuse = std::move(why); }
   void release(OpRecord& record) override {
     EXPECT_EQ(&record, &recv_);
     EXPECT_TRUE(reading);
@@ -39,7 +40,7 @@ class FakeStream final : public ServerStream {
   Status send_header() override { return {}; }
 
   bool reading = false;
-  Status failed;
+  Status failed, misuse;
 
  private:
   Loop& loop_;

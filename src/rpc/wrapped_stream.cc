@@ -163,11 +163,14 @@ void WrappedStream::pump_writes() {
 void WrappedStream::sent() {
   OpRecord* record = std::exchange(send_op_.record, nullptr);
   Status status;
-  if (record->failed()) {
+  const bool not_encoded = record->failed();
+  bool unsendable = false;
+  if (not_encoded) {
     status = std::move(static_cast<FailedRecord*>(record)->status);
     delete static_cast<FailedRecord*>(record);
   } else {
     status = std::move(static_cast<StatusRecord*>(record)->status);
+    unsendable = static_cast<StatusRecord*>(record)->unsendable;
     attempt_->release(*record);
   }
   if (status.ok()) {
@@ -176,16 +179,10 @@ void WrappedStream::sent() {
     if (next_write_ == writes_.size() && send_waiting()) complete_send({});
     return pump_writes();
   }
-  if (status.code() == StatusCode::kResourceExhausted && next_write_ + 1 == writes_.size() &&
-      send_waiting()) {
-    // Too long to be sent: that is no end of the call.
-    written_ -= writes_.back().message->size();
-    writes_.pop_back();
-    half_closed_ = false;
-    return complete_send(std::move(status));
-  }
-  // What could not be encoded ends no call of the transport's, but nothing may follow what is missing.
-  if (status.code() == StatusCode::kInternal) {
+  if (unsendable && next_write_ + 1 == writes_.size() && send_waiting())
+    return drop_unsendable(std::move(status));
+  // Neither ends a call of the transport's, but nothing may follow what is missing.
+  if (unsendable || not_encoded) {
     attempt_->fail(status);
     if (send_waiting() && !can_restart()) complete_send(std::move(status));
   }

@@ -35,7 +35,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   void release(OpRecord& record) override;
   bool message_compressed() const override { return recv_.compressed || unary_.reply_compressed; }
   void fail(Status status) override;
-  void cancel() override { fail(Status(StatusCode::kCancelled, "call cancelled")); }
+  void cancel() override { give_up("call cancelled"); }
   void drop() override;
   const Metadata& header() const override { return header_; }
   const Metadata& trailer() const override { return trailer_; }
@@ -93,11 +93,17 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   // The caller's operations.
   void deliver();
   void tell_header();
+  static std::size_t cost_of(const Write& write);
   void queue_write(Write write);
   void forget_sent();
   void report_failed_write();
+  void drop_unsendable(Status why);
   void complete_send(Status status);
   void complete_unary();
+  // The call ends when its interceptors have. A failure counts also after the server's OK.
+  enum class Late { kCounts, kIsNothing };
+  void end_attempts(Status why, Late late);
+  void give_up(const char* why) { end_attempts(Status(StatusCode::kCancelled, why), Late::kIsNothing); }
   bool send_waiting() const { return send_in_use_ && !send_.done(); }
   Status write_failure() const;
 
@@ -129,7 +135,7 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   // What was written and may have to be sent, or sent again.
   std::deque<Write> writes_;
   std::size_t next_write_ = 0;  // of the attempt
-  std::size_t written_ = 0;     // bytes
+  std::size_t written_ = 0;     // bytes that writes_ costs
   std::size_t keep_limit_ = 0;
   bool lost_ = false;  // something that was written is not in writes_ any more
 

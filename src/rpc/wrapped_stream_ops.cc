@@ -52,6 +52,7 @@ OpRecord* WrappedStream::start_send(const Message& message, WriteOptions options
   ref();
   send_.begin();
   send_.stream = this;
+  send_.unsendable = false;
   if (ended_) {
     complete_send(write_failure());
   } else if (half_closed_) {
@@ -74,14 +75,21 @@ OpRecord* WrappedStream::start_close_write() {
   ref();
   send_.begin();
   send_.stream = this;
+  send_.unsendable = false;
   complete_send({});
   if (!ended_ && !half_closed_) queue_write({std::nullopt, {.last = true}});
   return &send_;
 }
 
+// What is kept of it, not only its bytes: empty messages need room too.
+std::size_t WrappedStream::cost_of(const Write& write) {
+  return write.message ? sizeof write + write.message->size() : 0;
+}
+
 void WrappedStream::queue_write(Write write) {
   half_closed_ = write.options.last;
-  if (write.message) written_ += write.message->size();
+  if (write.message) write.message->keep_tight();
+  written_ += cost_of(write);
   writes_.push_back(std::move(write));
   pump_writes();
   report_failed_write();
@@ -103,6 +111,15 @@ void WrappedStream::report_failed_write() {
 
 Status WrappedStream::write_failure() const {
   return status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_;
+}
+
+// The write that waits fails, and nothing else: the call goes on without its message.
+void WrappedStream::drop_unsendable(Status why) {
+  written_ -= cost_of(writes_.back());
+  writes_.pop_back();
+  half_closed_ = false;
+  send_.unsendable = true;
+  complete_send(std::move(why));
 }
 
 void WrappedStream::complete_send(Status status) {
@@ -171,13 +188,13 @@ void WrappedStream::complete_unary() {
 
 // The stream's one reply is taken once.
 void WrappedStream::Unary::release() {
-  if (!done()) stream.fail(Status(StatusCode::kCancelled, "call cancelled"));
+  if (!done()) stream.cancel();
   reply.clear();
   stream.unref();
 }
 
 void WrappedStream::release(OpRecord& record) {
-  if (!record.done()) fail(Status(StatusCode::kCancelled, "an operation of the call was given up"));
+  if (!record.done()) give_up("an operation of the call was given up");
   if (&record == &recv_) {
     recv_in_use_ = false;
     recv_.message.clear();
@@ -188,10 +205,12 @@ void WrappedStream::release(OpRecord& record) {
   unref();
 }
 
-// The call ends when its interceptors have; what is unread is thrown away.
-void WrappedStream::fail(Status status) {
+void WrappedStream::fail(Status status) { end_attempts(std::move(status), Late::kCounts); }
+
+// What is unread is thrown away.
+void WrappedStream::end_attempts(Status status, Late late) {
   ref();
-  run_on(call_loop(), [this, status = std::move(status)]() mutable {
+  run_on(call_loop(), [this, late, status = std::move(status)]() mutable {
     if (!ended_) {
       refuse_attempts(status);
       discarding_ = true;
@@ -200,7 +219,7 @@ void WrappedStream::fail(Status status) {
         attempt_->fail(std::move(status));
         pump_reads();
       }
-    } else if (status_.ok() && status.code() != StatusCode::kCancelled) {
+    } else if (status_.ok() && late == Late::kCounts) {
       status_ = std::move(status);  // the message that was read last was none
     }
     unref();
@@ -209,7 +228,7 @@ void WrappedStream::fail(Status status) {
 
 void WrappedStream::drop() {
   run_on(call_loop(), [this] {
-    fail(Status(StatusCode::kCancelled, "the stream was dropped"));
+    give_up("the stream was dropped");
     unref();
   });
 }

@@ -28,6 +28,11 @@ class FakeAttempt final : public ClientStream {
     send_.status = std::move(status);
     send_.complete(loop_);
   }
+  // The message of the write that waits is too long.
+  void too_long(Status status) {
+    send_.unsendable = true;
+    written(std::move(status));
+  }
   void end(Status status) {
     status_ = std::move(status);
     ended_ = true;
@@ -106,7 +111,7 @@ class FakeChannel final : public ChannelBase {
 // As often as it is unavailable.
 struct Repeat final : ClientInterceptor {
   Task<Status> intercept(ClientInvocation& call) override {
-    call.keep_writes(100);
+    call.keep_writes(1000);
     for (;;) {
       Status status = co_await call.next();
       if (status.code() != StatusCode::kUnavailable) co_return status;
@@ -164,6 +169,66 @@ TEST_F(WrappedStreamTest, FailedWriteWaitsForTheNextAttemptAndIsSentAgain) {
   step([&] { attempt().written({}); });
   EXPECT_TRUE(second.done() && second.status.ok());
   release(second);
+}
+
+// Whatever code the server has chosen for the end that cut the write off.
+TEST_F(WrappedStreamTest, WriteThatTheServersStatusCutOffIsSentAgainByTheNextAttempt) {
+  for (const StatusCode code : {StatusCode::kResourceExhausted, StatusCode::kInternal}) {
+    StatusRecord& record = write("a");
+    FakeAttempt& first = attempt();
+    step([&] { first.written({code, "no memory"}); });
+    EXPECT_FALSE(record.done());
+    step([&] { first.end({StatusCode::kUnavailable, "gone"}); });
+    EXPECT_NE(&attempt(), &first);
+    ASSERT_FALSE(attempt().sent.empty());
+    EXPECT_EQ(attempt().sent.back(), "a");
+    step([&] { attempt().written({}); });
+    EXPECT_TRUE(record.done() && record.status.ok());
+    release(record);
+    step([&] { stream_ = channel_->new_stream({"/test.Raw/Bidi", true, true}, nullptr, {}); });
+  }
+}
+
+TEST_F(WrappedStreamTest, MessageThatIsTooLongFailsItsWriteOnlyWhateverItsCode) {
+  for (const StatusCode code : {StatusCode::kResourceExhausted, StatusCode::kInternal}) {
+    StatusRecord& record = write("a");
+    step([&] { attempt().too_long({code, "no"}); });
+    EXPECT_TRUE(record.done());
+    EXPECT_EQ(record.status, Status(code, "no"));
+    EXPECT_TRUE(record.unsendable);
+    release(record);
+    StatusRecord& next = write("b");
+    EXPECT_EQ(attempt().sent.back(), "b");
+    step([&] { attempt().written({}); });
+    EXPECT_TRUE(next.done() && next.status.ok());
+    release(next);
+  }
+  EXPECT_EQ(fake_->attempts.size(), 1u);
+}
+
+// It was told to its writer as sent: what follows it must not take its place.
+TEST_F(WrappedStreamTest, MessageThatOnlyALaterAttemptCannotSendEndsThatAttempt) {
+  StatusRecord& first = write("a");
+  step([&] { attempt().written({}); });
+  release(first);
+  step([&] { attempt().end({StatusCode::kUnavailable, "gone"}); });
+  ASSERT_EQ(fake_->attempts.size(), 2u);
+  StatusRecord& second = write("b");
+  step([&] { attempt().too_long({StatusCode::kResourceExhausted, "no"}); });
+  EXPECT_EQ(attempt().sent, (std::vector<std::string>{"a"}));
+  EXPECT_TRUE(second.done());
+  EXPECT_EQ(second.status, Status(StatusCode::kResourceExhausted, "no")) << "of the call";
+  release(second);
+}
+
+TEST_F(WrappedStreamTest, EmptyMessagesCountForWhatIsKept) {
+  for (int i = 0; i < 100; ++i) {
+    StatusRecord& record = write("");
+    step([&] { attempt().written({}); });
+    release(record);
+  }
+  step([&] { attempt().end({StatusCode::kUnavailable, "gone"}); });
+  EXPECT_EQ(fake_->attempts.size(), 1u) << "a thousand bytes are kept, so it cannot start again";
 }
 
 // Its caller must go on, and read, for the end of the call to be seen.

@@ -39,7 +39,8 @@ MessageEncoding& CallStream::encoding() {
 
 void CallStream::FreeEncoding::operator()(MessageEncoding* encoding) const { delete encoding; }
 
-Status CallStream::too_long(std::size_t size) const {
+Status CallStream::too_long(std::size_t size) {
+  send_.unsendable = true;
   return Status(StatusCode::kResourceExhausted,
                 "message of " + std::to_string(size) + " bytes exceeds the limit of " +
                     std::to_string(std::min<std::size_t>(limits_.max_send, 0xffffffffu)));
@@ -47,7 +48,7 @@ Status CallStream::too_long(std::size_t size) const {
 
 // The codec first, then the compressor.
 Status CallStream::encode_as_chosen(const Message& message, WriteOptions options, Scratch& scratch,
-                                    Chain& out) const {
+                                    Chain& out) {
   const bool compress = encoding_->sends && !options.no_compression;
   if (!encoding_->codec || message.is_bytes()) {
     return compress ? encode_compressed(message, scratch, out) : encode_plain(message, scratch, out);
@@ -59,7 +60,7 @@ Status CallStream::encode_as_chosen(const Message& message, WriteOptions options
   return compress ? encode_compressed(bytes, scratch, out) : encode_plain(bytes, scratch, out);
 }
 
-Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain& out) const {
+Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain& out) {
   const MessageOps* ops = message.ops();
   Chain encoded;
   std::size_t size;
@@ -93,7 +94,7 @@ Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain&
 }
 
 // The limit is the message's own, whatever becomes of it. What would not get smaller goes as it is.
-Status CallStream::encode_compressed(const Message& message, Scratch& scratch, Chain& out) const {
+Status CallStream::encode_compressed(const Message& message, Scratch& scratch, Chain& out) {
   Chain plain;
   if (message.is_bytes()) {
     plain = message.bytes();

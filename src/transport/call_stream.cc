@@ -117,7 +117,7 @@ inline void CallStream::deliver(bool compressed) {
 OpRecord* CallStream::start_recv(RpcStream& self) {
   if (recv_in_use_) {
     Status misuse(StatusCode::kFailedPrecondition, "a second read was started while one is in flight");
-    self.fail(misuse);
+    self.misused(misuse);
     return new detail::FailedRecord(std::move(misuse));
   }
   recv_in_use_ = true;
@@ -203,6 +203,7 @@ OpRecord* CallStream::claim_send(RpcStream& self) {
   send_.begin();
   send_.stream = &self;
   send_.status = Status();
+  send_.unsendable = false;
   return &send_;
 }
 

@@ -99,11 +99,11 @@ class CallStream : public http2::Stream {
   bool send_waiting() const { return send_in_use_ && !send_.done(); }
 
   // Appends the prefixed message to `out`. Small ones are borrowed from `scratch`, which must live until
-  // submitted.
+  // submitted. What is too long is told to send_ too.
   struct Scratch {
     std::byte bytes[512];
   };
-  Status encode(const Message& message, WriteOptions options, Scratch& scratch, Chain& out) const {
+  Status encode(const Message& message, WriteOptions options, Scratch& scratch, Chain& out) {
     if (encoding_) [[unlikely]]
       return encode_as_chosen(message, options, scratch, out);
     return encode_plain(message, scratch, out);
@@ -138,11 +138,11 @@ class CallStream : public http2::Stream {
   friend class Connection;
   bool take_messages(Bytes data);
   [[gnu::noinline]] Status encode_as_chosen(const Message& message, WriteOptions options, Scratch& scratch,
-                                            Chain& out) const;
-  Status encode_plain(const Message& message, Scratch& scratch, Chain& out) const;
-  [[gnu::noinline]] Status encode_compressed(const Message& message, Scratch& scratch, Chain& out) const;
+                                            Chain& out);
+  Status encode_plain(const Message& message, Scratch& scratch, Chain& out);
+  [[gnu::noinline]] Status encode_compressed(const Message& message, Scratch& scratch, Chain& out);
   bool may_send(std::size_t size) const { return size <= limits_.max_send && size <= 0xffffffffu; }
-  [[gnu::cold]] Status too_long(std::size_t size) const;
+  [[gnu::cold]] Status too_long(std::size_t size);
   void deliver(bool compressed);
   [[gnu::noinline]] void deliver_compressed();
   void want_more();

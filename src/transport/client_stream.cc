@@ -304,8 +304,9 @@ OpRecord* ClientStream::start_send(const Message& message, WriteOptions options)
   Scratch scratch;
   Chain framed;
   if (Status s = encode(message, options, scratch, framed); !s.ok()) {
-    complete_send(std::move(s));
-    return record;
+    if (send_.unsendable) return complete_send(std::move(s)), record;
+    release_send();
+    return new detail::FailedRecord(std::move(s));
   }
   send(std::move(framed), options.last);
   if (on_the_wire() ? queued() <= http2::Session::kWriteAhead
@@ -390,29 +391,37 @@ void ClientStream::Unary::release() {
   stream.try_free();
 }
 
-void ClientStream::fail(Status status) {
-  if (loop_.leads()) return fail_now(std::move(status));
-  // It may have to be posted, and then be overtaken by the drop.
+// Now, or posted: it may then be overtaken by the drop.
+template <class F>
+void ClientStream::on_loop(F f) {
+  if (loop_.leads()) return f();
   failing_.fetch_add(1, std::memory_order_relaxed);
-  run_on(loop_, [this, status = std::move(status)]() mutable {
-    fail_now(std::move(status));
+  run_on(loop_, [this, f = std::move(f)]() mutable {
+    f();
     failing_.fetch_sub(1, std::memory_order_relaxed);
     try_free();
   });
 }
 
+void ClientStream::fail(Status status) {
+  on_loop([this, status = std::move(status)]() mutable { fail_now(std::move(status)); });
+}
+
+// Who cancels a call that has ended has nothing to end.
+void ClientStream::cancel() {
+  on_loop([this] { give_up(Status(StatusCode::kCancelled, "call cancelled")); });
+}
+
 // A message that is read late may turn out to be none when the server's OK has come already: finish() is to
-// tell. Who cancels then has nothing to end.
+// tell.
 void ClientStream::fail_now(Status status) {
-  if (ended_ && status_.ok() && status.code() != StatusCode::kCancelled) {
+  if (ended_ && status_.ok()) {
     status_ = std::move(status);
     discard_messages();
   } else {
     give_up(std::move(status));
   }
 }
-
-void ClientStream::cancel() { fail(Status(StatusCode::kCancelled, "call cancelled")); }
 
 void ClientStream::drop() {
   run_on(loop_, [this] {

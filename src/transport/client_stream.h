@@ -186,6 +186,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   void conclude(Status status, Unread unread);
   void complete_unary();
   void fail_now(Status status);
+  template <class F>
+  void on_loop(F f);
   void try_free();
 
   // Constant after construction.

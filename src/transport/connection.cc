@@ -123,7 +123,8 @@ void Connection::Read::done(Runnable& self) noexcept {
 
 bool Connection::take_read() {
   if (!read_.status.ok()) {
-    close(Status(read_.status.code(),
+    // Codes are the Conn's own.
+    close(Status(StatusCode::kUnavailable,
                  std::string(read_.status.message()) + unfinished_handshake() + after_goaway()));
     return false;
   }
@@ -168,7 +169,7 @@ void Connection::feed_failed(const http2::Error& error, std::string_view greetin
 
 void Connection::write_failed() {
   if (write_.none_accepted) kept_back_from_ = left_before_;
-  close(Status(write_.status.code(), std::string(write_.status.message()) + after_goaway()));
+  close(Status(StatusCode::kUnavailable, std::string(write_.status.message()) + after_goaway()));
 }
 
 std::string Connection::unfinished_handshake() const {

@@ -109,9 +109,12 @@ void ServerStream::drop(Handler& handler) {
   deallocate(&handler, 0);
 }
 
-// What throws before there is a coroutine comes here too, and is the program's own.
 void ServerStream::reject(Status status) {
-  if (status.code() != StatusCode::kUnknown && !ended_ && !cancelled_) complain(status);
+  if (!ended_ && !cancelled_) complain(status);
+  threw(std::move(status));
+}
+
+void ServerStream::threw(Status status) {
   end(status);
   stop_running();
   try_free();
@@ -176,8 +179,7 @@ void ServerStream::release(OpRecord& record) {
   if (!done) fail(Status(StatusCode::kCancelled, "an operation of the call was given up"));
 }
 
-// What the handler's own streams found wrong: the peer is told INTERNAL unless it is a status that gRPC's
-// libraries may make up themselves.
+// What the handler's own streams found wrong.
 void ServerStream::fail(Status status) {
   if (!loop_.leads()) {
     // It may have to be posted, and the handler may end before it arrives.
@@ -189,8 +191,6 @@ void ServerStream::fail(Status status) {
     });
   }
   if (ended_ || cancelled_) return;
-  if (status.code() == StatusCode::kFailedPrecondition)
-    status = Status(StatusCode::kInternal, std::string(status.message()));
   end(status);
   cancel_handler(std::string(status.message()));
 }

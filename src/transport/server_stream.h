@@ -66,6 +66,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void release(OpRecord& record) override;
   bool message_compressed() const override { return recv_.compressed || request_compressed_; }
   void fail(Status status) override;
+  void misused(Status why) override { fail(Status(StatusCode::kInternal, std::string(why.message()))); }
   ServerContext& context() override { return call_context_; }
   Status send_header() override;
 
@@ -158,6 +159,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void run(Handler& handler) override;
   void drop(Handler& handler) override;
   void reject(Status status) override;
+  void threw(Status status) override;
   void* allocate(std::size_t size, std::size_t align) override;
 
   struct Refusal {

@@ -169,6 +169,43 @@ TEST_P(Attempts, WritesThatAreNotKeptCannotBeRepeated) {
 }
 
 // A stream that goes on where it broke off, by a request of the interceptor's own.
+// The server's RESOURCE_EXHAUSTED says nothing of the message that waits to be sent.
+TEST_P(Attempts, WriteThatTheServersStatusCutOffIsSentAgain) {
+  class Exhausted : public RawService {
+   public:
+    Task<Result<Chain>> request_stream(ServerContext&, ServerReader<Chain>& reader) override {
+      if (++calls == 1) {
+        (void)co_await sleep(20ms);
+        co_return Status(StatusCode::kResourceExhausted, "no memory");
+      }
+      std::string sizes;
+      Chain request;
+      while (co_await reader.read_into(request)) sizes += std::to_string(request.size()) + " ";
+      co_return bytes(sizes);
+    }
+    std::atomic<int> calls = 0;
+  };
+  class Persistent : public ClientInterceptor {
+   public:
+    Task<Status> intercept(ClientInvocation& call) override {
+      call.keep_writes(100 << 20);
+      Status status = co_await call.next();
+      if (status.code() == StatusCode::kResourceExhausted) status = co_await call.next();
+      co_return status;
+    }
+  };
+  Exhausted service;
+  Persistent persistent;
+  ServedRaw served = this->served(service, {persistent});
+  auto stream = served.request_stream();
+  // More than the window: the last one waits.
+  for (const std::size_t size : {4'000'000u, 4'000'001u, 4'000'002u}) {
+    EXPECT_EQ(stream.write(pattern(size)).get(), Status());
+  }
+  EXPECT_EQ(text_of(stream.finish().get()), "4000000 4000001 4000002 ");
+  EXPECT_EQ(service.calls, 2);
+}
+
 TEST_P(Attempts, ReplyStreamMayGoOnAfterItsLastMessage) {
   class Counts : public RawService {
    public:

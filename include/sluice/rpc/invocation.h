@@ -135,7 +135,8 @@ class ClientInvocation : public Invocation {
   // streams, next() refuses with FAILED_PRECONDITION what cannot be sent again; where only the server does it
   // is left to the interceptor, which may go on after the last message with a request of its own.
   virtual bool can_restart() const = 0;
-  // Keeps what the caller writes, up to so many bytes, to send it again. Before the first next().
+  // Keeps what the caller writes, up to so many bytes, to send it again. Each message counts with the hundred
+  // bytes that are needed to keep it. Before the first next().
   virtual void keep_writes(std::size_t max_bytes) = 0;
 
  protected:

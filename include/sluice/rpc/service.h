@@ -15,7 +15,7 @@ namespace sluice {
 
 // One call as the server hands it to a method.
 //
-// Thread: loop-only. A method's handler function calls run() or reject() once, before it returns.
+// Thread: loop-only. A method's handler function calls run(), reject() or threw() once, before it returns.
 class ServerCall {
  public:
   virtual ServerContext& context() = 0;
@@ -49,8 +49,10 @@ class ServerCall {
   virtual void run(Handler& handler) = 0;
   // Ends the life of a handler that is not going to run.
   virtual void drop(Handler& handler) = 0;
-  // Ends the call without running: the request does not decode.
+  // Ends the call without running: the request does not decode, which is the client's fault.
   virtual void reject(Status status) = 0;
+  // The same: the program threw before there was a coroutine.
+  virtual void threw(Status status) { reject(std::move(status)); }
 
  protected:
   ~ServerCall() = default;

@@ -29,6 +29,9 @@ struct RecvRecord : StreamRecord {
 // One write, header wait or finish.
 struct StatusRecord : StreamRecord {
   Status status;
+  // Of a write that failed: its message is too long to be sent, and the call goes on. The status does not
+  // tell: that of a write which the call's end has cut off is the peer's to choose.
+  bool unsendable = false;
 };
 
 // What both ends of a stream share.
@@ -48,8 +51,13 @@ class RpcStream {
   virtual OpRecord* start_send(const Message& message, WriteOptions options) = 0;
   // Whether the message that was read last, or a call's one reply, came compressed.
   virtual bool message_compressed() const { return false; }
-  // Any thread. Ends the call with `status`: a reader could not decode, a rule was broken.
+  // Any thread. Ends the call with `status`: a reader could not decode. Of a client's call that the server
+  // has ended as OK this becomes the status all the same: the message that was read last was none.
   virtual void fail(Status status) = 0;
+  // Any thread. Ends the call with CANCELLED, unless it has ended.
+  virtual void cancel() { fail(Status(StatusCode::kCancelled, "call cancelled")); }
+  // Any thread. As fail(): who uses the stream has broken a rule. A server tells its client INTERNAL.
+  virtual void misused(Status why) { fail(std::move(why)); }
 
   // After the outcome was taken. An operation that is not done is forgotten, and the call ends with
   // CANCELLED.
@@ -72,14 +80,13 @@ class ClientStream : public RpcStream {
   // UnaryRecord, for client streaming: half-closes, and is done with the one reply and the call's status.
   virtual OpRecord* start_finish_unary() = 0;
 
-  // Any thread. CANCELLED, unless it has ended.
-  virtual void cancel() = 0;
   // Any thread. Cancels, and frees the stream in time.
   virtual void drop() = 0;
   // Once start_header, start_recv or start_finish told of them.
   virtual const Metadata& header() const = 0;
   virtual const Metadata& trailer() const = 0;
   virtual const Addr& peer() const = 0;
+  void cancel() override = 0;
 
  protected:
   ~ClientStream() = default;

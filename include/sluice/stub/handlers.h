@@ -73,14 +73,16 @@ struct ClientStreamHandler final : ReplyHandler<Rep> {
 template <class H, class MakeTask>
 void run_handler(ServerCall& call, H& handler, MakeTask make_task) {
   Status failed;
+  bool thrown = false;
   try {
     failed = make_task();
   } catch (...) {
     failed = status_of_exception();
+    thrown = true;
   }
   if (failed.ok()) return call.run(handler);
   call.drop(handler);
-  call.reject(std::move(failed));
+  thrown ? call.threw(std::move(failed)) : call.reject(std::move(failed));
 }
 
 // UNIMPLEMENTED: neither the server nor the method's messages know the codec that the client has named.

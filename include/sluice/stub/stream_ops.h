@@ -16,9 +16,7 @@ inline ClientStream& client_of(const OpArgs& args) { return static_cast<ClientSt
 inline Loop& loop_of_stream(const OpArgs& args) { return stream_of(args).loop(); }
 
 // Cancelling one operation of a call ends the call: half a stream is of no use to either side.
-inline void cancel_stream(OpRecord* r) {
-  static_cast<StreamRecord*>(r)->stream->fail(Status(StatusCode::kCancelled, "call cancelled"));
-}
+inline void cancel_stream(OpRecord* r) { static_cast<StreamRecord*>(r)->stream->cancel(); }
 inline void release_stream_record(OpRecord* r) { static_cast<StreamRecord*>(r)->stream->release(*r); }
 
 template <class T>
@@ -108,7 +106,7 @@ constexpr OpKindOf<Status> write_kind() {
 }
 
 // A reader can be told no more than "ended": what was refused it ends the call, and finish() has the reason.
-inline void refuse_read(const OpArgs& args, const Status& why) { stream_of(args).fail(why); }
+inline void refuse_read(const OpArgs& args, const Status& why) { stream_of(args).misused(why); }
 template <class T>
 constexpr OpKindOf<T> read_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {
   OpKindOf<T> kind = stream_kind<T>(start, take);
