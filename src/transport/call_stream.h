@@ -33,7 +33,8 @@ class CallStream : public http2::Stream {
   virtual void on_detached(Connection& connection) = 0;  // by on_closed; the stream may free itself
   // The connection is gone; the stream is detached already.
   virtual void on_connection_lost(Connection& connection, const Status& why) = 0;
-  virtual void on_place() {}  // take_place() may succeed now
+  // The place that take_place() did not find is taken now; false: it is not wanted any more.
+  virtual bool on_place() { return false; }
   virtual void describe(std::string& out) const = 0;
   void on_data(Bytes data, http2::EndStream end);
   void on_writable();

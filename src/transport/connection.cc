@@ -374,25 +374,42 @@ void Connection::remove_stream(CallStream& stream) {
   if (!reset_when_sent_.empty()) std::erase(reset_when_sent_, &stream);
 }
 
-bool Connection::take_place(Place& place) {
-  if (places_taken_ >= max_handlers_) {
-    held_back_ = true;
-    return false;
+bool Connection::take_place(Place& place, CallStream& stream) {
+  if (places_taken_ < max_handlers_) [[likely]] {
+    hold_place(place);
+    return true;
   }
-  ++places_taken_;
-  place = {this, nullptr, places_};
-  if (places_) places_->prev = &place;
-  places_ = &place;
-  return true;
+  place = {nullptr, last_waiting_, nullptr, &stream};
+  (last_waiting_ ? last_waiting_->next : first_waiting_) = &place;
+  last_waiting_ = &place;
+  return false;
 }
 
+void Connection::hold_place(Place& place) {
+  ++places_taken_;
+  place = {this, nullptr, places_, nullptr};
+  if (places_) places_->prev = &place;
+  places_ = &place;
+}
+
+void Connection::forget_wait(Place& place) {
+  (place.prev ? place.prev->next : first_waiting_) = place.next;
+  (place.next ? place.next->prev : last_waiting_) = place.prev;
+  place.waiting = nullptr;
+}
+
+// One place, one of those that wait: to wake them all each time would be work in the square of their number.
 void Connection::give_place(Place& place) {
   (place.prev ? place.prev->next : places_) = place.next;
   if (place.next) place.next->prev = place.prev;
   place.on = nullptr;
   --places_taken_;
-  if (!std::exchange(held_back_, false)) return;
-  for (CallStream* s = streams_; s != nullptr; s = s->next_) s->on_place();
+  while (first_waiting_ && places_taken_ < max_handlers_) {
+    Place& next = *first_waiting_;
+    CallStream& stream = *next.waiting;
+    forget_wait(next);
+    if (stream.on_place()) hold_place(next);
+  }
 }
 
 void Connection::reset_when_sent(CallStream& stream) {

@@ -165,15 +165,18 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   CallStream* first_stream() const { return streams_; }
   std::size_t stream_count() const { return stream_count_; }
   // Server: a handler has a place from its start to its end, also when its stream was reset: a client that
-  // opens and resets streams has no more of them running than it may have streams open. A handler for which
-  // there is no place waits, and is told by CallStream::on_place.
+  // opens and resets streams has no more of them running than it may have streams open. Handlers for which
+  // there is no place wait, first come first served; whose turn it is has it before CallStream::on_place says
+  // so.
   struct Place {
     Connection* on = nullptr;  // null: not taken, or the connection has gone
     Place* prev = nullptr;
     Place* next = nullptr;
+    CallStream* waiting = nullptr;  // null: does not wait
   };
-  bool take_place(Place& place);
+  bool take_place(Place& place, CallStream& stream);
   void give_place(Place& place);
+  void forget_wait(Place& place);  // REQUIRES: it waits here
 
   std::size_t slot = 0;  // where its owner keeps it
 
@@ -266,6 +269,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   [[gnu::cold]] void finish_drain();
   [[gnu::cold]] void out_of_ids();
   void close_if_drained();
+  void hold_place(Place& place);
   [[gnu::cold]] void finish_if_quiet();
 
   // http2::EventSink
@@ -339,7 +343,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::size_t stream_count_ = 0;
   Place* places_ = nullptr;  // taken
   std::size_t places_taken_ = 0;
-  bool held_back_ = false;  // a handler waits for a place
+  Place* first_waiting_ = nullptr;  // for a place
+  Place* last_waiting_ = nullptr;
   std::vector<CallStream*> reset_when_sent_;
   std::size_t reserved_ = 0;
   bool denied_ = false;

@@ -286,6 +286,7 @@ bool ServerStream::admitted() {
 
 void ServerStream::on_detaching() {
   if (timer_.armed()) loop_.disarm(timer_);  // what waited for credit has left, or never will
+  if (place_.waiting) conn_->forget_wait(place_);
   if (running_ || start_queued_) keep_origin();
 }
 

@@ -75,11 +75,11 @@ void ServerStream::start_soon() {
 
 void ServerStream::start_handler() {
   start_queued_ = false;
-  if (ended_ || cancelled_) return try_free();
-  if (!conn_->take_place(place_)) {
-    held_back_ = true;
-    return;
+  if (ended_ || cancelled_) {
+    if (place_.on) place_.on->give_place(place_);
+    return try_free();
   }
+  if (!place_.on && !conn_->take_place(place_, *this)) return;
   running_ = true;
   ++loop_.counts().calls;
   if (request_compressed_) [[unlikely]]
@@ -93,10 +93,11 @@ void ServerStream::start_compressed() {
   method_->handler(method_->object, *this);
 }
 
-void ServerStream::on_place() {
-  if (!std::exchange(held_back_, false)) return;
+bool ServerStream::on_place() {
+  if (ended_ || cancelled_) return false;
   start_queued_ = true;  // from within the handler that gave its place: never at once
   loop_.post(start_node_);
+  return true;
 }
 
 void ServerStream::run(Handler& handler) {

@@ -132,7 +132,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void on_detaching() override;
   [[gnu::noinline]] void keep_origin();
   void on_connection_lost(Connection& connection, const Status& why) override;
-  void on_place() override;
+  bool on_place() override;
   void describe(std::string& out) const override;
   bool on_message(Received&& message) override;
   void on_remote_end() override;
@@ -223,11 +223,10 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Chain request_;
   bool request_compressed_ = false;
   std::uint32_t requests_ = 0;
-  Connection::Place place_;      // while running; may outlive conn_
+  Connection::Place place_;      // while it waits for one, and while running; may outlive conn_
   std::atomic<int> failing_{0};  // fail() on its way to the loop; any thread
   bool start_queued_ = false;
-  bool held_back_ = false;  // waits for a place
-  bool running_ = false;    // counted as a call
+  bool running_ = false;  // counted as a call
   bool header_sent_ = false;
   bool ended_ = false;  // trailers sent, or reset
   bool cancelled_ = false;

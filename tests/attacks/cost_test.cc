@@ -210,6 +210,45 @@ TEST_P(Neighbours, WaitForLittle) {
   EXPECT_GE(unguarded, 5'000u) << "each handler runs first";
 }
 
+// Each handler that ends lets one of them start, and does not ask all the others.
+TEST_P(Costs, CallsThatWaitForAPlace) {
+  constexpr int kCalls = 100;
+  Target target(runtime(), {.running_handlers = 1});
+  ScriptedClient client(runtime(), "pipe:target");
+  client.greet();
+  std::string calls;
+  for (int i = 0; i < kCalls; ++i) calls += open(id_of(i), "Bidi", kEnd);
+  client.send(calls);
+  settle();
+  EXPECT_EQ(target.victim.running, 1);
+  const std::uint64_t before = runtime().simulation()->choices();
+  target.victim.let_go.count_down();
+  for (int i = 0; i < kCalls; ++i) client.until([&] { return client.ended(id_of(i)); });
+  const std::uint64_t steps = runtime().simulation()->choices() - before;
+  RecordProperty("steps", std::to_string(steps));
+  EXPECT_LE(steps, 15 * kCalls) << "pieces of work";
+  EXPECT_EQ(target.victim.most, 1);
+  for (int i = 0; i < kCalls; ++i) EXPECT_EQ(client.outcome(id_of(i)), "0");
+}
+
+// Who gives up while waiting does not stand in the way of those behind.
+TEST_P(Costs, CallsThatWaitForAPlaceAndGiveUp) {
+  Target target(runtime(), {.running_handlers = 1});
+  ScriptedClient client(runtime(), "pipe:target");
+  client.greet();
+  std::string calls;
+  for (int i = 0; i < 5; ++i) calls += open(id_of(i), "Bidi", kEnd);
+  client.send(calls);
+  settle();
+  client.send(Wire().rst(id_of(1), ErrorCode::kCancel).rst(id_of(3), ErrorCode::kCancel));
+  target.victim.let_go.count_down();
+  for (const int i : {0, 2, 4}) {
+    client.until([&] { return client.ended(id_of(i)); });
+    EXPECT_EQ(client.outcome(id_of(i)), "0");
+  }
+  EXPECT_TRUE(target.serves());
+}
+
 // Requests that nobody reads: of each stream its window, and of large messages the room that may be reserved.
 TEST_P(Costs, MessagesThatNobodyTakes) {
   runtime().add_network(
