@@ -12,7 +12,17 @@ BlockingPool::~BlockingPool() {
     stopping_ = true;
     wake_.notify_all();
   }
-  for (std::thread& t : threads_) t.join();
+  for (std::thread& t : threads_) {
+    if (t.get_id() == std::this_thread::get_id())
+      detail::fail(
+          "a BlockingPool, or its Runtime, was destroyed on one of its own workers, in run_blocking");
+    t.join();
+  }
+}
+
+bool BlockingPool::try_withdraw(Work& work) {
+  const std::lock_guard lock(mutex_);
+  return std::erase(queue_, &work) > 0;
 }
 
 Status BlockingPool::submit(Work& work, Loop& loop) {

@@ -29,7 +29,7 @@ timespec to_timespec(Duration limit) {
 
 class EpollPoller final : public Poller {
  public:
-  EpollPoller(int epoll_fd, int event_fd) : epoll_fd_(epoll_fd), event_fd_(event_fd) {}
+  EpollPoller(int epoll_fd, int event_fd) : epoll_fd_(epoll_fd), event_fd_(event_fd), process_(::getpid()) {}
   ~EpollPoller() override {
     ::close(event_fd_);
     ::close(epoll_fd_);
@@ -42,7 +42,9 @@ class EpollPoller final : public Poller {
   }
   Status change(FdWatch& watch) override { return control(EPOLL_CTL_MOD, watch); }
   void remove(FdWatch& watch) override {
-    ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch.fd(), nullptr);
+    // What is watched is one for this process and a child of fork: a child that lets go of its copies must
+    // not make its parent deaf.
+    if (process_ == ::getpid()) ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch.fd(), nullptr);
     --watches_;
     // A watch that an earlier one of the same batch removes must not be told any more.
     for (int i = 0; i < batch_; ++i) {
@@ -139,6 +141,7 @@ class EpollPoller final : public Poller {
 
   const int epoll_fd_;
   const int event_fd_;
+  const pid_t process_;
   // Any thread.
   std::atomic<std::uint32_t> sleep_{kAwake};
   std::atomic<bool> told_{false};  // fd() was asked for

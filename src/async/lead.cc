@@ -43,6 +43,8 @@ void relax() {
 
 void Loop::post(Runnable& r) {
   if (leads()) return ready_.push(r);
+  // From the push on `r` may run, and may be all that kept the loop: it waits for this thread to come out.
+  posters_.fetch_add(1, std::memory_order_relaxed);
   remote_.push(r);
   const std::uint32_t token = token_.load();
   if (token & kParked) {
@@ -50,6 +52,7 @@ void Loop::post(Runnable& r) {
   } else if (token == 0) {
     wake_absent();
   }
+  posters_.fetch_sub(1, std::memory_order_release);
 }
 
 // There is work and nobody leads: tells whoever is to come by themselves. Callers of get() need no telling.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <deque>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -447,6 +448,70 @@ TEST(OwnThread, ComesBackAfterACallerThatWaitedLong) {
   alarm.rang.get_future().get();
   loop.stop_thread();
   EXPECT_TRUE(loop.live().all_zero());
+}
+
+// A poller whose wake() comes back only when it is let go: a poster that is held up within post().
+struct HeldWake {
+  std::atomic<bool> waiting{false}, within{false}, let_go{false}, destroyed_within{false};
+};
+class HeldPoller final : public Poller {
+ public:
+  explicit HeldPoller(HeldWake& held) : held_(held) {
+    Status why;
+    poller_ = make_epoll_poller(why);
+  }
+  ~HeldPoller() override {
+    if (!held_.within) return;
+    held_.destroyed_within = true;
+    held_.let_go = true;
+    while (held_.within) std::this_thread::yield();
+  }
+  Status add(FdWatch& watch) override { return poller_->add(watch); }
+  Status change(FdWatch& watch) override { return poller_->change(watch); }
+  void remove(FdWatch& watch) override { poller_->remove(watch); }
+  void wait(Duration timeout) override { held_.waiting = true, poller_->wait(timeout); }
+  std::size_t dispatch() override { return poller_->dispatch(); }
+  void wake() override {
+    HeldWake& held = held_;
+    held.within = true;
+    poller_->wake();
+    while (!held.let_go) std::this_thread::yield();
+    held.within = false;
+  }
+  int fd() override { return poller_->fd(); }
+
+ private:
+  HeldWake& held_;
+  std::unique_ptr<Poller> poller_;
+};
+
+// What was posted has run, and with it all that kept the loop; the thread that posted it is still inside.
+TEST(RunToken, ALoopGoesAfterTheThreadsThatPostToIt) {
+  struct Done final : Runnable {
+    Done() : Runnable([](Runnable& self) noexcept { static_cast<Done&>(self).done = true; }) {}
+    bool done = false;
+  };
+  HeldWake held;
+  LoopGroup group;
+  auto loop = std::make_unique<Loop>(group, std::make_unique<HeldPoller>(held));
+  Done done;
+  std::thread leader([&] {
+    ASSERT_TRUE(loop->try_enter());
+    loop->run_until(done.done);
+    loop->leave();
+  });
+  while (!held.waiting) std::this_thread::yield();
+  std::thread poster([&] { loop->post(done); });
+  leader.join();
+  while (!held.within) std::this_thread::yield();
+  std::atomic<bool> gone{false};
+  std::thread owner([&] { loop.reset(), gone = true; });
+  for (int i = 0; i < 1000 && !held.destroyed_within; ++i) std::this_thread::yield();
+  EXPECT_FALSE(held.destroyed_within);
+  EXPECT_FALSE(gone);
+  held.let_go = true;
+  poster.join();
+  owner.join();
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Loop: ticks, time and what lives on it. Who leads is in lead.cc.
 #include "sluice/async/loop.h"
 
-#include <cassert>
 #include <utility>
 
 #include "async/poller.h"
@@ -74,7 +73,29 @@ Loop::Loop(LoopGroup& group, std::unique_ptr<Poller> poller) : Loop(group, nullp
   poller_ = std::move(poller);
 }
 
-Loop::~Loop() { stop_thread(); }
+Loop::~Loop() {
+  stop_thread();
+  if (token_.load() != 0)
+    group_.fail(
+        "a loop was destroyed while a thread runs it, in get(), run() or poll(): its Runtime goes last");
+  // What another thread posted may have run, and so have let this loop go, before that thread came back from
+  // post(): the last few instructions of it are waited for.
+  while (posters_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  if (group_.asserts() && !was_stuck_) expect_empty();
+}
+
+void Loop::expect_empty() const noexcept {
+  if (const LiveCounts left = live(); !left.all_zero()) {
+    group_.fail("a loop was destroyed while something lives on it: " + left.to_string() +
+                "; servers, channels, calls and streams go before their Runtime");
+  }
+}
+
+void Loop::used_by_a_stranger() const noexcept {
+  group_.fail(
+      "a loop-only member was used on a thread that does not run the loop: post to it, use run_on(), or "
+      "co_await in a coroutine there");
+}
 
 TimePoint Loop::read_clock() {
   if (simulation_) return simulation_->now();
@@ -84,7 +105,7 @@ TimePoint Loop::read_clock() {
 
 TimePoint Loop::recently() const { return simulation_ ? simulation_->now() : now_; }
 
-void Loop::arm(Timer& timer, TimePoint deadline) {
+void Loop::arm_timer(Timer& timer, TimePoint deadline) {
   if (deadline == kNever) return timers_.disarm(timer);
   // Timers of one instant fire in the order of arming, or as the simulation chooses.
   timers_.arm(timer, deadline, simulation_ ? simulation_->random() : ++timer_order_);
@@ -198,6 +219,7 @@ std::size_t Loop::simulated_turn() {
 
 std::size_t Loop::poll() {
   if (!try_enter()) return 0;
+  const LeaveLoop leave_at_end(*this);  // whatever a watch or an allocation throws
   drove_ = true;
   // Time that nobody ran the loop is not the peer's fault: what has arrived is read before timers fire.
   std::size_t ran = poller_ ? poll_descriptors() : 0;
@@ -208,7 +230,6 @@ std::size_t Loop::poll() {
     ran += n;
   }
   told_deadline_.store(timers_.next(), std::memory_order_relaxed);
-  leave();
   return ran;
 }
 
@@ -251,19 +272,19 @@ Poller& Loop::poller() {
   return *poller_;
 }
 
-Status Loop::watch(FdWatch& watch) {
+Status Loop::add_watch(FdWatch& watch) {
   if (simulation_) return Status(StatusCode::kFailedPrecondition, "a simulated loop has no descriptors");
   Status status = poller().add(watch);
   if (status.ok()) ++watches_;
   return status;
 }
 
-Status Loop::change(FdWatch& watch, std::uint32_t epoll_events) {
+Status Loop::change_watch(FdWatch& watch, std::uint32_t epoll_events) {
   watch.events_ = epoll_events;
   return poller().change(watch);
 }
 
-void Loop::unwatch(FdWatch& watch) {
+void Loop::remove_watch(FdWatch& watch) {
   poller().remove(watch);
   --watches_;
 }
@@ -275,19 +296,20 @@ LiveCounts Loop::live() const {
   return live;
 }
 
-void Loop::add_waiter(Waiter& waiter) {
+void Loop::put_waiter(Waiter& waiter) {
   waiter.prev_ = nullptr;
   waiter.next_ = waiters_;
   if (waiters_) waiters_->prev_ = &waiter;
   waiters_ = &waiter;
 }
 
-void Loop::remove_waiter(Waiter& waiter) {
+void Loop::take_waiter(Waiter& waiter) {
   (waiter.prev_ ? waiter.prev_->next_ : waiters_) = waiter.next_;
   if (waiter.next_) waiter.next_->prev_ = waiter.prev_;
 }
 
 Status Loop::stuck() const {
+  was_stuck_ = true;
   std::string text = "nothing can make progress: ";
   const std::size_t begin = text.size();
   for (const Waiter* w = waiters_; w != nullptr; w = w->next_) {

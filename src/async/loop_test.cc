@@ -11,7 +11,9 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/loop_fixture.h"
@@ -606,6 +608,78 @@ TEST(Loop, GivesSomebodyElsesLoopItsTurnBack) {
   EXPECT_TRUE(readable(fd));
   stop = true;
   loop->poll();
+}
+
+TEST(Loop, IsLeftAlsoWhenAWatchThrows) {
+  struct Throwing final : FdWatch {
+    explicit Throwing(int fd) : FdWatch(fd, EPOLLIN) {}
+    void on_ready(std::uint32_t) override { throw std::runtime_error("broken"); }
+  };
+  TestLoop loop;
+  const int fd = ::eventfd(1, EFD_CLOEXEC);
+  Throwing watch(fd);
+  loop.lead_and([&] { EXPECT_TRUE(loop->watch(watch).ok()); });
+  EXPECT_THROW(loop->poll(), std::runtime_error);
+  EXPECT_FALSE(loop->leads());
+  loop.lead_and([&] { loop->unwatch(watch); });
+  ::close(fd);
+}
+
+// Another thread takes the lead, and ends without leaving: no thread is left to be confused by the fork.
+void let_a_stranger_lead(Loop& loop) {
+  std::thread([&loop] { EXPECT_TRUE(loop.try_enter()); }).join();
+}
+
+TEST(LoopDeathTest, DestroyedWhileAThreadRunsItEndsTheProcess) {
+  EXPECT_DEATH(
+      {
+        LoopGroup group;
+        Loop loop(group, nullptr);
+        let_a_stranger_lead(loop);
+      },
+      "^sluice: a loop was destroyed while a thread runs it");
+}
+
+TEST(LoopDeathTest, DestroyedWhileSomethingLivesOnItEndsTheProcess) {
+  EXPECT_DEATH(
+      {
+        LoopGroup group({}, detail::Assertions::kOn);
+        Loop loop(group, nullptr);
+        loop.counts().conns = 2;
+      },
+      "^sluice: a loop was destroyed while something lives on it: conns 2; ");
+  LoopGroup unchecked({}, detail::Assertions::kOff);
+  Loop loop(unchecked, nullptr);
+  loop.counts().conns = 2;
+}
+
+TEST(LoopDeathTest, UsedOnAThreadThatDoesNotLeadEndsTheProcess) {
+  const std::pair<const char*, void (*)(Loop&)> uses[] = {
+      {"now", [](Loop& loop) { (void)loop.now(); }},
+      {"arm",
+       [](Loop& loop) {
+         Alarm alarm([] {});
+         loop.arm(alarm, kNever);
+       }},
+      {"post_tick_end",
+       [](Loop& loop) {
+         Action action([] {});
+         loop.post_tick_end(action);
+       }},
+      {"random", [](Loop& loop) { (void)loop.random(); }},
+      {"counts", [](Loop& loop) { (void)loop.counts(); }},
+      {"poll_soon", [](Loop& loop) { loop.poll_soon(); }},
+  };
+  for (const auto& [name, use] : uses) {
+    SCOPED_TRACE(name);
+    EXPECT_DEATH(
+        {
+          TestLoop loop;
+          let_a_stranger_lead(*loop);
+          use(*loop);
+        },
+        "^sluice: a loop-only member was used on a thread that does not run the loop");
+  }
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // Driving operations: from a thread, from a coroutine of another loop, and those already in flight.
 #include "sluice/async/op.h"
 
+#include <exception>
+#include <string>
+
 namespace sluice::detail {
 namespace {
 
@@ -28,6 +31,23 @@ struct Attachment final : Runnable {
   PromiseBase& parent;
 };
 
+// What is being thrown, as the outcome of the operation that it kept from starting.
+OpRecord* failed_by_exception(const OpArgs& args) noexcept {
+  std::string text = "the operation threw as it started";
+  try {
+    throw;
+  } catch (const StatusError& error) {
+    text += ": " + error.status().to_string();
+  } catch (const std::exception& error) {
+    text += std::string(": ") + error.what();
+  } catch (...) {
+    text += " something that is no std::exception";
+  }
+  Status why(StatusCode::kInternal, std::move(text));
+  if (args.kind->refused) args.kind->refused(args, why);
+  return new FailedRecord(std::move(why));
+}
+
 void release_record(const OpKind& kind, OpRecord* record) {
   if (record->failed()) {
     delete static_cast<FailedRecord*>(record);
@@ -38,6 +58,14 @@ void release_record(const OpKind& kind, OpRecord* record) {
 }
 
 }  // namespace
+
+OpRecord* start_record(const OpArgs& args) noexcept {
+  try {
+    return args.kind->start(args);
+  } catch (...) {
+    return failed_by_exception(args);
+  }
+}
 
 // A cancel on its way to the loop. The Call owns it together with the queue, for the Call may be released
 // before it arrives.
@@ -98,8 +126,8 @@ Posted* run_on(Loop& loop, const OpKind& kind, const StartedOp& op) {
   if (loop.leads()) {
     Posted(kind, op).now();
   } else if (loop.try_enter()) {
+    const LeaveLoop leave_at_end(loop);
     Posted(kind, op).now();
-    loop.leave();
   } else {
     auto* posted = new Posted(kind, op);
     loop.post(*posted);
@@ -148,7 +176,7 @@ class Driven::Starter final : public Runnable {
  private:
   static void go(Runnable& self) noexcept {
     auto& s = static_cast<Starter&>(self);
-    if (s.args_) s.record_ = s.args_->kind->start(*s.args_);
+    if (s.args_) s.record_ = start_record(*s.args_);
     wait_for(s.record_, s.waiter_);
   }
   const OpArgs* const args_;
@@ -172,7 +200,7 @@ void Driven::drive(const OpArgs* args) {
   bool progress;
   if (loop_.try_enter_in_order(Loop::Visit::kDrive)) {
     leading_ = true;
-    if (args) record_ = args->kind->start(*args);
+    if (args) record_ = start_record(*args);
     progress = loop_.run_until(record_->done_flag());
   } else {
     Loop::ThreadWaiter waiter(loop_);
@@ -213,7 +241,7 @@ void RemoteOp::step(Runnable& self) noexcept {
   auto& op = static_cast<RemoteOp&>(self);
   if (op.released_) return op.let_go();
   if (!op.inner_) {
-    op.inner_ = op.args_.kind->start(op.args_);
+    op.inner_ = start_record(op.args_);
     if (!op.inner_->done()) {
       op.inner_->set_waiter(op);
       if (op.cancelled_) op.args_.kind->cancel(op.inner_);
@@ -251,14 +279,17 @@ void RemoteOp::let_go() {
 
 StartedOp start_op(const OpArgs& args) {
   Loop& loop = args.kind->loop(args);
-  if (loop.leads()) return {.record = args.kind->start(args), .remote = nullptr, .cancel = nullptr};
+  if (loop.leads()) return {.record = start_record(args), .remote = nullptr, .cancel = nullptr};
   if (loop.try_enter_in_order()) {
-    OpRecord* record = args.kind->start(args);
-    loop.leave();
-    return {.record = record, .remote = nullptr, .cancel = nullptr};
+    const LeaveLoop leave_at_end(loop);
+    return {.record = start_record(args), .remote = nullptr, .cancel = nullptr};
   }
   OpArgs own = args;
-  if (own.kind->capture) own.kind->capture(own);
+  try {
+    if (own.kind->capture) own.kind->capture(own);
+  } catch (...) {
+    return {.record = failed_by_exception(args), .remote = nullptr, .cancel = nullptr};
+  }
   auto* remote = new RemoteOp(own, loop, true);
   loop.post(*remote);
   loop.attend();

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -420,6 +422,77 @@ TEST(Op, AwaitedInlineManyTimesDoesNotGrowTheStack) {
 }
 
 #ifndef NDEBUG
+// --- What throws as it starts.
+
+// A start that throws what the text says.
+struct ThrowingKind final : FakeKind {
+  ThrowingKind() {
+    start = [](const OpArgs& args) -> OpRecord* {
+      if (*static_cast<const std::string*>(args.argument) == "memory") throw std::bad_alloc();
+      throw std::runtime_error("broken");
+    };
+  }
+};
+
+class OpThatThrows : public ::testing::Test {
+ protected:
+  Op<std::string> broken() { return {kind_, &service_, &text_, &how_}; }
+  Op<std::string> out_of_memory() { return {kind_, &service_, &memory_, &how_}; }
+  void expect_free() {
+    EXPECT_FALSE(loop_->leads());
+    ASSERT_TRUE(loop_->try_enter()) << "it is led for ever";
+    loop_->leave();
+  }
+  static Task<Echo> await(OpThatThrows& test) { co_return co_await test.broken(); }
+
+  const Status broken_{StatusCode::kInternal, "the operation threw as it started: broken"};
+  TestLoop loop_;
+  FakeService service_{*loop_};
+  const ThrowingKind kind_;
+  const std::string text_ = "any", memory_ = "memory";
+  const How how_ = How::kLater;
+};
+
+TEST_F(OpThatThrows, FailsAndLeavesTheLoopFree) {
+  EXPECT_EQ(broken().get().status(), broken_);
+  expect_free();
+  EXPECT_EQ(out_of_memory().get().status(),
+            Status(StatusCode::kInternal, "the operation threw as it started: std::bad_alloc"));
+  expect_free();
+  EXPECT_EQ(broken().start().get().status(), broken_);
+  expect_free();
+  EXPECT_EQ(loop_.run(await(*this)).status(), broken_);
+}
+
+TEST_F(OpThatThrows, FailsWhileAnotherThreadLeads) {
+  {
+    Leader leader(*loop_);
+    EXPECT_EQ(broken().get().status(), broken_);
+    EXPECT_EQ(broken().start().get().status(), broken_);
+  }
+  expect_free();
+}
+
+TEST_F(OpThatThrows, FailsWhenItIsAwaitedFromAnotherLoop) {
+  Leader leader(*loop_);
+  TestLoop other;
+  EXPECT_EQ(other.run(await(*this)).status(), broken_);
+}
+
+TEST_F(OpThatThrows, FailsWhenItsArgumentsCannotBeCopied) {
+  struct Uncopied final : FakeKind {
+    Uncopied() {
+      capture = [](OpArgs&) { throw std::runtime_error("broken"); };
+    }
+  };
+  const Uncopied kind;
+  Leader leader(*loop_, false);
+  Call<std::string> call = Op<std::string>(kind, &service_, &text_, &how_).start();
+  leader.stop();
+  EXPECT_EQ(call.get().status(), broken_);
+  EXPECT_EQ(service_.started, 0);
+}
+
 using OpDeathTest = ::testing::Test;
 TEST(OpDeathTest, AssertsThatItIsNotDropped) {
   ::testing::FLAGS_gtest_death_test_style = "threadsafe";

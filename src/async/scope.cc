@@ -35,6 +35,12 @@ void Scope::ended(Spawned& spawned) {
   if (--running_ == 0 && closed_ && joined_) loop_.post(*std::exchange(joined_, nullptr));
 }
 
+void Scope::left_running() const noexcept {
+  loop_.group().fail(
+      "a Scope was left while " + std::to_string(running_) +
+      " of its tasks run (by an exception or an early return?): co_await join() before it goes");
+}
+
 void Scope::on_joined(Runnable& r) {
   close();
   if (empty()) return loop_.post(r);

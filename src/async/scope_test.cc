@@ -133,5 +133,26 @@ TEST(Scope, WaitsForWhatItsTasksSpawn) {
   }
 }
 
+// Leaves its scope while a task waits in it: by a return, or by what it throws.
+Task<void> leave(Loop& loop, bool by_exception) {
+  Scope scope(loop);
+  int count = 0;
+  scope.spawn(sleep_and_count(std::chrono::seconds(1), count));
+  scope.spawn(sleep_and_count(std::chrono::seconds(2), count));
+  co_await yield();
+  if (by_exception) throw std::runtime_error("on the way");
+}
+
+TEST(ScopeDeathTest, LeftWhileTasksRunEndsTheProcess) {
+  for (const bool by_exception : {false, true}) {
+    EXPECT_DEATH(
+        {
+          TestLoop loop(1);
+          loop.run(leave(*loop, by_exception));
+        },
+        "^sluice: a Scope was left while 2 of its tasks run.*: co_await join\\(\\) before it goes\n");
+  }
+}
+
 }  // namespace
 }  // namespace sluice

@@ -13,6 +13,10 @@ struct alignas(alignof(std::max_align_t)) FrameHead {
 
 }  // namespace
 
+void detail::task_left_suspended(const Loop& loop) noexcept {
+  loop.group().fail("a Task was destroyed while it waits: await it to its end, or spawn it in a Scope");
+}
+
 void* PromiseBase::allocate(std::size_t size, FrameAllocator* allocator) {
   const std::size_t whole = size + sizeof(FrameHead);
   void* memory = allocator ? allocator->allocate_frame(whole) : ::operator new(whole);

@@ -277,5 +277,16 @@ TEST(Task, MayBeHeldMovedAndAwaitedLater) {
   EXPECT_EQ(loop.run(Body::run()), 45);
 }
 
+Task<void> wait_a_turn() { co_await yield(); }
+
+TEST(TaskDeathTest, DestroyedWhileItWaitsEndsTheProcess) {
+  TestLoop loop(1);
+  struct Ended : Runnable {
+    Ended() : Runnable([](Runnable&) noexcept {}) {}
+  } ended;
+  EXPECT_DEATH(loop.lead_and([&] { EXPECT_FALSE(wait_a_turn().start(*loop, ended)); }),
+               "^sluice: a Task was destroyed while it waits");
+}
+
 }  // namespace
 }  // namespace sluice

@@ -9,6 +9,8 @@
 #include <tuple>
 #include <vector>
 
+#include "support/loop_fixture.h"
+
 namespace sluice {
 namespace {
 
@@ -75,6 +77,15 @@ TEST(TimerHeap, GivesTimersOfOneInstantInTheirOrder) {
   EXPECT_EQ(heap.pop_due(at(5)), &c);
   EXPECT_EQ(heap.pop_due(at(5)), &a);
   EXPECT_EQ(heap.pop_due(at(5)), nullptr);
+}
+
+TEST(TimerDeathTest, DestroyedWhileArmedEndsTheProcess) {
+  support::TestLoop loop(1);
+  EXPECT_DEATH(loop.lead_and([&] {
+    Timer timer([](Runnable&) noexcept {});
+    loop->arm(timer, loop->now() + std::chrono::seconds(1));
+  }),
+               "^sluice: a Timer was destroyed while it is armed");
 }
 
 }  // namespace

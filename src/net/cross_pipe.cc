@@ -2,6 +2,8 @@
 #include "net/cross_pipe.h"
 
 #include <algorithm>
+#include <cassert>
+#include <thread>
 #include <utility>
 
 namespace sluice::net {
@@ -18,6 +20,11 @@ void free_list(Parcel* parcel) {
 }
 
 }  // namespace
+
+Mailbox::~Mailbox() {
+  [[maybe_unused]] Parcel* const left = head_.load();
+  assert((left == nullptr || left == shut_mark(*this)) && "a mailbox goes empty");
+}
 
 void Mailbox::push(Parcel* parcel) {
   // Sequentially consistent with shut(), which marks the head and then looks here: either it sees that a post
@@ -52,13 +59,17 @@ void Mailbox::shut(bool counted) {
   end_ = nullptr;
   counted_ = counted;
   Parcel* unread = head_.exchange(shut_mark(*this));
-  // Not empty: it was posted, or will be within the push, and settles when it runs.
+  // The peer may be held up between its push and the post that belongs to it, and nothing on this loop would
+  // tell that the post is still to come: the loop could go before. So what is left of the push, a few
+  // instructions, is waited for here.
+  while (posting_.load()) std::this_thread::yield();
+  // Not empty: it is posted, and settles when it runs.
   if (unread != nullptr) return free_list(unread);
   settle();
 }
 
+// No push posts any more, and none is under way that does.
 void Mailbox::settle() {
-  if (posting_.load()) return loop_.post(*this);
   if (counted_) --loop_.counts().conns;
   crossing_.unref();
 }

@@ -25,12 +25,13 @@ struct Parcel {
 //
 // It is posted to its loop by the push that finds it empty, and emptied when it runs, so it is in at most one
 // queue at a time and never needs a flag for that.
-// Lifetime: outlives its end: a node that was posted, or that the peer is posting right now, must run. Then
-// it is settled, and only then does the end stop counting as a conn of its loop; so a loop whose counts are
-// zero is not touched any more.
+// Lifetime: outlives its end: a node that was posted must run, and a push that is under way when the end goes
+// is waited for. Then it is settled, and only then does the end stop counting as a conn of its loop; so a
+// loop whose counts are zero is not posted to any more.
 class Mailbox : public Runnable {
  public:
   Mailbox(Loop& loop, class Crossing& crossing) : Runnable(&arrive), loop_(loop), crossing_(crossing) {}
+  ~Mailbox();
 
   // Before either loop knows of it.
   void set_end(CrossEnd& end) { end_ = &end; }
@@ -47,7 +48,7 @@ class Mailbox : public Runnable {
   Crossing& crossing_;
   // Newest first; a mark when shut.
   std::atomic<Parcel*> head_{nullptr};
-  // The peer is between its push and the end of its Loop::post: until then the loop must not go.
+  // The peer is within push(), perhaps before its Loop::post: until then this end must not settle.
   std::atomic<bool> posting_{false};
   // Loop-only.
   CrossEnd* end_ = nullptr;

@@ -12,7 +12,8 @@
 
 namespace sluice {
 
-// Thread: submit from any. Lifetime: the destructor finishes what was submitted and joins the threads.
+// Thread: submit from any. Lifetime: the destructor finishes what was submitted and joins the threads; on one
+// of them it ends the process.
 // Under a simulation no thread is ever made: the work runs as one more ready item of the loop.
 class BlockingPool {
  public:
@@ -26,6 +27,8 @@ class BlockingPool {
   // Runs `work` on a worker thread, or on `loop` in a simulation. RESOURCE_EXHAUSTED if no thread can be
   // made, FAILED_PRECONDITION if none may be.
   Status submit(Work& work, Loop& loop);
+  // Any thread. True: `work` had not begun, and will not.
+  bool try_withdraw(Work& work);
   unsigned threads_started() const;
 
  private:

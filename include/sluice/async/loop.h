@@ -16,11 +16,25 @@
 #include "sluice/async/block_pool.h"
 #include "sluice/async/queues.h"
 #include "sluice/async/timer.h"
+#include "sluice/base/fail.h"
 #include "sluice/base/log.h"
 #include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
 namespace sluice {
+
+namespace detail {
+
+// Whether the code that includes this is built with assertions. It travels as a value to what a library that
+// is built without them can check too.
+enum class Assertions : bool { kOff, kOn };
+#ifdef NDEBUG
+constexpr Assertions kAssertions = Assertions::kOff;
+#else
+constexpr Assertions kAssertions = Assertions::kOn;
+#endif
+
+}  // namespace detail
 
 class FdWatch;
 class LoopGroup;
@@ -60,8 +74,9 @@ class Waiter {
 // yields to such callers.
 //
 // Thread: post, leads and the blocking members may be called from any thread; members marked loop-only
-// need leads(). Lifetime: REQUIRES an empty loop (live().all_zero()) at destruction, nobody inside. On cache
-// lines of its own, so that loops slow each other down only where they meet.
+// need leads() (assert_led). Lifetime: at destruction nobody leads it, else it ends the process, and nothing
+// lives on it (live().all_zero()), which dev builds and programs' debug builds assert. On cache lines of its
+// own, so that loops slow each other down only where they meet.
 class alignas(64) Loop {
  public:
   // `simulation` or null for real time. `group` gathers the loops of one Runtime.
@@ -82,43 +97,99 @@ class alignas(64) Loop {
   // yet.
   void set_spin(Duration spin) { spin_ = spin; }
 
+  // Ends the process unless a loop-only member may be used on this thread now: it leads, or nobody does and
+  // nobody is about to (a loop without a thread, before it is run or between runs). Where NDEBUG is defined
+  // it is nothing; a program's debug build checks its own calls also against a release library. Always
+  // inlined, as what calls it, so that no build's version stands in for another's.
+  [[gnu::always_inline]] void assert_led() const {
+#ifndef NDEBUG
+    if (!leads() && !is_nobodys()) [[unlikely]]
+      used_by_a_stranger();
+#endif
+  }
+
   // Loop-only: queues.
   // Runs `r` when the ready work of this tick is done; connections flush here, once a tick.
-  void post_tick_end(Runnable& r) { tick_end_.push(r); }
+  [[gnu::always_inline]] void post_tick_end(Runnable& r) {
+    assert_led();
+    tick_end_.push(r);
+  }
   // True at most 64 times a tick, and never in a simulation: may a completion run at once, on this stack?
-  bool try_inline() { return inline_left_ > 0 && inline_left_-- > 0; }
+  [[gnu::always_inline]] bool try_inline() {
+    assert_led();
+    return inline_left_ > 0 && inline_left_-- > 0;
+  }
   // Never in a simulation, which chooses the order of everything: may work that cannot nest begin at once?
   bool may_begin_inline() const { return simulation_ == nullptr; }
   // Runs `r` at once if try_inline() says so, else posts it.
-  void resume(Runnable& r) { try_inline() ? r.run() : ready_.push(r); }
+  [[gnu::always_inline]] void resume(Runnable& r) { try_inline() ? r.run() : ready_.push(r); }
 
   // Loop-only: time. now() is read at most once a tick.
-  TimePoint now() { return now_valid_ ? now_ : read_clock(); }
+  [[gnu::always_inline]] TimePoint now() {
+    assert_led();
+    return now_valid_ ? now_ : read_clock();
+  }
   // The time of one of the last ticks, without reading the clock: for guards that count in seconds, and
   // reports.
   TimePoint recently() const;
-  void arm(Timer& timer, TimePoint deadline);
-  void disarm(Timer& timer) { timers_.disarm(timer); }
+  [[gnu::always_inline]] void arm(Timer& timer, TimePoint deadline) {
+    assert_led();
+    arm_timer(timer, deadline);
+  }
+  [[gnu::always_inline]] void disarm(Timer& timer) {
+    assert_led();
+    timers_.disarm(timer);
+  }
 
   // Loop-only: descriptors (readiness; see FdWatch).
-  Status watch(FdWatch& watch);
-  void unwatch(FdWatch& watch);
+  [[gnu::always_inline]] Status watch(FdWatch& watch) {
+    assert_led();
+    return add_watch(watch);
+  }
+  [[gnu::always_inline]] void unwatch(FdWatch& watch) {
+    assert_led();
+    remove_watch(watch);
+  }
   // Other events from now on; those that are there already are told again.
-  Status change(FdWatch& watch, std::uint32_t epoll_events);
+  [[gnu::always_inline]] Status change(FdWatch& watch, std::uint32_t epoll_events) {
+    assert_led();
+    return change_watch(watch, epoll_events);
+  }
   // For a descriptor that keeps the loop busy: looks at the others when this tick ends, not many ticks later.
-  void poll_soon() { poll_soon_ = true; }
+  [[gnu::always_inline]] void poll_soon() {
+    assert_led();
+    poll_soon_ = true;
+  }
 
   // Loop-only: randomness (jitter, ping payloads, hash seeds), from the seed in a simulation.
-  std::uint64_t random() { return random_(); }
+  [[gnu::always_inline]] std::uint64_t random() {
+    assert_led();
+    return random_();
+  }
   Simulation* simulation() const { return simulation_; }
 
   // Loop-only: bookkeeping.
-  LiveCounts& counts() { return counts_; }
-  BlockPool& blocks() { return blocks_; }
-  Scratch& scratch() { return scratch_; }
+  [[gnu::always_inline]] LiveCounts& counts() {
+    assert_led();
+    return counts_;
+  }
+  [[gnu::always_inline]] BlockPool& blocks() {
+    assert_led();
+    return blocks_;
+  }
+  [[gnu::always_inline]] Scratch& scratch() {
+    assert_led();
+    return scratch_;
+  }
   LiveCounts live() const;
-  void add_waiter(Waiter& waiter);
-  void remove_waiter(Waiter& waiter);
+  [[gnu::always_inline]] void add_waiter(Waiter& waiter) {
+    assert_led();
+    put_waiter(waiter);
+  }
+  [[gnu::always_inline]] void remove_waiter(Waiter& waiter) {
+    assert_led();
+    take_waiter(waiter);
+  }
 
   // Leading. None of these may be called on a thread that leads a loop of this group: check_may_block() says
   // so with FAILED_PRECONDITION.
@@ -192,6 +263,15 @@ class alignas(64) Loop {
   static constexpr std::uint32_t kLed = 1, kParked = 2, kWaiters = 4, kPosted = 8;
   static constexpr int kInlinePerTick = 64;
 
+  bool is_nobodys() const { return token_.load() == 0 && !has_thread_.load(); }
+  [[noreturn, gnu::cold]] void used_by_a_stranger() const noexcept;
+  void arm_timer(Timer& timer, TimePoint deadline);
+  Status add_watch(FdWatch& watch);
+  void remove_watch(FdWatch& watch);
+  Status change_watch(FdWatch& watch, std::uint32_t epoll_events);
+  void put_waiter(Waiter& waiter);
+  void take_waiter(Waiter& waiter);
+  void expect_empty() const noexcept;
   TimePoint read_clock();
   void allow_inline() { inline_left_ = simulation_ ? 0 : kInlinePerTick; }
   std::size_t turn();
@@ -234,6 +314,7 @@ class alignas(64) Loop {
   std::atomic<std::uint32_t> token_{0};
   std::atomic<std::thread::id> leader_{};
   RemoteQueue remote_;
+  std::atomic<std::uint32_t> posters_{0};  // threads within post(): what they posted may have run already
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_thread_{false};
   std::atomic<std::uint32_t> drives_{0};  // times a caller ran the loop; the own thread watches it
@@ -256,8 +337,9 @@ class alignas(64) Loop {
   bool overfull_ = false;  // the last tick left ready what may have been posted
   bool overdue_ = false;   // busy since busy_since_ for as long as may be
   bool poll_soon_ = false;
-  bool drove_ = false;           // the leader ran the loop, rather than looking in to start or cancel
-  bool timers_put_off_ = false;  // due timers let what had arrived go first, once
+  bool drove_ = false;              // the leader ran the loop, rather than looking in to start or cancel
+  bool timers_put_off_ = false;     // due timers let what had arrived go first, once
+  mutable bool was_stuck_ = false;  // what a simulation could not finish may stay on it
   std::uint32_t ticks_ = 0;
   std::uint64_t timer_order_ = 0;
   std::size_t watches_ = 0;
@@ -279,17 +361,35 @@ class alignas(64) Loop {
 // The loops of one Runtime. Constant once they run.
 class LoopGroup {
  public:
-  explicit LoopGroup(LogSink log = {}) : log_(std::move(log)) {}
+  // With assertions its loops check at their end that nothing lives on them.
+  explicit LoopGroup(LogSink log = {}, detail::Assertions assertions = detail::kAssertions)
+      : log_(std::move(log)), assertions_(assertions) {}
   void add(Loop& loop) { loops_.push_back(&loop); }
   // True if the calling thread leads one of them.
   bool leads_any() const;
   // Control characters, which may come from a peer, are escaped: a text is one line.
   void log(LogLevel level, std::string_view text) const;
   bool logs() const { return static_cast<bool>(log_); }
+  bool asserts() const { return assertions_ == detail::Assertions::kOn; }
+  // Ends the process: see detail::fail.
+  [[noreturn, gnu::cold]] void fail(std::string_view text) const noexcept { detail::fail(text, log_); }
 
  private:
   std::vector<Loop*> loops_;
-  LogSink log_;
+  const LogSink log_;
+  const detail::Assertions assertions_;
+};
+
+// Leaves the loop at the end of a block, however that ends. REQUIRES that this thread leads it then.
+class LeaveLoop {
+ public:
+  explicit LeaveLoop(Loop& loop) : loop_(loop) {}
+  ~LeaveLoop() { loop_.leave(); }
+  LeaveLoop(const LeaveLoop&) = delete;
+  LeaveLoop& operator=(const LeaveLoop&) = delete;
+
+ private:
+  Loop& loop_;
 };
 
 // Interest in a descriptor's readiness; on_ready runs on the loop while it is watched: level-triggered, or

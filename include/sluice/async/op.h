@@ -79,8 +79,9 @@ struct OpArgs {
 // How one kind of operation runs: constant, one a kind (each unary method of a stub is one).
 struct OpKind {
   Loop& (*loop)(const OpArgs&) = nullptr;
-  // On the loop. The record is done already or becomes so; what could not start is a FailedRecord. Whatever
-  // it needs of `argument` and `options` after it has returned it copies, but for outputs.
+  // On the loop. The record is done already or becomes so; what could not start is a FailedRecord. Copies
+  // what it needs of `argument` and `options` before it returns; outputs must outlive the operation. What it
+  // throws becomes the outcome, INTERNAL.
   OpRecord* (*start)(const OpArgs&) = nullptr;
   // On the loop, while it is not done. The operation ends soon, as cancelled if it can.
   void (*cancel)(OpRecord*) = nullptr;
@@ -113,6 +114,9 @@ struct FailedRecord final : OpRecord {
   const Metadata no_metadata = {};
   const Addr nowhere = {};
 };
+
+// Starts the operation; an exception out of its start becomes its outcome, INTERNAL with its text. Loop-only.
+OpRecord* start_record(const OpArgs& args) noexcept;
 
 template <class T>
 OpResult<T> take_outcome(const OpKindOf<T>& kind, OpRecord* record) {
@@ -298,7 +302,7 @@ class [[nodiscard]] Op {
       PromiseBase& parent = h.promise();
       Loop& loop = args_.kind->loop(args_);
       if (&loop == &parent.loop()) {
-        record_ = args_.kind->start(args_);
+        record_ = detail::start_record(args_);
         return detail::attach_op(loop, record_, parent);
       }
       remote_ = new detail::RemoteOp(args_, loop, false);

@@ -7,26 +7,38 @@
 
 namespace sluice {
 
+namespace detail {
+// What is being thrown by a function that was posted to `loop`.
+[[gnu::cold]] void log_posted_exception(Loop& loop) noexcept;
+}  // namespace detail
+
 // Runs fn() now if this thread leads `loop` or can, else posts it (the only case that allocates). Never
-// blocks. What one thread asks for happens in that order.
+// blocks. What one thread asks for happens in that order. What fn() throws now the caller gets; what it
+// throws when it was posted is logged as an error.
 template <class Fn>
 void run_on(Loop& loop, Fn fn) {
   if (loop.leads()) return fn();
   if (loop.try_enter_in_order()) {
-    fn();
-    return loop.leave();
+    const LeaveLoop leave_at_end(loop);
+    return fn();
   }
   struct Posted : Runnable {
-    explicit Posted(Fn f) : Runnable(&go), fn(std::move(f)) {}
+    Posted(Loop& l, Fn f) : Runnable(&go), loop(l), fn(std::move(f)) {}
     static void go(Runnable& self) noexcept {
       auto& posted = static_cast<Posted&>(self);
+      Loop& loop = posted.loop;
       Fn fn = std::move(posted.fn);
       delete &posted;
-      fn();
+      try {
+        fn();
+      } catch (...) {
+        detail::log_posted_exception(loop);
+      }
     }
+    Loop& loop;
     Fn fn;
   };
-  loop.post(*new Posted(std::move(fn)));
+  loop.post(*new Posted(loop, std::move(fn)));
   loop.attend();
 }
 

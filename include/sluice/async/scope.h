@@ -6,12 +6,16 @@
 
 namespace sluice {
 
-// Thread: loop-only. Lifetime: co_await join() (or run the loop until empty()) before destruction; the
-// destructor asserts it. Errors: an exception out of a spawned task is logged as an error.
+// Thread: loop-only. Lifetime: co_await join() (or run the loop until empty()) before destruction, also on
+// the way out by an exception or an early return: destroyed while a task runs it ends the process, since the
+// task would go on with what has gone. Errors: an exception out of a spawned task is logged as an error.
 class Scope {
  public:
   explicit Scope(Loop& loop) : loop_(loop), joined_(nullptr) {}
-  ~Scope() { assert(running_ == 0); }
+  ~Scope() {
+    if (running_ != 0) [[unlikely]]
+      left_running();
+  }
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
@@ -43,6 +47,7 @@ class Scope {
  private:
   struct Spawned;
   void ended(Spawned& s);
+  [[noreturn, gnu::cold]] void left_running() const noexcept;
 
   Loop& loop_;
   Runnable* joined_;

@@ -29,7 +29,7 @@ class PromiseBase : public Runnable {
  public:
   explicit PromiseBase(Run resume) : Runnable(resume) {}
   ~PromiseBase() {
-    if (loop_) --loop_->counts().frames;
+    if (loop_) --loop_->counts().frames;  // there, as all else about a Task that has started
   }
 
   Loop& loop() const { return *loop_; }
@@ -79,6 +79,10 @@ class PromiseBase : public Runnable {
   std::exception_ptr exception_;
 };
 
+namespace detail {
+[[noreturn, gnu::cold]] void task_left_suspended(const Loop& loop) noexcept;
+}  // namespace detail
+
 template <class T>
 class Task;
 
@@ -119,7 +123,8 @@ class Promise<void> final : public PromiseBase {
 //
 // Thread: after it has started, everything about it happens on its loop, though perhaps on another thread
 // after an await: hold no mutex and no reference to thread_local data across one. Lifetime: a Task that has
-// started must have ended before it is destroyed. Errors: awaiting rethrows what the coroutine threw.
+// started must have ended before it is destroyed; one that waits then ends the process, since whatever it
+// waits for would resume what has gone. Errors: awaiting rethrows what the coroutine threw.
 // The parameters of the coroutine must outlive it; references are not copied.
 template <class T = void>
 class [[nodiscard]] Task {
@@ -135,7 +140,8 @@ class [[nodiscard]] Task {
   }
   ~Task() {
     if (!frame_) return;
-    assert((!frame_.promise().started() || frame_.done()) && "a suspended coroutine is never destroyed");
+    if (frame_.promise().started() && !frame_.done()) [[unlikely]]
+      detail::task_left_suspended(frame_.promise().loop());
     frame_.destroy();
   }
 

@@ -2,22 +2,25 @@
 // system call; the kernel is asked to wake the loop only when it parks.
 #pragma once
 
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "sluice/async/runnable.h"
+#include "sluice/base/fail.h"
 #include "sluice/base/time.h"
 
 namespace sluice {
 
 // Runs its function once, at or after the deadline it was armed for. Loop-only.
-// Lifetime: disarm before destruction.
+// Lifetime: disarm before destruction; an armed one that goes ends the process.
 class Timer : public Runnable {
  public:
   explicit Timer(Run run) : Runnable(run) {}
-  ~Timer() { assert(!armed()); }
+  ~Timer() {
+    if (armed()) [[unlikely]]
+      detail::fail("a Timer was destroyed while it is armed: disarm() it before it goes");
+  }
 
   bool armed() const { return index_ != kIdle; }
   TimePoint deadline() const { return deadline_; }
