@@ -12,6 +12,10 @@ void Fd::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
+Opener::Opener() : process_(::getpid()) {}
+
+bool Opener::is_this_process() const { return process_ == ::getpid(); }
+
 std::string error_text(int error) {
   std::string text = std::strerror(error);
   // As other messages: "Connection refused" is no name.

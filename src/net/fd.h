@@ -29,6 +29,17 @@ class Fd {
   int fd_ = -1;
 };
 
+// The process that opened something. A child of fork has copies of its parent's descriptors, but what they
+// stand for in the kernel is one for both: the child only closes its copies, and touches nothing else.
+class Opener {
+ public:
+  Opener();
+  bool is_this_process() const;
+
+ private:
+  int process_;
+};
+
 // "connection refused"
 std::string error_text(int error);
 // Descriptors or memory have run out, here or in the whole system; it passes.

@@ -98,6 +98,14 @@ Addr unix_to_addr(const SocketAddr& addr) {
 
 SocketAddr::SocketAddr(const void* addr, socklen_t size) : size_(size) { std::memcpy(&storage_, addr, size); }
 
+void SocketAddr::set_port(std::uint16_t port) {
+  const std::uint16_t big_endian = htons(port);
+  std::byte* const at = reinterpret_cast<std::byte*>(&storage_);
+  if (family() == AF_INET) std::memcpy(at + offsetof(sockaddr_in, sin_port), &big_endian, sizeof big_endian);
+  if (family() == AF_INET6)
+    std::memcpy(at + offsetof(sockaddr_in6, sin6_port), &big_endian, sizeof big_endian);
+}
+
 bool SocketAddr::is_any() const {
   if (family() == AF_INET) return read_as<sockaddr_in>(*this).sin_addr.s_addr == htonl(INADDR_ANY);
   const auto v6 = read_as<sockaddr_in6>(*this);

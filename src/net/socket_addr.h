@@ -25,8 +25,9 @@ class SocketAddr {
   sockaddr* out() { return reinterpret_cast<sockaddr*>(&storage_); }
   socklen_t* size_out() { return &size_; }
 
-  bool is_any() const;      // 0.0.0.0 or [::]
-  bool is_unnamed() const;  // a unix socket that was not bound
+  void set_port(std::uint16_t port);  // of an IPv4 or IPv6 address
+  bool is_any() const;                // 0.0.0.0 or [::]
+  bool is_unnamed() const;            // a unix socket that was not bound
   friend bool operator==(const SocketAddr& a, const SocketAddr& b);
 
  private:

@@ -55,7 +55,9 @@ SocketConn::SocketConn(Fd fd, Loop& loop, Addr local, Addr peer)
 
 SocketConn::~SocketConn() {
   close();
-  assert(!read_op_ && !write_op_ && "a conn is destroyed with no op in flight");
+  if (read_op_ || write_op_) [[unlikely]]
+    loop_.group().fail(
+        "a Conn was destroyed while a read or write is in flight: close() it, and wait for the op");
   --loop_.counts().conns;
 }
 
@@ -354,7 +356,12 @@ void SocketConn::close() {
     if (!write_queued_) post_write();
   }
   loop_.unwatch(*this);
-  discard_unread();
+  // A child that was forked meanwhile has a copy of the descriptor, and would keep the connection open: so it
+  // is ended by name. The child's own copy ends nothing, and what is unread there is its parent's.
+  if (opener_.is_this_process()) {
+    discard_unread();
+    ::shutdown(fd_.get(), SHUT_RDWR);
+  }
   fd_.reset();
 }
 

@@ -73,6 +73,7 @@ class SocketConn final : public Conn, private FdWatch {
 
   Loop& loop_;
   Fd fd_;
+  const Opener opener_;
   bool closed_ = false;
   bool write_closed_ = false;
 

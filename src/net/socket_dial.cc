@@ -32,11 +32,11 @@ void bind_somewhere(int fd) {
 
 SocketDial::Connecting::Connecting(SocketDial& d, int fd) : FdWatch(fd, EPOLLOUT | EPOLLET), dial(d) {}
 
-SocketDial::SocketDial(DialOp& op, Loop& loop, BlockingPool& pool, std::vector<SocketAddr> addrs)
+SocketDial::SocketDial(DialOp& op, Loop& loop, Resolver& resolver, std::vector<SocketAddr> addrs)
     : Runnable(&ended),
       op_(op),
       loop_(loop),
-      pool_(pool),
+      resolver_(resolver),
       deadline_(std::min(op.deadline, op.context.deadline())),
       addrs_(std::move(addrs)) {}
 
@@ -65,7 +65,7 @@ SocketDial::Attempt SocketDial::begin() {
     Result<HostPort> target = parse_target(op_.addr);
     if (!target.ok()) return op_.status = std::move(target).status(), Attempt::kDone;
     const std::optional<SocketAddr> literal = to_literal(*target);
-    if (!literal) return resolve(std::move(*target));
+    if (!literal) return resolve(*target);
     addrs_.push_back(*literal);
   } else {
     Result<SocketAddr> target = to_unix_addr(op_.addr);
@@ -75,21 +75,21 @@ SocketDial::Attempt SocketDial::begin() {
   return try_addrs();
 }
 
-SocketDial::Attempt SocketDial::resolve(HostPort target) {
-  resolution_ = std::make_unique<Resolution>(std::move(target), loop_, answered_);
-  op_.status = pool_.submit(*resolution_, loop_);
-  if (op_.status.ok()) return Attempt::kWaits;
-  resolution_.reset();
+SocketDial::Attempt SocketDial::resolve(const HostPort& target) {
+  op_.status = resolver_.start(target, resolution_);
+  resolving_ = op_.status.ok();
+  if (resolving_) return Attempt::kWaits;
   op_.status = Status(StatusCode::kUnavailable, "cannot resolve \"" + op_.addr.to_string() +
                                                     "\": " + std::string(op_.status.message()));
   return Attempt::kDone;
 }
 
 void SocketDial::resolved() {
-  const std::unique_ptr<Resolution> resolution = std::move(resolution_);
+  resolving_ = false;
   if (decided_) return ended(*this);
-  if (!resolution->status.ok()) return decide(std::move(resolution->status));
-  addrs_ = std::move(resolution->addrs);
+  Resolver::Answer& answer = resolution_.answer;
+  if (!answer.status.ok()) return decide(std::move(answer.status));
+  addrs_ = std::move(answer.addrs);
   go_on(try_addrs());
 }
 
@@ -147,7 +147,7 @@ SocketDial::Attempt SocketDial::adopt() {
 }
 
 SocketDial::Attempt SocketDial::failed(const std::string& cause) {
-  fd_.reset();
+  give_up_attempt();
   if (!causes_.empty()) causes_ += ", ";
   if (addrs_.size() > 1) causes_ += to_addr(addrs_[next_]).text + ": ";
   causes_ += cause;
@@ -201,9 +201,7 @@ void SocketDial::decide(Status status) {
   if (std::exchange(decided_, true)) return;
   stop();
   op_.status = std::move(status);
-  if (!resolution_) return loop_.post(*this);
-  if (!resolution_->try_abandon()) return;  // resolved() is about to run
-  (void)resolution_.release();              // its worker's now
+  if (resolving_ && !resolver_.try_abandon(resolution_)) return;  // resolved() is about to run
   loop_.post(*this);
 }
 
@@ -212,6 +210,12 @@ void SocketDial::stop() {
   loop_.disarm(attempt_timer_);
   if (connecting_) loop_.unwatch(*connecting_);
   connecting_.reset();
+  give_up_attempt();
+}
+
+// Not left to the descriptor's last copy, which a child of fork may have: the peer may have accepted already.
+void SocketDial::give_up_attempt() {
+  if (fd_ && opener_.is_this_process()) ::shutdown(fd_.get(), SHUT_RDWR);
   fd_.reset();
 }
 

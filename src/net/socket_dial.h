@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "net/fd.h"
-#include "net/resolution.h"
+#include "net/resolver.h"
 #include "sluice/net/network.h"
 
 namespace sluice::net {
@@ -19,7 +19,7 @@ namespace sluice::net {
 class SocketDial final : public Runnable, public std::enable_shared_from_this<SocketDial> {
  public:
   // To `addrs` in their order if they are known already, else to what op.addr says.
-  SocketDial(DialOp& op, Loop& loop, BlockingPool& pool, std::vector<SocketAddr> addrs = {});
+  SocketDial(DialOp& op, Loop& loop, Resolver& resolver, std::vector<SocketAddr> addrs = {});
   // True: done inline.
   bool start();
   void cancel();
@@ -49,7 +49,7 @@ class SocketDial final : public Runnable, public std::enable_shared_from_this<So
   };
 
   Attempt begin();
-  Attempt resolve(HostPort target);
+  Attempt resolve(const HostPort& target);
   void resolved();
   Attempt try_addrs();
   Attempt try_addr(const SocketAddr& addr);
@@ -62,15 +62,15 @@ class SocketDial final : public Runnable, public std::enable_shared_from_this<So
   void go_on(Attempt attempt);
   void decide(Status status);
   void stop();
+  void give_up_attempt();
   static void ended(Runnable& self) noexcept;
   static void context_cancelled(Runnable& watch) noexcept;
 
   DialOp& op_;
   Loop& loop_;
-  BlockingPool& pool_;
+  Resolver& resolver_;
   const TimePoint deadline_;
 
-  std::unique_ptr<Resolution> resolution_;  // null once answered or left to its worker
   std::vector<SocketAddr> addrs_;
   std::size_t next_ = 0;
   std::string causes_;  // why the addresses before next_ failed
@@ -78,6 +78,7 @@ class SocketDial final : public Runnable, public std::enable_shared_from_this<So
 
   // The attempt in progress.
   Fd fd_;
+  const Opener opener_;
   std::optional<Connecting> connecting_;
 
   bool decided_ = false;
@@ -86,6 +87,8 @@ class SocketDial final : public Runnable, public std::enable_shared_from_this<So
   On<&SocketDial::expired> expiry_{*this};
   On<&SocketDial::attempt_expired> attempt_timer_{*this};
   Answered answered_{*this};
+  Resolver::Waiter resolution_{loop_, answered_};
+  bool resolving_ = false;
   Cancellation cancellation_{*this};
 };
 

@@ -81,10 +81,11 @@ TEST_F(SocketDialTest, SaysWhyANameCannotBeResolvedWithoutThreads) {
 
 // Dials, and closes what it got; the failure, or the peer's address.
 Task<std::string> dial_to(Loop& loop, BlockingPool& pool, Addr addr, std::vector<SocketAddr> addrs) {
+  const auto resolver = std::make_shared<Resolver>(pool);
   HeldDial op;
   op.addr = std::move(addr);
   op.deadline = loop.now() + 1h;
-  op.started(std::make_shared<SocketDial>(op, loop, pool, std::move(addrs))->start());
+  op.started(std::make_shared<SocketDial>(op, loop, *resolver, std::move(addrs))->start());
   co_await op;
   if (!op.status.ok()) co_return op.status.to_string();
   co_return op.conn->peer_addr().to_string();

@@ -87,6 +87,7 @@ bool SocketListener::start_accept(AcceptOp& op, Loop& loop) {
 Status SocketListener::close() {
   if (socket_->closed.exchange(true))
     return Status(StatusCode::kFailedPrecondition, socket_->addr.scheme + " listener already closed");
+  if (!socket_->opener.is_this_process()) return {};
   socket_->path.remove();
   ::shutdown(socket_->fd.get(), SHUT_RDWR);
   return {};

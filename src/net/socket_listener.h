@@ -17,6 +17,7 @@ namespace sluice::net {
 struct ListeningSocket {
   // Constant once it listens.
   Fd fd;
+  Opener opener;
   Addr addr;
   UnixPath path;  // the closing thread's then
 
@@ -26,7 +27,8 @@ struct ListeningSocket {
   std::atomic<bool> exhausted{false};         // descriptors have run out; the first accept to see it said so
 };
 
-// No lock: the kernel knows who waits. Closing shuts the socket down, which wakes the accepts of all loops.
+// No lock: the kernel knows who waits. Closing shuts the socket down, which wakes the accepts of all loops,
+// and refuses dials also while a child of fork has a copy of it; the child's own copy only goes.
 class SocketListener final : public Listener {
  public:
   static Result<std::unique_ptr<Listener>> listen_tcp(const Addr& addr);

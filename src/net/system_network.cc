@@ -1,6 +1,7 @@
 // SystemNetwork: which scheme is whose.
 #include "sluice/net/system_network.h"
 
+#include "net/resolver.h"
 #include "net/socket_dial.h"
 #include "net/socket_listener.h"
 
@@ -14,6 +15,10 @@ Status foreign(const Addr& addr) {
 }
 
 }  // namespace
+
+SystemNetwork::SystemNetwork(BlockingPool& pool) : resolver_(std::make_shared<Resolver>(pool)) {}
+
+SystemNetwork::~SystemNetwork() = default;
 
 Result<std::unique_ptr<Listener>> SystemNetwork::listen(const Addr& addr) {
   if (!serves(addr.scheme)) return foreign(addr);
@@ -34,7 +39,7 @@ bool SystemNetwork::start_dial(DialOp& op, Loop& loop) {
     op.status = Status(StatusCode::kFailedPrecondition,
                        "dial of " + op.addr.to_string() + ": a simulated loop has no sockets");
   } else {
-    return std::make_shared<SocketDial>(op, loop, pool_)->start();
+    return std::make_shared<SocketDial>(op, loop, *resolver_)->start();
   }
   if (loop.try_inline()) return true;
   loop.post(op);
