@@ -8,8 +8,17 @@
 
 namespace sluice {
 
-Runtime::Runtime(RuntimeOptions options)
-    : group_(std::make_unique<LoopGroup>(std::move(options.log))), blocking_(options.blocking_threads) {
+namespace {
+
+// Look-ups of different names at once. Each may wait for a name server that does not answer.
+constexpr unsigned kResolverThreads = 4;
+
+}  // namespace
+
+Runtime::Runtime(RuntimeOptions options, detail::Assertions assertions)
+    : group_(std::make_unique<LoopGroup>(std::move(options.log), assertions)),
+      blocking_(options.blocking_threads),
+      resolving_(kResolverThreads) {
   if (options.simulation_seed) simulation_.emplace(*options.simulation_seed);
   threads_ = simulation_ ? 0 : options.threads;
   for (unsigned i = 0; i < std::max(1u, threads_); ++i) {
@@ -21,13 +30,18 @@ Runtime::Runtime(RuntimeOptions options)
                                        : std::make_shared<net::MemoryNetwork>(options.memory);
   networks_.emplace_back("pipe", std::move(memory));
   if (!simulation_) {
-    const auto sockets = std::make_shared<net::SystemNetwork>(blocking_);
+    const auto sockets = std::make_shared<net::SystemNetwork>(resolving_);
     for (const char* scheme : {"tcp", "unix", "unix-abstract"}) networks_.emplace_back(scheme, sockets);
   }
   for (unsigned i = 0; i < threads_; ++i) loops_[i]->start_thread();
 }
 
 Runtime::~Runtime() {
+  if (group_->leads_any()) {
+    group_->fail(
+        "a Runtime was destroyed on a thread that runs one of its loops (in a handler, a callback or a "
+        "coroutine): it goes last, outside of them");
+  }
   for (Loop* loop : loops_) loop->stop_thread();
   // What closing channels and servers have left to do is ready now: connections end, streams are freed.
   while (poll() > 0) {
@@ -91,7 +105,9 @@ TimePoint Runtime::now() const {
   return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-unsigned Runtime::threads_started() const { return threads_ + blocking_.threads_started(); }
+unsigned Runtime::threads_started() const {
+  return threads_ + blocking_.threads_started() + resolving_.threads_started();
+}
 
 LiveCounts Runtime::live() const {
   LiveCounts sum;

@@ -71,6 +71,10 @@ Server::Server(net::Host& host, ServerOptions options)
 Server::~Server() {
   close();
   // Handlers use the services, which may go after the server: they end first.
+  if (!core_->home().check_may_block().ok()) {
+    core_->let_go_on_a_loop();
+    return;
+  }
   const Status status = Op<Status>(kQuiet, core_.get(), nullptr, nullptr).get();
   if (status.ok()) {
     core_->drop_services();

@@ -9,11 +9,14 @@ namespace sluice {
 
 ServerCore::ServerCore(net::Host& host, ServerOptions options)
     : options_(std::move(options)), compression_(options_.compressors, options_.compression_algorithm) {
-  for (Loop* loop : host.loops()) shards_.push_back(std::make_unique<ServerShard>(*this, *loop));
+  const std::atomic<bool>* gone = host.loops().size() > 1 ? &gone_ : nullptr;
+  for (Loop* loop : host.loops()) shards_.push_back(std::make_unique<ServerShard>(*this, *loop, gone));
+  for (const InterceptorRef<ServerInterceptor>& i : options_.interceptors) borrows_ |= i.borrowed();
   if (options_.unknown_service) {
     unknown_ = std::make_unique<transport::ServedMethod>();
     unknown_->handler = options_.unknown_service;
     unknown_->object = options_.unknown_service_object;
+    borrows_ = true;
     intercept(*unknown_, true);
   }
 }
@@ -30,7 +33,7 @@ Status ServerCore::add(const ServiceDesc& desc, void* object, std::shared_ptr<vo
     return Status(StatusCode::kAlreadyExists, "service " + name + " is registered already");
   }
   services_.push_back(name);
-  if (keep) kept_.push_back(std::move(keep));
+  keep ? kept_.push_back(std::move(keep)) : void(borrows_ = true);
   const auto put = [&](std::string_view method, bool client_streams, bool server_streams,
                        void (*handler)(void*, ServerCall&)) {
     std::string path = "/" + name + "/" + std::string(method);
@@ -135,6 +138,24 @@ void ServerCore::drain() {
 void ServerCore::close() {
   close_listeners();
   on_shards([](ServerShard& shard) { shard.close(); });
+}
+
+std::size_t ServerCore::running_handlers() const {
+  std::size_t n = 0;
+  for (const auto& shard : shards_) n += shard->running_handlers().count();
+  return n;
+}
+
+void ServerCore::let_go_on_a_loop() {
+  gone_.store(true);  // before the handlers are counted: see RunningHandlers
+  const std::size_t running = running_handlers();
+  if (running == 0) return drop_services();
+  // Services that the core keeps live as long as the handlers do.
+  if (!borrows_) return;
+  home().group().fail("a Server was destroyed on a loop of its Runtime, where it cannot wait, while " +
+                      std::to_string(running) +
+                      " of its handlers run, whose services go next: co_await stop(deadline), and drain() if "
+                      "some still run then, before it goes");
 }
 
 const transport::ServedMethod* ServerCore::find(std::string_view path) const {

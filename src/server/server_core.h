@@ -30,9 +30,11 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
                                       private transport::ServedMethods,
                                       private Waiter {
  public:
-  ServerShard(ServerCore& core, Loop& loop) : core_(core), loop_(loop) {}
+  ServerShard(ServerCore& core, Loop& loop, const std::atomic<bool>* gone)
+      : ServedMethods(gone), core_(core), loop_(loop) {}
 
   Loop& loop() const { return loop_; }
+  const transport::RunningHandlers& running_handlers() const { return handlers; }
   void serve(SharedListener listener);
   void drain();
   void close();
@@ -119,6 +121,9 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   // Lets go of the services registered by shared_ptr, though loops may still refer to the core. REQUIRES that
   // all is quiet and stays so.
   void drop_services() { kept_.clear(); }
+  // After close(), by a Server that is destroyed on a loop and cannot wait: no handler begins any more. Ends
+  // the process if one runs that uses what may go now.
+  void let_go_on_a_loop();
 
   // Home loop.
   void wait_quiet(QuietRecord& record);
@@ -146,6 +151,7 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   void intercept(transport::ServedMethod& served, bool server_streams);
   Status check_options() const;
   void close_listeners();
+  std::size_t running_handlers() const;
   void collect_from(QuietRecord& record, std::size_t shard);
   void check_quiet();
   void ask_quiet(std::size_t shard);
@@ -156,12 +162,15 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   std::unordered_map<std::string, transport::ServedMethod, TextHash, std::equal_to<>> methods_;
   std::vector<std::string> services_;
   std::vector<std::shared_ptr<void>> kept_;  // services registered by shared_ptr
+  bool borrows_ = false;                     // other services, or interceptors, that handlers run in
   std::unique_ptr<transport::ServedMethod> unknown_;
   std::vector<std::unique_ptr<detail::WrappedMethod>> wrapped_;  // what served methods point to
   std::vector<std::unique_ptr<ServerShard>> shards_;
 
   std::atomic<bool> serving_{false};
   std::atomic<bool> ending_{false};
+  // The Server was destroyed on a loop; other loops may not know of the close yet.
+  std::atomic<bool> gone_{false};
   transport::LimitCounters limit_counters_;
   Admission admission_{options_.limits};
   mutable std::mutex listeners_mutex_;  // serve() and close() come from any thread

@@ -21,13 +21,9 @@ Status failure_of(const Compressor& compressor, const char* verb, const Status& 
                 std::string(compressor.name()) + " " + verb + ": " + status.to_string());
 }
 
-// By the type's own encoding, which may be a program's and throw.
-Status encode_own(const Message& message, Chain& out) {
-  try {
-    return message.ops()->encode(message.object(), out);
-  } catch (...) {
-    return Status(StatusCode::kInternal, detail::status_of_exception("encoding").to_string());
-  }
+// What a type's own encoding threw, which may be a program's, or what its memory was too little for.
+Status encoding_threw() {
+  return Status(StatusCode::kInternal, detail::status_of_exception("encoding").to_string());
 }
 
 }  // namespace
@@ -60,14 +56,14 @@ Status CallStream::encode_as_chosen(const Message& message, WriteOptions options
   return compress ? encode_compressed(bytes, scratch, out) : encode_plain(bytes, scratch, out);
 }
 
-Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain& out) {
+Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain& out) try {
   const MessageOps* ops = message.ops();
   Chain encoded;
   std::size_t size;
   if (message.is_bytes()) {
     size = message.bytes().size();
   } else if ((size = ops->encoded_size(message.object())) == MessageOps::kUnknownSize) {
-    if (Status s = encode_own(message, encoded); !s.ok()) return s;
+    if (Status s = ops->encode(message.object(), encoded); !s.ok()) return s;
     size = encoded.size();
   }
   if (!may_send(size)) return too_long(size);
@@ -91,14 +87,16 @@ Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain&
   out.append(Bytes(prefix, prefix->data(), kPrefix));
   out.append(message.is_bytes() ? Chain(message.bytes()) : std::move(encoded));
   return {};
+} catch (...) {
+  return encoding_threw();
 }
 
 // The limit is the message's own, whatever becomes of it. What would not get smaller goes as it is.
-Status CallStream::encode_compressed(const Message& message, Scratch& scratch, Chain& out) {
+Status CallStream::encode_compressed(const Message& message, Scratch& scratch, Chain& out) try {
   Chain plain;
   if (message.is_bytes()) {
     plain = message.bytes();
-  } else if (Status s = encode_own(message, plain); !s.ok()) {
+  } else if (Status s = message.ops()->encode(message.object(), plain); !s.ok()) {
     return s;
   }
   if (!may_send(plain.size())) return too_long(plain.size());
@@ -119,6 +117,8 @@ Status CallStream::encode_compressed(const Message& message, Scratch& scratch, C
   packed->keep();  // it may borrow from `plain`
   out.append(std::move(*packed));
   return {};
+} catch (...) {
+  return encoding_threw();
 }
 
 // An empty message may be flagged too: there is nothing to ask a Compressor for.

@@ -80,6 +80,10 @@ void ServerStream::start_handler() {
     return try_free();
   }
   if (!place_.on && !conn_->take_place(place_, *this)) return;
+  if (!methods_.handlers.enter()) [[unlikely]] {
+    if (place_.on) place_.on->give_place(place_);
+    return end(Status(StatusCode::kUnavailable, "server closed"));  // its connection is about to be closed
+  }
   running_ = true;
   ++loop_.counts().calls;
   if (request_compressed_) [[unlikely]]
@@ -123,6 +127,7 @@ void ServerStream::threw(Status status) {
 
 void ServerStream::stop_running() {
   running_ = false;
+  methods_.handlers.leave();
   --loop_.counts().calls;
   if (place_.on) place_.on->give_place(place_);
 }

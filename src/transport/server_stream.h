@@ -29,6 +29,33 @@ struct ServedMethod {
 
 class ServerStream;
 
+// How many handlers run on one loop, for whoever ends the server on another one.
+//
+// Thread: enter and leave are loop-only, count is for any. Where there are other loops each side says what it
+// does before it looks at the other: a handler counts itself and then asks whether the server is `gone`; the
+// server is gone and then counts. One loop needs no such order, and pays for none.
+class RunningHandlers {
+ public:
+  explicit RunningHandlers(const std::atomic<bool>* gone) : gone_(gone) {}
+  // False: the server has gone, and what handlers use with it.
+  bool enter() {
+    if (gone_ == nullptr) {
+      count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      return true;
+    }
+    count_.fetch_add(1);
+    if (!gone_->load()) return true;
+    leave();
+    return false;
+  }
+  void leave() { count_.store(count_.load(std::memory_order_relaxed) - 1, std::memory_order_release); }
+  std::size_t count() const { return count_.load(); }
+
+ private:
+  const std::atomic<bool>* const gone_;  // null: there is one loop
+  std::atomic<std::uint32_t> count_{0};
+};
+
 // What a server tells the calls of a connection. Constant while it serves.
 class ServedMethods {
  public:
@@ -39,7 +66,10 @@ class ServedMethods {
   // The stream is about to be freed: its handler has ended and its connection has let go of it. Loop-only.
   virtual void on_stream_gone(ServerStream& stream) = 0;
 
+  RunningHandlers handlers;
+
  protected:
+  explicit ServedMethods(const std::atomic<bool>* gone) : handlers(gone) {}
   ~ServedMethods() = default;
 };
 

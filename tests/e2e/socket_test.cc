@@ -217,5 +217,32 @@ TEST(SimulatedSockets, AreRefused) {
   EXPECT_EQ(dial(runtime, "unix:/run/x").status().code(), StatusCode::kFailedPrecondition);
 }
 
+// Handlers that call on, blocking, through channels that have to look up a name first: as many as there are
+// workers to block.
+TEST(NamesOverSockets, AreLookedUpWhileAllBlockingWorkersWaitForThem) {
+  struct Outer final : RawService {
+    Task<Result<Chain>> unary(ServerContext&, const Chain& request) override {
+      const Channel channel = dial(*runtime, target).value();
+      co_return co_await runtime->run_blocking(
+          [&channel, &request] { return channel.invoke(kUnary, request, {.timeout = 10s}).get(); });
+    }
+    Runtime* runtime = nullptr;
+    std::string target;
+  } outer;
+  RawService inner;
+  Runtime runtime({.threads = 1});
+  Server behind(runtime);
+  ASSERT_EQ(behind.register_service(RawService::desc(), &inner), Status());
+  ASSERT_EQ(behind.serve(runtime.listen("tcp:127.0.0.1:0").value()), Status());
+  outer.runtime = &runtime;
+  outer.target = "tcp:localhost:" + std::to_string(support::port_of(behind.addrs()[0]));
+  ServedRaw served(runtime, outer);
+  const Chain request = bytes("m");
+  std::vector<Call<Chain>> calls;
+  for (unsigned i = 0; i < RuntimeOptions().blocking_threads; ++i)
+    calls.push_back(served.unary(request).start());
+  for (Call<Chain>& call : calls) EXPECT_EQ(text_of(call.get()), "m");
+}
+
 }  // namespace
 }  // namespace sluice::e2e

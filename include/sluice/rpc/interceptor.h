@@ -86,6 +86,8 @@ class InterceptorRef {
   InterceptorRef(T& borrowed) : wraps_(may_wrap(borrowed)), object_(std::shared_ptr<void>(), &borrowed) {}
 
   I* get() const { return object_.get(); }
+  // Its owner may let it go; it is not shared.
+  bool borrowed() const { return object_ && object_.use_count() == 0; }
   // False: intercept() is not overridden, and need not be called.
   bool wraps() const { return wraps_; }
 

@@ -19,7 +19,8 @@ struct RuntimeOptions {
   // Loops with a thread of their own. 0: one loop without a thread. Progress is then made only inside calls
   // of this library, each of which lets leave what was submitted (docs/concurrency.md).
   unsigned threads = 0;
-  unsigned blocking_threads = 4;  // at most, for run_blocking; they start with the first work
+  // At most, for run_blocking; they start with the first work. Names are looked up on others.
+  unsigned blocking_threads = 4;
   // How long a thread that runs a loop and finds nothing to do goes on looking before it sleeps. Meanwhile it
   // uses up its core and needs no waking: what another core sends it is there within a microsecond, instead
   // of 15 to
@@ -33,11 +34,14 @@ struct RuntimeOptions {
   std::optional<std::uint64_t> simulation_seed = {};
 };
 
-// Thread: any. Lifetime: outlives every server, channel and call on it; the destructor runs what is left on
-// its loops and joins its threads. After fork() the child must not touch it.
+// Thread: any. Lifetime: outlives every server, channel and call on it, which debug builds assert; the
+// destructor runs what is left on its loops and joins its threads. On a thread that runs one of its loops, or
+// a worker of its run_blocking, or while another thread runs one, it ends the process. After fork() the child
+// must not touch it.
 class Runtime final : public net::Host {
  public:
-  explicit Runtime(RuntimeOptions options = {});
+  // `assertions` is for the default to say: whether the code that makes it is built with them.
+  explicit Runtime(RuntimeOptions options = {}, detail::Assertions assertions = detail::kAssertions);
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -121,6 +125,7 @@ class Runtime final : public net::Host {
   // Before serving and dialling only.
   std::vector<std::pair<std::string, std::shared_ptr<net::Network>>> networks_;
   BlockingPool blocking_;
+  BlockingPool resolving_;  // a look-up can take long, and what blocks in run_blocking may wait for it
 };
 
 }  // namespace sluice

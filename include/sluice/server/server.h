@@ -53,8 +53,10 @@ struct StopReport {
 
 // Thread: any, except that get() on its Ops must not be called on a thread that leads a loop (co_await
 // there). Lifetime: the Runtime and the services must outlive it; its destructor closes, and runs the loop
-// until no handler lives. Handlers of one service run at the same time on different loops if the Runtime has
-// several.
+// until no handler lives. On a loop (in a coroutine or callback) it cannot wait for them: `co_await
+// server.stop(deadline)`, and drain() if some still ran then, before it goes. A destructor there that finds a
+// handler of a service that was registered by reference ends the process, for the service would go under it.
+// Handlers of one service run at the same time on different loops if the Runtime has several.
 class Server {
  public:
   explicit Server(net::Host& host, ServerOptions options = {});
