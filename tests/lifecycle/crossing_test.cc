@@ -7,8 +7,8 @@
 namespace sluice::lifecycle {
 namespace {
 
-// Rounds within which every crossing meets a Runtime that goes; a fraction of a second.
-constexpr int kRounds = 150;
+// Enough for sanitizers to see it; a fraction of a second, and not for ever on a machine that is busy.
+constexpr int kRounds = 40;
 
 // Two Runtimes with threads that share their pipes. `near` is the one that goes first.
 struct TwoRuntimes {
