@@ -97,7 +97,14 @@ inline void Loop::lead_begins() {
 bool Loop::try_enter_in_order(Visit visit) {
   if (!try_enter()) return false;
   const bool may_be_late = watches_ > 0 || !timers_.empty() || work_is_ready() || !remote_.empty();
-  if (may_be_late && nobody_attends(visit)) catch_up();
+  if (may_be_late && nobody_attends(visit)) {
+    try {
+      catch_up();
+    } catch (...) {  // out of a watch
+      leave();
+      throw;
+    }
+  }
   if (remote_.empty() && !overfull_) return true;
   leave();
   return false;

@@ -48,7 +48,6 @@ Runtime::~Runtime() {
   }
   // Whoever cancels a Context from elsewhere may still be about to leave a loop.
   for (Loop* loop : loops_) {
-    if (loop->leads()) continue;
     while (!loop->try_enter()) std::this_thread::yield();
     loop->leave();
   }

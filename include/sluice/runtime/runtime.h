@@ -36,8 +36,7 @@ struct RuntimeOptions {
 
 // Thread: any. Lifetime: outlives every server, channel and call on it, which debug builds assert; the
 // destructor runs what is left on its loops and joins its threads. On a thread that runs one of its loops, or
-// a worker of its run_blocking, or while another thread runs one, it ends the process. After fork() the child
-// must not touch it.
+// a worker of its run_blocking, it ends the process. After fork() the child must not touch it.
 class Runtime final : public net::Host {
  public:
   // `assertions` is for the default to say: whether the code that makes it is built with them.
