@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/loop_fixture.h"
@@ -24,11 +25,10 @@ TEST(RunOn, LogsWhatAPostedFunctionThrows) {
   std::vector<std::string> logged;
   LoopGroup group([&](LogLevel, std::string_view text) { logged.emplace_back(text); });
   Loop loop(group, nullptr);
-  struct Nothing : Runnable {
-    Nothing() : Runnable([](Runnable&) noexcept {}) {}
-  } before;
-  loop.post(before);  // what comes after it has to be posted too
-  run_on(loop, [] { throw std::runtime_error("broken"); });
+  ASSERT_TRUE(loop.try_enter());
+  // Another thread cannot run it while this one leads.
+  std::thread([&loop] { run_on(loop, [] { throw std::runtime_error("broken"); }); }).join();
+  loop.leave();
   loop.poll();
   EXPECT_EQ(logged, std::vector<std::string>{"a function that run_on() posted threw: broken"});
 }

@@ -23,19 +23,6 @@
 
 namespace sluice {
 
-namespace detail {
-
-// Whether the code that includes this is built with assertions. It travels as a value to what a library that
-// is built without them can check too.
-enum class Assertions : bool { kOff, kOn };
-#ifdef NDEBUG
-constexpr Assertions kAssertions = Assertions::kOff;
-#else
-constexpr Assertions kAssertions = Assertions::kOn;
-#endif
-
-}  // namespace detail
-
 class FdWatch;
 class LoopGroup;
 class Poller;
