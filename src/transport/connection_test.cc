@@ -48,11 +48,12 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
   std::unique_ptr<ClientSide> side;
   const CompressorSet none;
   const CodecSet no_codecs;
-  const ClientIdentity identity{"the.server", "me", {}, Compression(none, ""), Codecs(no_codecs, "")};
+  HeldRequests held;
+  const ClientIdentity identity{"the.server", "me", {}, Compression(none, ""), Codecs(no_codecs, ""), held};
   std::vector<UnaryRecord*> calls;
   const auto call = [&] {
-    auto* stream = new (loop->blocks().take(sizeof(ClientStream)))
-        ClientStream(*loop, {}, identity, {"/test.Raw/Unary"}, {});
+    auto* stream =
+        ClientStream::make(ClientStream::Kind::kUnary, *loop, {}, identity, {"/test.Raw/Unary"}, {});
     calls.push_back(static_cast<UnaryRecord*>(stream->begin_unary()));
     stream->send_unary(Message(Chain::copy("m")), side->connection.get());
   };
