@@ -33,9 +33,9 @@ class ServerContext : public FrameAllocator {
   // handlers who calls: `context.set_context(context.context().with_value(User{name}))`.
   virtual void set_context(Context context) = 0;
 
-  // To be sent with the first message, or by send_header(); FAILED_PRECONDITION once sent, INTERNAL with the
-  // reason for what cannot be sent. What came in metadata() is no error: odd values go back as they came, and
-  // what is the request's own (:authority, user-agent) is left out.
+  // Sent by send_header(), with the first message or before the status. FAILED_PRECONDITION once sent,
+  // INTERNAL with the reason for what cannot be sent. What came in metadata() is no error: odd values go back
+  // as they came, without what is the request's own (:authority, user-agent).
   virtual Status add_header(std::string_view key, std::string_view value) = 0;
   virtual Status add_trailer(std::string_view key, std::string_view value) = 0;
 
