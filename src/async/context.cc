@@ -33,7 +33,7 @@ void cancel_now(ContextRep& rep, const std::string& reason) {
   std::vector<Loop*> led;
   rep.cancel(reason, led);
   // Outside of all locks, which the watches take. The loops are there: who destroys one waits for its leader.
-  for (Loop* loop : led) loop->leave();
+  for (Loop* loop : led) loop->give_back();
 }
 
 }  // namespace

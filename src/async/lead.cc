@@ -156,9 +156,15 @@ bool Loop::take_over() {
     if (token_.fetch_or(kPosted) & kLed) return false;  // the leader sees it before it goes
     token_.store(kLed);                                 // with the bit set nobody else could begin to lead
   }
+  posters_.fetch_add(1, std::memory_order_relaxed);
   lead_begins();
   remote_.drain_into(ready_);
   return true;
+}
+
+void Loop::give_back() {
+  leave();
+  posters_.fetch_sub(1, std::memory_order_release);
 }
 
 // False: something was posted that relies on this thread, which leads on.

@@ -75,12 +75,12 @@ Loop::Loop(LoopGroup& group, std::unique_ptr<Poller> poller) : Loop(group, nullp
 
 Loop::~Loop() {
   stop_thread();
+  // What another thread posted may have run, and so have let this loop go, before that thread came back from
+  // post(), or has left the loop that it took over: the rest of that is waited for.
+  while (posters_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   if (token_.load() != 0)
     group_.fail(
         "a loop was destroyed while a thread runs it, in get(), run() or poll(): its Runtime goes last");
-  // What another thread posted may have run, and so have let this loop go, before that thread came back from
-  // post(): the last few instructions of it are waited for.
-  while (posters_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   if (group_.asserts() && !was_stuck_) expect_empty();
 }
 

@@ -3,6 +3,7 @@
 
 #include <google/protobuf/io/zero_copy_stream.h>
 
+#include <cstdio>
 #include <string>
 
 #include "proto/checks.h"
@@ -57,21 +58,15 @@ class ChainStream final : public google::protobuf::io::ZeroCopyInputStream {
 
 #if GOOGLE_PROTOBUF_VERSION < 4022000
 // protobuf's line on stderr about text that is no UTF-8, one for each message that a peer chooses to send, or
-// a program: who receives it gets a status. What else protobuf says goes where it would have gone. Later
-// versions log by Abseil, whose sinks a program sets.
-class QuietAboutText {
- public:
-  QuietAboutText() { before() = google::protobuf::SetLogHandler(&log); }
-
- private:
-  static google::protobuf::LogHandler*& before() {
-    static google::protobuf::LogHandler* handler = nullptr;
-    return handler;
-  }
-  static void log(google::protobuf::LogLevel level, const char* file, int line, const std::string& text) {
-    if (text.find("contains invalid UTF-8 data when") != std::string::npos) return;
-    if (before()) before()(level, file, line, text);
-  }
+// a program: who receives it gets a status. What else protobuf says is told as it would be; a program's own
+// handler takes this one's place. Later versions log by Abseil, whose sinks a program sets.
+void log_but_text(google::protobuf::LogLevel level, const char* file, int line, const std::string& text) {
+  if (text.find("contains invalid UTF-8 data when") != std::string::npos) return;
+  static constexpr const char* kNames[] = {"INFO", "WARNING", "ERROR", "FATAL"};
+  std::fprintf(stderr, "[libprotobuf %s %s:%d] %s\n", kNames[level], file, line, text.c_str());
+}
+struct QuietAboutText {
+  QuietAboutText() { google::protobuf::SetLogHandler(&log_but_text); }
 };
 const QuietAboutText quiet;
 #endif

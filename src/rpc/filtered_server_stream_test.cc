@@ -68,8 +68,10 @@ TEST(FilteredServerStream, ReadGetsWhatTheFilterMadeOfTheMessage) {
   Note waiter;
   OpRecord* record = loop.lead_and([&] { return stream.start_recv(); });
   record->set_waiter(waiter);
-  loop.lead_and([&] { below.bring("hello"); });
-  EXPECT_FALSE(record->done());
+  loop.lead_and([&] {
+    below.bring("hello");
+    EXPECT_FALSE(record->done());
+  });
   loop.drain();
   EXPECT_TRUE(waiter.ran);
   EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "hello!");

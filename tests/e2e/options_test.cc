@@ -141,14 +141,21 @@ TEST_P(WrongOptions, TargetThatNobodyCouldListenOnIsToldByDial) {
       {"pipe:", "pipe:"},
       {"vsock:1:2", "vsock"},
       {"served", "served"}};
+  const bool simulated = runtime().simulation() != nullptr;
   for (const auto& [target, text] : targets) {
     const Status status = dial(runtime(), target).status();
     EXPECT_FALSE(status.ok()) << target;
+    const bool socket = target.starts_with("tcp") || target.starts_with("unix");
+    if (socket && simulated) {
+      EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition) << status << ", which has no sockets";
+      continue;
+    }
     EXPECT_NE(status.message().find(text), std::string::npos) << status;
-    if (target.starts_with("tcp") || target.starts_with("unix")) {
+    if (socket) {
       EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
     }
   }
+  if (simulated) return;
   EXPECT_TRUE(dial(runtime(), std::string("tcp:some.host:") + "80").ok())
       << "whether there is such a host is asked later";
   EXPECT_TRUE(dial(runtime(), "unix:/nobody/listens").ok());

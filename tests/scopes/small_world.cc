@@ -27,6 +27,8 @@ constexpr Duration kAfterBackoff = 2s;
 // More than any exchange here takes: then it hangs.
 constexpr std::uint64_t kMostSteps = 100'000;
 constexpr int kMostSeconds = 100;
+// A second of a simulation, in real time.
+constexpr Duration kShortTime = 1ms;
 
 // Of messages that are to be compressed: so long as to be as short then as the others are.
 constexpr std::size_t kTimesLonger = 20, kPeriod = 10;
@@ -126,6 +128,8 @@ class SmallWorld {
   Channel new_channel() {
     ChannelOptions options;
     if (gzip()) options.compressors = scenario_.compressors, options.compression_algorithm = "gzip";
+    // A call that has never left waits for the next connection.
+    if (!simulated()) options.backoff = {.initial = kShortTime, .max = kShortTime};
     return dial(runtime_, "fault:small", std::move(options)).value();
   }
   Exchange exchange_of(std::uint64_t number, std::vector<std::size_t> sizes) const;
@@ -215,14 +219,14 @@ Task<void> SmallWorld::run_call(Channel channel, Exchange exchange, CallOptions 
 }
 
 Task<void> SmallWorld::pass_time(const int& ends) {
-  for (int i = 0; i < kMostSeconds && ends == 0; ++i) (void)co_await sleep(1s);
+  for (int i = 0; i < kMostSeconds && ends == 0; ++i) (void)co_await sleep(simulated() ? 1s : kShortTime);
 }
 
 // Until the call has ended, or never will.
 bool SmallWorld::drive(const int& ends) {
   while (ends == 0 && runtime_.poll() > 0) {
   }
-  if (ends == 0 && simulated()) runtime_.run(pass_time(ends));
+  if (ends == 0) runtime_.run(pass_time(ends));
   return ends > 0;
 }
 

@@ -32,7 +32,9 @@ class Step : public SmallScope {
       }
     }
     std::printf("interrupted at %llu of %llu steps: %llu calls OK\n", ull(visited), ull(steps), ull(ok));
-    EXPECT_EQ(visited, steps);
+    // In real time a tick also ends by the clock, and an exchange has some steps more or fewer.
+    EXPECT_LE(visited, steps);
+    EXPECT_GE(visited, simulated() ? steps : steps - steps / 100);
     EXPECT_LT(ok, steps) << "an interruption in the middle ends a call";
   }
 };

@@ -176,7 +176,8 @@ class Served {
   }
   void begin(const Options& options) {
     check(server_->serve(runtime_.listen(options.address).value()));
-    channel_ = dial(runtime_, options.address, options.channel).value();
+    // What it listens on: the address may have left the port open.
+    channel_ = dial(runtime_, server_->addrs().at(0).to_string(), options.channel).value();
   }
   Runtime& runtime_;
   std::unique_ptr<Server> server_;

@@ -213,7 +213,7 @@ TEST_P(CallsSentAgain, CallThatHasNeverLeftAClosedConnectionGoesToTheNext) {
   }
 }
 
-TEST_P(CallsSentAgainInVirtualTime, DeadlineCoversBothAndIsSentAsWhatIsLeft) {
+TEST_P(CallsSentAgainInVirtualTime, R92_DeadlineCoversBothAndIsSentAsWhatIsLeft) {
   ScriptedPeer& server = proved();
   Call<Chain> call = start({.timeout = 10s});
   settle();

@@ -183,8 +183,7 @@ class alignas(64) Loop {
   Status check_may_block() const;
   // Takes the lead if it is free.
   bool try_enter();
-  // What a caller takes the lead for: to run the loop until something is done, or only to start or end
-  // something.
+  // What a caller takes the lead for: to run the loop until something is done, or only to look in.
   enum class Visit { kDrive, kLookIn };
   // Takes the lead for an operation. False also while something that threads have posted waits: what the
   // caller does at once would overtake what it posted before. A loop that nobody attends to between
@@ -196,11 +195,10 @@ class alignas(64) Loop {
   void leave();
   // Any thread, after a post from outside: what was posted is run as if by a leave(), by the leader if there
   // is one. Nothing where a thread or somebody else's loop attends to this one.
-  void attend() {
-    if (take_over()) leave();
-  }
-  // The first half of it. True: nobody led, this thread does now, and is to leave().
+  void attend() { take_over() ? give_back() : void(); }
+  // Its halves. True: this thread leads now, and gives back; the loop does not go before.
   bool take_over();
+  void give_back();
   // Loop-only (leading). Runs until `done`; false if nothing can make progress any more (simulation only).
   bool run_until(const bool& done);
   // Text for that case: "nothing can make progress: <waiters>".
@@ -301,7 +299,8 @@ class alignas(64) Loop {
   std::atomic<std::uint32_t> token_{0};
   std::atomic<std::thread::id> leader_{};
   RemoteQueue remote_;
-  std::atomic<std::uint32_t> posters_{0};  // threads within post(): what they posted may have run already
+  std::atomic<std::uint32_t> posters_{
+      0};  // threads within post() or attend(): what they posted may have run already
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_thread_{false};
   std::atomic<std::uint32_t> drives_{0};  // times a caller ran the loop; the own thread watches it
