@@ -86,7 +86,6 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
       connection_limits_(options.limits),
       backoff_(options.backoff),
       interceptors_(std::move(options.interceptors)),
-      last_stream_id_(last_stream_id),
       identity_{
           options.authority.empty() ? authority_of(addr_) : options.authority,
           options.user_agent.empty() ? "grpc-c++-sluice/0.1" : options.user_agent + " grpc-c++-sluice/0.1",
@@ -95,7 +94,8 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
           transport::Codecs(codecs_, options.codec),
           held_requests_},
       limits_{options.max_receive_message_size, options.max_send_message_size},
-      pending_(loop, *this),
+      last_stream_id_(last_stream_id),
+      pending_(*this),
       dial_(*this),
       backoff_timer_(*this) {}
 
@@ -156,7 +156,7 @@ void ClientChannel::on_unprocessed(transport::ClientStream& stream) {
 
 // Those that wait now: what ends may call again, and then waits anew.
 void ClientChannel::fail_pending(const Status& why) {
-  transport::PendingCalls failed(loop_, *this);
+  transport::PendingCalls failed(*this);
   while (transport::ClientStream* stream = pending_.pop()) failed.push(*stream);
   while (transport::ClientStream* stream = failed.pop()) stream->end(why);
 }

@@ -98,10 +98,10 @@ class ClientChannel final : public ChannelBase,
   const Limits connection_limits_;
   const BackoffOptions backoff_;
   const InterceptorChain<ClientInterceptor> interceptors_;
-  const http2::StreamId last_stream_id_;
   transport::HeldRequests held_requests_;  // loop-only
   const transport::ClientIdentity identity_;
   const transport::MessageLimits limits_;
+  const http2::StreamId last_stream_id_;
 
   // Any thread; written on the loop.
   std::atomic<ConnectivityState> state_{ConnectivityState::kIdle};
@@ -114,9 +114,9 @@ class ClientChannel final : public ChannelBase,
   transport::PendingCalls pending_;
   Dial dial_;
   BackoffTimer backoff_timer_;
-  unsigned failures_ = 0;                // in a row, and not followed by a connection that has proved itself
   TimePoint not_before_{};               // the next attempt
-  Status last_error_;                    // of these failures
+  Status last_error_;                    // of the failures
+  unsigned failures_ = 0;                // in a row, and not followed by a connection that has proved itself
   bool long_wait_told_ = false;          // in the log, since calls began to wait
   bool waiting_ = false;                 // registered as a waiter
   std::shared_ptr<ClientChannel> self_;  // while anything on the loop refers to it

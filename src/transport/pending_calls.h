@@ -21,6 +21,7 @@ class PendingCalls final : private Timer {
 
   class Owner {
    public:
+    virtual Loop& loop() const = 0;
     // What the calls wait for, such as "for a connection to pipe:greeter".
     virtual std::string awaited() const = 0;
     // There is a connection, and all the streams that its server allows are in use.
@@ -32,7 +33,7 @@ class PendingCalls final : private Timer {
     ~Owner() = default;
   };
 
-  PendingCalls(Loop& loop, Owner& owner) : Timer(&expired), loop_(loop), owner_(owner) {}
+  explicit PendingCalls(Owner& owner) : Timer(&expired), owner_(owner) {}
 
   void push(ClientStream& stream);
   ClientStream* pop();  // null: none waits
@@ -47,7 +48,6 @@ class PendingCalls final : private Timer {
   static void expired(Runnable& self) noexcept;
   void watch();
 
-  Loop& loop_;
   Owner& owner_;
   ClientStream* first_ = nullptr;
   ClientStream* last_ = nullptr;
