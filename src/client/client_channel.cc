@@ -86,6 +86,7 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
       connection_limits_(options.limits),
       backoff_(options.backoff),
       interceptors_(std::move(options.interceptors)),
+      last_stream_id_(last_stream_id),
       identity_{
           options.authority.empty() ? authority_of(addr_) : options.authority,
           options.user_agent.empty() ? "grpc-c++-sluice/0.1" : options.user_agent + " grpc-c++-sluice/0.1",
@@ -94,7 +95,6 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
           transport::Codecs(codecs_, options.codec),
           held_requests_},
       limits_{options.max_receive_message_size, options.max_send_message_size},
-      last_stream_id_(last_stream_id),
       pending_(*this),
       dial_(*this),
       backoff_timer_(*this) {}
@@ -330,7 +330,7 @@ bool ClientChannel::streams_are_awaited() const { return connection_ && connecti
 
 // The first of those that wait is named, and it stands for all until none waits any more.
 void ClientChannel::on_long_wait(const transport::ClientStream& first, std::size_t count) {
-  long_waits_.fetch_add(count, std::memory_order_relaxed);
+  long_waits_.fetch_add(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
   if (std::exchange(long_wait_told_, true) || !loop_.group().logs()) return;
   loop_.group().log(LogLevel::kWarning,
                     "call " + std::string(first.path()) + " has waited for 1 s " + awaited());

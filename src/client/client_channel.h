@@ -98,15 +98,15 @@ class ClientChannel final : public ChannelBase,
   const Limits connection_limits_;
   const BackoffOptions backoff_;
   const InterceptorChain<ClientInterceptor> interceptors_;
+  const http2::StreamId last_stream_id_;
   transport::HeldRequests held_requests_;  // loop-only
   const transport::ClientIdentity identity_;
   const transport::MessageLimits limits_;
-  const http2::StreamId last_stream_id_;
 
   // Any thread; written on the loop.
   std::atomic<ConnectivityState> state_{ConnectivityState::kIdle};
+  std::atomic<std::uint32_t> long_waits_{0};
   transport::LimitCounters limit_counters_;
-  std::atomic<std::uint64_t> long_waits_{0};
 
   // Loop-only.
   ConnectionPtr connection_;             // the one for new calls; null, in handshake or ready

@@ -20,7 +20,7 @@ namespace sluice::transport {
 struct HeldRequests {
   static constexpr std::size_t kMostOfACall = 256 << 10;
   static constexpr std::size_t kMostOfAChannel = 16 << 20;
-  std::size_t bytes = 0;
+  std::uint32_t bytes = 0;
 };
 
 // What every request of a channel says.

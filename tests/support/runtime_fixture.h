@@ -176,8 +176,9 @@ class Served {
   }
   void begin(const Options& options) {
     check(server_->serve(runtime_.listen(options.address).value()));
-    // What it listens on: the address may have left the port open.
-    channel_ = dial(runtime_, server_->addrs().at(0).to_string(), options.channel).value();
+    const bool port_is_open = options.address.ends_with(":0");
+    const std::string address = port_is_open ? server_->addrs().at(0).to_string() : options.address;
+    channel_ = dial(runtime_, address, options.channel).value();
   }
   Runtime& runtime_;
   std::unique_ptr<Server> server_;
