@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -159,6 +160,12 @@ class SmallWorld {
     std::uint64_t steps = 0;
   };
 
+  struct Begin : Runnable {
+    explicit Begin(std::function<void()> w)
+        : Runnable([](Runnable& self) noexcept { static_cast<Begin&>(self).what(); }), what(std::move(w)) {}
+    std::function<void()> what;
+  };
+
   const Scenario& scenario_;
   Seen& seen_;
   const std::shared_ptr<support::TapNetwork> tap_ =
@@ -254,8 +261,12 @@ bool SmallWorld::exchange() {
   if (options.timeout != kNoTimeout) deadline_ = after(runtime_.now(), options.timeout);
   const std::uint64_t before = simulated() ? runtime_.simulation()->choices() : 0;
   arm_interruption();
-  run_on(runtime_.loop(),
-         [&] { scope_.spawn(run_call(channel_, std::move(exchange), options, outcome_, ends_)); });
+  Begin begin([&] { scope_.spawn(run_call(channel_, std::move(exchange), options, outcome_, ends_)); });
+  if (simulated()) {
+    run_on(runtime_.loop(), std::move(begin.what));
+  } else {
+    runtime_.loop().post(begin);  // run_on() would go some turns of the loop, with nothing but steps in them
+  }
   if (!drive(ends_)) return wrong("the call never ends"), false;
   seen_.steps = simulated() ? runtime_.simulation()->choices() - before : stepper_.steps;
   while (runtime_.poll() > 0) {
