@@ -379,15 +379,21 @@ TEST(OwnThread, IsNotKeptFromParkingByThreadsThatOnlyLookIn) {
   loop.start_thread();
   call(loop, 1);  // from now on it keeps out of the way
   counts.waits = 0;
-  int looks = 0;
-  while (counts.waits == 0 && looks < 1000) {
+  int looks = 0, refused = 0;
+  // Refused for so long: it parked before the count began, and leads from there.
+  while (counts.waits == 0 && looks < 1000 && refused < 100'000) {
     std::atomic<bool> ran{false};
     struct Tell final : Runnable {
       explicit Tell(std::atomic<bool>& r)
           : Runnable([](Runnable& self) noexcept { static_cast<Tell&>(self).ran.store(true); }), ran(r) {}
       std::atomic<bool>& ran;
     } tell(ran);
-    if (!loop.try_enter_in_order()) continue;  // it leads
+    if (!loop.try_enter_in_order()) {  // it leads
+      ++refused;
+      std::this_thread::yield();
+      continue;
+    }
+    refused = 0;
     ++looks;
     loop.post(tell);
     loop.leave();  // wakes it
