@@ -15,7 +15,7 @@ namespace {
 
 using support::TestLoop;
 
-TimePoint at(int s) { return TimePoint(std::chrono::seconds(s)); }
+TimePoint seconds_in(int s) { return TimePoint(std::chrono::seconds(s)); }
 
 TEST(Context, TheBackgroundHasNothingAndCannotBeCancelled) {
   const Context background;
@@ -40,7 +40,7 @@ TEST(Context, ACopyIsTheSameContextAndTheFirstReasonCounts) {
 TEST(Context, CancellationReachesChildrenAndNotParents) {
   const Context root = Context().with_cancel();
   const Context child = root.with_value(1);
-  const Context grandchild = child.with_deadline(at(5)).with_trace("t");
+  const Context grandchild = child.with_deadline(seconds_in(5)).with_trace("t");
   const Context sibling = root.with_cancel();
   child.cancel("why");
   EXPECT_FALSE(root.cancelled());
@@ -53,11 +53,11 @@ TEST(Context, CancellationReachesChildrenAndNotParents) {
 }
 
 TEST(Context, TheEarlierDeadlineWins) {
-  const Context a = Context().with_deadline(at(5));
-  EXPECT_EQ(a.deadline(), at(5));
-  EXPECT_EQ(a.with_deadline(at(9)).deadline(), at(5));
-  EXPECT_EQ(a.with_deadline(at(2)).with_value(1).deadline(), at(2));
-  EXPECT_EQ(a.deadline(), at(5));
+  const Context a = Context().with_deadline(seconds_in(5));
+  EXPECT_EQ(a.deadline(), seconds_in(5));
+  EXPECT_EQ(a.with_deadline(seconds_in(9)).deadline(), seconds_in(5));
+  EXPECT_EQ(a.with_deadline(seconds_in(2)).with_value(1).deadline(), seconds_in(2));
+  EXPECT_EQ(a.deadline(), seconds_in(5));
 }
 
 TEST(Context, FindsTheNearestValueOfAType) {
@@ -148,7 +148,7 @@ TEST(Context, IsCancelledWatchedAndInheritedFromManyThreads) {
     for (int t = 0; t < 3; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < 50; ++i) {
-          const Context child = root.with_value(i).with_deadline(at(i + 1));
+          const Context child = root.with_value(i).with_deadline(seconds_in(i + 1));
           if (t == 0 && i == 25) root.cancel("all");
           child.cancel(std::to_string(t));
           cancelled += child.cancelled() && !child.status().ok();

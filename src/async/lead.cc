@@ -151,12 +151,18 @@ void Loop::finish_submitted() {
 
 bool Loop::take_over() {
   if (leads() || !nobody_attends(Visit::kLookIn)) return false;
-  {
+  const auto seize = [this] {
     const std::lock_guard lock(mutex_);
     if (token_.fetch_or(kPosted) & kLed) return false;  // the leader sees it before it goes
     token_.store(kLed);                                 // with the bit set nobody else could begin to lead
-  }
+    return true;
+  };
+  // Counted first: whoever leads meanwhile may be all that keeps the loop.
   posters_.fetch_add(1, std::memory_order_relaxed);
+  if (!seize()) {
+    posters_.fetch_sub(1, std::memory_order_release);
+    return false;
+  }
   lead_begins();
   remote_.drain_into(ready_);
   return true;

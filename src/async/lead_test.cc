@@ -403,10 +403,10 @@ TEST(OwnThread, IsNotKeptFromParkingByThreadsThatOnlyLookIn) {
   loop.stop_thread();
 }
 
-struct Alarm final : Timer {
-  Alarm()
+struct Ringing final : Timer {
+  Ringing()
       : Timer([](Runnable& self) noexcept {
-          static_cast<Alarm&>(static_cast<Timer&>(self)).rang.set_value();
+          static_cast<Ringing&>(static_cast<Timer&>(self)).rang.set_value();
         }) {}
   std::promise<void> rang;
 };
@@ -427,7 +427,7 @@ TEST(OwnThread, FiresTimersWhileNobodyCalls) {
   LoopGroup group;
   Loop loop(group, nullptr);
   loop.start_thread();
-  Alarm alarm;
+  Ringing alarm;
   Arm arm(loop, alarm);
   loop.post(arm);
   alarm.rang.get_future().get();
@@ -440,7 +440,7 @@ TEST(OwnThread, ComesBackAfterACallerThatWaitedLong) {
   LoopGroup group;
   Loop loop(group, nullptr);
   loop.start_thread();
-  Alarm alarm;
+  Ringing alarm;
   Loop::ThreadWaiter waiter(loop);
   Arm arm(loop, alarm, &waiter);
   std::thread poster([&] {

@@ -61,9 +61,9 @@ TEST_P(EachPoller, TakesTheLongestLimit) {
   waker.join();
 }
 
-struct Watched final : FdWatch {
-  explicit Watched(std::uint32_t events = EPOLLIN) : FdWatch(::eventfd(0, EFD_NONBLOCK), events) {}
-  ~Watched() { ::close(fd()); }
+struct WatchedPipe final : FdWatch {
+  explicit WatchedPipe(std::uint32_t events = EPOLLIN) : FdWatch(::eventfd(0, EFD_NONBLOCK), events) {}
+  ~WatchedPipe() { ::close(fd()); }
   void on_ready(std::uint32_t) override { ++told, then(); }
   void make_ready() { ASSERT_EQ(::eventfd_write(fd(), 1), 0); }
   int told = 0;
@@ -73,7 +73,7 @@ struct Watched final : FdWatch {
 // With a watch it sleeps elsewhere than without one.
 TEST(EpollPoller, IsWokenWhereverItSleeps) {
   const auto poller = make_poller(false);
-  Watched a;
+  WatchedPipe a;
   for (int i = 0; i < 100; ++i) {
     if (i % 2 != 0) {
       ASSERT_TRUE(poller->add(a).ok());
@@ -109,7 +109,7 @@ TEST(EpollPoller, ShowsEveryWakeToWhoeverWaitsOnItsDescriptor) {
 
 TEST(EpollPoller, TellsWhatIsReadyUntilItIsNot) {
   const auto poller = make_poller(false);
-  Watched a, b;
+  WatchedPipe a, b;
   ASSERT_TRUE(poller->add(a).ok());
   ASSERT_TRUE(poller->add(b).ok());
   poller->wait(Duration::zero());
@@ -129,7 +129,7 @@ TEST(EpollPoller, TellsWhatIsReadyUntilItIsNot) {
 
 TEST(EpollPoller, AWatchThatAnEarlierOneRemovesIsNotTold) {
   const auto poller = make_poller(false);
-  Watched a, b;
+  WatchedPipe a, b;
   ASSERT_TRUE(poller->add(a).ok());
   ASSERT_TRUE(poller->add(b).ok());
   a.make_ready();
@@ -155,7 +155,7 @@ TEST(EpollPoller, SaysWhatItCannotWatch) {
 
 TEST(BlindPoller, RefusesToWatchWithItsReason) {
   const auto poller = make_poller(true);
-  Watched a;
+  WatchedPipe a;
   EXPECT_EQ(poller->add(a), Status(StatusCode::kUnavailable, "no descriptors"));
   poller->remove(a);
   EXPECT_EQ(poller->fd(), -1);

@@ -9,8 +9,6 @@ namespace {
 
 using namespace testing;  // NOLINT
 
-std::string xs(std::size_t n) { return std::string(n, 'x'); }
-
 // Takes all output, however many frames it has: the DATA bytes of stream 1 in it.
 std::size_t data_sent(Talk& talk) {
   std::size_t n = 0;

@@ -9,8 +9,6 @@ namespace {
 
 using namespace testing;  // NOLINT
 
-std::string xs(std::size_t n) { return std::string(n, 'x'); }
-
 // What the peer may send.
 
 TEST(SessionFlow, ConnectionCreditGoesBackOnReceiptInHalves) {

@@ -10,10 +10,6 @@ namespace {
 
 using namespace testing;  // NOLINT
 
-std::string compressed(HpackEncoder& encoder, const Headers& headers) {
-  return std::string(as_text(encode(encoder, headers)));
-}
-
 Headers request_with(Header extra) {
   Headers headers = kRequest;
   headers.push_back(std::move(extra));

@@ -57,10 +57,6 @@ Outcome run(Role role, std::string_view wire, F next) {
   return outcome;
 }
 
-std::string compressed(HpackEncoder& encoder, const Headers& headers) {
-  return std::string(as_text(encode(encoder, headers)));
-}
-
 // A bit of everything that a client says.
 std::string client_stream() {
   HpackEncoder encoder;

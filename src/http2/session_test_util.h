@@ -15,11 +15,17 @@
 
 namespace sluice::http2::testing {
 
+inline std::string xs(std::size_t n) { return std::string(n, 'x'); }
+
+inline std::string compressed(HpackEncoder& encoder, const Headers& headers) {
+  return std::string(as_text(encode(encoder, headers)));
+}
+
 // A header block that leaves every table as it is.
 inline std::string plain(Headers headers) {
   for (Header& h : headers) h.indexing = Indexing::kPlain;
   HpackEncoder encoder;
-  return std::string(as_text(encode(encoder, headers)));
+  return compressed(encoder, headers);
 }
 
 inline const Headers kRequest = {

@@ -60,11 +60,13 @@ class PointCodec final : public Codec {
   mutable std::string scratch_;
 };
 
-std::shared_ptr<const Codec> named(std::string name) { return std::make_shared<PointCodec>(std::move(name)); }
+std::shared_ptr<const Codec> point_codec_named(std::string name) {
+  return std::make_shared<PointCodec>(std::move(name));
+}
 
 TEST(CodecSet, FindsByTheWholeName) {
-  const auto json = named("json");
-  const CodecSet set{json, named("x-json.2")};
+  const auto json = point_codec_named("json");
+  const CodecSet set{json, point_codec_named("x-json.2")};
   EXPECT_EQ(set.find("json"), json.get());
   EXPECT_EQ(set.share("json"), json);
   EXPECT_EQ(set.size(), 2u);
@@ -77,8 +79,8 @@ TEST(CodecSet, FindsByTheWholeName) {
 }
 
 TEST(CodecSet, KeepsTheLastOfAName) {
-  const auto second = named("json");
-  CodecSet set{named("json"), named("thrift")};
+  const auto second = point_codec_named("json");
+  CodecSet set{point_codec_named("json"), point_codec_named("thrift")};
   const CodecSet before = set;
   set.add(second);
   EXPECT_EQ(set.find("json"), second.get());
@@ -88,26 +90,26 @@ TEST(CodecSet, KeepsTheLastOfAName) {
 
 TEST(CodecSet, SaysWhatCannotBeAdded) {
   EXPECT_EQ(CodecSet({nullptr}).check(), Status(StatusCode::kInvalidArgument, "a codec is null"));
-  EXPECT_EQ(CodecSet({named("proto")}).check().message(),
+  EXPECT_EQ(CodecSet({point_codec_named("proto")}).check().message(),
             "codec name \"proto\" stands for the messages' own encoding");
   for (const char* name : {"", "Json", "a+b", "a;b", "a b", "a,b"}) {
-    const CodecSet set{named(name), nullptr, named("good")};
+    const CodecSet set{point_codec_named(name), nullptr, point_codec_named("good")};
     EXPECT_EQ(set.check().message(), "codec name \"" + std::string(name) + "\" is no content-subtype");
     EXPECT_EQ(set.size(), 1u);
   }
-  EXPECT_EQ(CodecSet({named("a\n\xff")}).check().message(),
+  EXPECT_EQ(CodecSet({point_codec_named("a\n\xff")}).check().message(),
             "codec name \"a\\x0a\\xff\" is no content-subtype");
-  EXPECT_EQ(CodecSet({named(std::string(5000, 'a'))}).check().message(),
+  EXPECT_EQ(CodecSet({point_codec_named(std::string(5000, 'a'))}).check().message(),
             "codec name \"" + std::string(64, 'a') + "\" is no content-subtype");
   CodecSet many;
-  for (std::size_t i = 0; i < CodecSet::kMaxSize; ++i) many.add(named("c" + std::to_string(i)));
+  for (std::size_t i = 0; i < CodecSet::kMaxSize; ++i) many.add(point_codec_named("c" + std::to_string(i)));
   EXPECT_EQ(many.check(), Status());
-  many.add(named("last"));
+  many.add(point_codec_named("last"));
   EXPECT_EQ(many.check().message(), "codec \"last\" is one more than 32");
 }
 
 TEST(CodecSet, ChecksNames) {
-  const CodecSet set{named("json"), named("cbor")};
+  const CodecSet set{point_codec_named("json"), point_codec_named("cbor")};
   for (const char* known : {"", "proto", "json", "cbor"}) EXPECT_EQ(set.check(known), Status());
   EXPECT_EQ(set.check("x"), Status(StatusCode::kInvalidArgument, "codec \"x\" is not among proto,json,cbor"));
   EXPECT_EQ(CodecSet().check("x").message(), "codec \"x\" is not among proto");

@@ -5,21 +5,18 @@
 
 #include "e2e/greeter.h"
 #include "e2e/raw_service.h"
+#include "lifecycle/lifecycle.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using lifecycle::expect_names;
 using support::Served;
 
 class BadInput : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, BadInput, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);
-
-void expect_names(const Status& status, StatusCode code, std::string_view what) {
-  EXPECT_EQ(status.code(), code) << status;
-  EXPECT_NE(status.message().find(what), std::string_view::npos) << status << " does not name " << what;
-}
 
 TEST_P(BadInput, WrongAddressIsNamed) {
   for (const char* address : {"", "greeter", ":greeter", "pipe:", "pi pe:x", "PIPE:x"}) {

@@ -158,7 +158,7 @@ TEST_P(Kinds, OneChannelCarriesThousandsOfCallsInARow) {
 }
 
 // What a coroutine makes of all four kinds.
-Task<std::string> call_all_kinds(ServedRaw& served, std::string text) {
+Task<std::string> await_all_kinds(ServedRaw& served, std::string text) {
   const Chain request = bytes(text);
   std::string got;
   const Result<Chain> reply = co_await served.unary(request);
@@ -190,7 +190,7 @@ Task<std::string> call_all_kinds(ServedRaw& served, std::string text) {
 TEST_P(Kinds, CoroutineAwaitsAllFourKinds) {
   RawService service;
   ServedRaw served(runtime(), service);
-  EXPECT_EQ(runtime().run(call_all_kinds(served, "x")), "x;x,x,x,OK;xx;x;OKOK");
+  EXPECT_EQ(runtime().run(await_all_kinds(served, "x")), "x;x,x,x,OK;xx;x;OKOK");
 }
 
 TEST_P(Kinds, StartedCallIsInFlightUntilItIsGot) {

@@ -14,7 +14,7 @@ namespace {
 #ifndef SLUICE_LONG_STREAM
 #define SLUICE_LONG_STREAM 100'000  // fewer where a sanitizer watches
 #endif
-constexpr int kMessages = SLUICE_LONG_STREAM;
+constexpr int kManyMessages = SLUICE_LONG_STREAM;
 constexpr int kEveryLarge = 1'000;
 
 // Small ones, together many windows; now and then one that is larger than a socket's window, for which credit
@@ -39,7 +39,7 @@ Task<int> read_all(Stream& stream) {
 }
 template <class Stream>
 Task<void> write_all(Stream& stream) {
-  for (int i = 0; i < kMessages; ++i) {
+  for (int i = 0; i < kManyMessages; ++i) {
     const Chain message = numbered(i);
     const Status status = co_await stream.write(message);
     EXPECT_EQ(status, Status());
@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Over, LongStreams, ::testing::ValuesIn(kWays),
 Task<void> read_replies(Channel& channel) {
   auto stream = reply_stream(channel, bytes("all"));
   const int right = co_await read_all(stream);
-  EXPECT_EQ(right, kMessages);
+  EXPECT_EQ(right, kManyMessages);
   const Status status = co_await stream.finish();
   EXPECT_EQ(status, Status());
 }
@@ -122,7 +122,7 @@ Task<void> write_requests(Channel& channel) {
   auto stream = request_stream(channel);
   co_await write_all(stream);
   const Result<Chain> right = co_await stream.finish();
-  EXPECT_EQ(text_of(right), std::to_string(kMessages));
+  EXPECT_EQ(text_of(right), std::to_string(kManyMessages));
 }
 
 TEST_P(LongStreams, BringAllRequests) { near_.run(write_requests(channel_)); }
@@ -138,7 +138,7 @@ Task<void> echo(Channel& channel) {
   Scope scope(loop);
   scope.spawn(write_and_close(stream));
   const int right = co_await read_all(stream);
-  EXPECT_EQ(right, kMessages);
+  EXPECT_EQ(right, kManyMessages);
   co_await scope.join();
   const Status status = co_await stream.finish();
   EXPECT_EQ(status, Status());

@@ -294,7 +294,7 @@ TEST_P(ServerInterceptors, InterceptorSeesTheHandlersStatus) {
 }
 
 // Does what the metadata says.
-class Misbehaving : public ServerInterceptor {
+class MisbehavingServer : public ServerInterceptor {
  public:
   Status on_headers(ServerContext& context) override {
     if (context.metadata().get("do") == "throw early") throw std::runtime_error("too early");
@@ -328,7 +328,7 @@ class Misbehaving : public ServerInterceptor {
 
 TEST_P(ServerInterceptors, WhatAnInterceptorDoesBecomesTheStatus) {
   CountingService service;
-  Misbehaving interceptor;
+  MisbehavingServer interceptor;
   ServedRaw served = this->served(service, {interceptor});
   const Chain request = bytes("x");
   const auto call = [&](std::string_view what) {
@@ -378,9 +378,9 @@ TEST_P(ServerInterceptors, StreamMayBeAnsweredWithoutItsHandler) {
 // Messages.
 
 // Puts its mark on each message.
-class Marking : public ServerInterceptor {
+class MarkingServer : public ServerInterceptor {
  public:
-  explicit Marking(std::string mark) : mark_(std::move(mark)) {}
+  explicit MarkingServer(std::string mark) : mark_(std::move(mark)) {}
   Task<Status> intercept(ServerInvocation& call) override {
     Marks marks(mark_);
     co_return co_await call.next(marks);
@@ -404,7 +404,7 @@ class Marking : public ServerInterceptor {
 
 TEST_P(ServerInterceptors, MessagesPassTheFiltersInwardsAndOutwards) {
   RawService service;
-  Marking a("a"), b("b");
+  MarkingServer a("a"), b("b");
   ServedRaw served = this->served(service, {a, b});
   EXPECT_EQ(call_all_kinds(served, "-"),
             (Lines{"-abba", "-abba,-abba,-abba,OK", "-ab-abba", "-abba,-abba,OK"}));
@@ -427,7 +427,7 @@ TEST_P(ServerInterceptors, RequestAndReplyOfAUnaryCallMayBeReplaced) {
 }
 
 // Refuses the second message each way that it is told to.
-class Censor : public ServerInterceptor {
+class ServerCensor : public ServerInterceptor {
  public:
   Task<Status> intercept(ServerInvocation& call) override {
     Rules rules(call.context());
@@ -452,7 +452,7 @@ class Censor : public ServerInterceptor {
 
 TEST_P(ServerInterceptors, MessageThatAFilterRefusesEndsTheCall) {
   RawService service;
-  Censor censor;
+  ServerCensor censor;
   ServedRaw served = this->served(service, {censor});
   EXPECT_EQ(
       call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "request"})}),
@@ -477,7 +477,7 @@ TEST_P(ServerInterceptors, HandlerThatGoesOnAfterARefusedMessageGetsNoMore) {
     std::atomic<int> requests = 0;
   };
   Undeterred service;
-  Censor censor;
+  ServerCensor censor;
   ServedRaw served = this->served(service, {censor});
   auto stream = served.bidi({.metadata = MetadataList({"refuse", "reply"})});
   const Chain message = bytes("x");
@@ -500,7 +500,7 @@ TEST_P(ServerInterceptors, ReadGivenUpByTheHandlerLeavesNothingBehind) {
     std::atomic<int> yields = 0;
   };
   GivingUp service;
-  Marking marking("m");
+  MarkingServer marking("m");
   ServedRaw served = this->served(service, {marking});
   for (int i = 0; i < 20; ++i) {
     service.yields = i;
@@ -515,7 +515,7 @@ TEST_P(ServerInterceptors, ReadGivenUpByTheHandlerLeavesNothingBehind) {
 
 // Time and cancellation.
 
-class Waiting : public ServerInterceptor {
+class WaitingInterceptor : public ServerInterceptor {
  public:
   Task<Status> intercept(ServerInvocation& call) override {
     if (Status s = call.stream().send_header(); !s.ok()) co_return s;
@@ -535,7 +535,7 @@ class Waiting : public ServerInterceptor {
 
 TEST_P(ServerInterceptors, CancelledCallWakesItsInterceptorWhichRunsToItsEnd) {
   RawService service;
-  Waiting waiting;
+  WaitingInterceptor waiting;
   ServedRaw served = this->served(service, {waiting});
   {
     const Chain request = bytes("x");
@@ -552,7 +552,7 @@ TEST_P(ServerInterceptors, CancelledCallWakesItsInterceptorWhichRunsToItsEnd) {
 
 TEST_P(ServerInterceptors, DeadlineWakesTheInterceptor) {
   RawService service;
-  Waiting waiting;
+  WaitingInterceptor waiting;
   ServedRaw served = this->served(service, {waiting});
   EXPECT_EQ(served.unary(bytes("x"), {.timeout = 20ms}).get().status().code(), StatusCode::kDeadlineExceeded);
   served.end_server();
@@ -563,7 +563,7 @@ TEST_P(ServerInterceptors, DeadlineWakesTheInterceptor) {
 
 TEST_P(ServerInterceptors, ServerThatClosesWaitsForInterceptors) {
   RawService service;
-  Waiting waiting;
+  WaitingInterceptor waiting;
   ServedRaw served = this->served(service, {waiting});
   auto stream = served.bidi();
   EXPECT_EQ(stream.wait_header().get(), Status());

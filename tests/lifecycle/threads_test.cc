@@ -292,11 +292,11 @@ TEST_P(Threads, CallsThatAreStartedAndDroppedRaceWithThoseThatAreGot) {
 }
 
 // Two Runtimes, two threads, one network: neither knows of the other's loops.
-class TwoRuntimes : public ::testing::TestWithParam<unsigned> {};
-INSTANTIATE_TEST_SUITE_P(OfTheServer, TwoRuntimes, ::testing::Values(1u, 2u),
+class RuntimePairs : public ::testing::TestWithParam<unsigned> {};
+INSTANTIATE_TEST_SUITE_P(OfTheServer, RuntimePairs, ::testing::Values(1u, 2u),
                          ::testing::PrintToStringParamName());
 
-TEST_P(TwoRuntimes, MeetOverOneMemoryNetwork) {
+TEST_P(RuntimePairs, MeetOverOneMemoryNetwork) {
   auto network = std::make_shared<net::MemoryNetwork>();
   support::LogCollector log;
   RawService service;
@@ -332,7 +332,7 @@ TEST_P(TwoRuntimes, MeetOverOneMemoryNetwork) {
 
 // Callers on many threads, all of whose calls cross from loop to loop; with and without a thread of the
 // client's own.
-TEST_P(TwoRuntimes, ManyCallersShareAChannel) {
+TEST_P(RuntimePairs, ManyCallersShareAChannel) {
   for (const unsigned threads : {0u, 1u}) {
     auto network = std::make_shared<net::MemoryNetwork>();
     RawService service;
@@ -381,7 +381,7 @@ TEST(TwoRuntimesThatCallEachOther, BothHaveTheirReplies) {
   }
 }
 
-TEST_P(TwoRuntimes, ServerThatClosesEndsTheOthersCalls) {
+TEST_P(RuntimePairs, ServerThatClosesEndsTheOthersCalls) {
   auto network = std::make_shared<net::MemoryNetwork>();
   Held service(2, Held::When::kLetGoOrCancelled);
   Runtime server_side({.threads = GetParam(), .memory_network = network});
@@ -411,7 +411,7 @@ TEST_P(TwoRuntimes, ServerThatClosesEndsTheOthersCalls) {
 }
 
 // The client side goes, Runtime and all, while the server's handlers run.
-TEST_P(TwoRuntimes, ClientThatGoesCancelsTheOthersHandlers) {
+TEST_P(RuntimePairs, ClientThatGoesCancelsTheOthersHandlers) {
   auto network = std::make_shared<net::MemoryNetwork>();
   Held service(1, Held::When::kLetGoOrCancelled);
   Runtime server_side({.threads = GetParam(), .memory_network = network});

@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kLarge = 1 << 20;
 constexpr std::size_t kCalls = 100;
 constexpr auto kMaxDecoded = static_cast<std::int64_t>(kCalls * (kLarge + kLarge / 4));
 

@@ -14,6 +14,7 @@ namespace sluice::memory {
 
 using helloworld::HelloReply;
 using helloworld::HelloRequest;
+constexpr std::size_t kLarge = 1 << 20;  // bytes of a large message
 using Chat = ClientReaderWriter<HelloRequest, HelloReply>;
 
 // Answers with what came.

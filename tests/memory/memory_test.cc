@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t kConnections = 1000;
 constexpr std::size_t kBusyConnections = 100;  // in a world of their own, with 100 streams each
 constexpr std::size_t kStreamsEach = 100;
-constexpr std::size_t kLarge = 1 << 20;
 
 constexpr std::int64_t kMaxChannel = 1024;
 constexpr std::int64_t kMaxConnectionEnd = 16 << 10;

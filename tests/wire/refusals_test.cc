@@ -16,7 +16,7 @@ struct Broken {
 };
 
 // The answer came before the body.
-const std::string kStopped = ", RST_STREAM NO_ERROR";
+const std::string kThenReset = ", RST_STREAM NO_ERROR";
 const char kUnaryPath[] = "/test.Raw/Unary";
 
 std::string request(const Headers& head, std::string_view data = message("m")) {
@@ -39,7 +39,7 @@ std::vector<Broken> broken_heads() {
   const std::string long_text(300, 'y');
   std::vector<Broken> all;
   const auto http = [&](const char* name, const Headers& head, const char* status, const std::string& text) {
-    all.push_back({name, request(head), "HTTP " + std::string(status) + ", 13 " + text + kStopped,
+    all.push_back({name, request(head), "HTTP " + std::string(status) + ", 13 " + text + kThenReset,
                    path + "INTERNAL: " + text});
   };
   http("method", with(":method", "GET"), "405", ":method is not POST");
@@ -49,7 +49,7 @@ std::vector<Broken> broken_heads() {
   const auto grpc = [&](const char* name, const Headers& head, const char* code, const std::string& text,
                         const std::string& quoted) {
     const char* word = std::string_view(code) == "12" ? "UNIMPLEMENTED: " : "RESOURCE_EXHAUSTED: ";
-    all.push_back({name, request(head), std::string(code) + " " + text + kStopped,
+    all.push_back({name, request(head), std::string(code) + " " + text + kThenReset,
                    " for \"" + quoted + "\": " + word + text});
   };
   grpc("no path", request_head("Unary"), "12", "malformed method name: \"Unary\"", "Unary");

@@ -8,7 +8,7 @@
 namespace sluice::wire {
 namespace {
 
-constexpr std::size_t kLimit = 10'000;
+constexpr std::size_t kLimitOfServer = 10'000;
 
 // Echoes, and compresses as the client's metadata says.
 class ChoosingService final : public RawService {
@@ -40,7 +40,7 @@ class ServerCompression : public WireTest {
  protected:
   explicit ServerCompression(std::string algorithm = {})
       : served_(runtime(), service_,
-                {.server = {.max_receive_message_size = kLimit,
+                {.server = {.max_receive_message_size = kLimitOfServer,
                             .compressors = all_compressors(),
                             .compression_algorithm = std::move(algorithm)}}),
         client_(runtime(), "pipe:served") {
@@ -172,19 +172,19 @@ TEST_P(ServerCompression, R79_GoodMessagesBeforeADamagedOneAreRead) {
 
 TEST_P(ServerCompression, R80_DecompressedSizeIsLimited) {
   const std::string over =
-      "8 message exceeds the limit of " + std::to_string(kLimit) + " bytes once it is decompressed";
+      "8 message exceeds the limit of " + std::to_string(kLimitOfServer) + " bytes once it is decompressed";
   for (const std::string_view algorithm : kAlgorithms) {
     const Headers head = {{"grpc-encoding", std::string(algorithm)}};
     for (const char* method : kMethods) {
-      EXPECT_EQ(answer(method, head, packed_message(dull(kLimit), algorithm)), "0");
-      EXPECT_EQ(answer(method, head, packed_message(dull(kLimit + 1), algorithm)), over);
-      EXPECT_EQ(answer(method, head, packed_message(dull(100 * kLimit), algorithm)), over);
+      EXPECT_EQ(answer(method, head, packed_message(dull(kLimitOfServer), algorithm)), "0");
+      EXPECT_EQ(answer(method, head, packed_message(dull(kLimitOfServer + 1), algorithm)), over);
+      EXPECT_EQ(answer(method, head, packed_message(dull(100 * kLimitOfServer), algorithm)), over);
     }
   }
 }
 
 TEST_P(ServerCompression, R80_CompressedSizeIsLimitedToo) {
-  EXPECT_EQ(answer("Unary", kGzip, message(std::string(kLimit + 1, 'x'), 1)),
+  EXPECT_EQ(answer("Unary", kGzip, message(std::string(kLimitOfServer + 1, 'x'), 1)),
             "8 message of 10001 bytes exceeds the limit of 10000");
 }
 
