@@ -39,6 +39,15 @@ Runnable* ReadyQueue::choose() {
   return r;
 }
 
+void ReadyQueue::put_back(Runnable* list) {
+  if (list == nullptr) return;
+  Runnable* last = list;
+  while (last->next_ != nullptr) last = last->next_;
+  last->next_ = head_;
+  if (head_ == nullptr) tail_ = last;
+  head_ = list;
+}
+
 std::string LiveCounts::to_string() const {
   std::string out;
   const auto part = [&out](const char* name, int n) {
@@ -169,21 +178,19 @@ inline std::size_t Loop::run_ready(int most) {
 // What is posted to the end of a tick while it ends belongs to the next one, and so does what there is no
 // time for; that goes first there.
 inline std::size_t Loop::run_tick_end() {
-  if (tick_end_.empty()) return 0;
+  Runnable* ending = tick_end_.take_all();
+  if (ending == nullptr) return 0;
   std::size_t ran = 0;
   // Has time of its own: what the tick has submitted is to leave.
   TimePoint since = overdue_ ? checked_at_ : busy_since_;
-  ReadyQueue now_ending(simulation_);
-  std::swap(now_ending, tick_end_);
-  while (Runnable* r = now_ending.pop()) {
-    r->run();
+  do {
+    ReadyQueue::follow(ending)->run();
     ++ran;
     if (--runs_to_check_ == 0 && busy_too_long(since)) [[unlikely]] {
-      while (Runnable* next = tick_end_.pop()) now_ending.push(*next);
-      std::swap(now_ending, tick_end_);
+      tick_end_.put_back(ending);
       break;
     }
-  }
+  } while (ending != nullptr);
   return ran;
 }
 
@@ -212,7 +219,9 @@ std::size_t Loop::simulated_turn() {
   std::size_t ran = run_ready(most);
   Runnable* const interruption = most < kRunsPerTick ? simulation_->take_interruption() : nullptr;
   if (interruption != nullptr) interruption->run();
-  ran += run_tick_end();
+  ReadyQueue now_ending(simulation_);
+  std::swap(now_ending, tick_end_);
+  for (; Runnable* r = now_ending.pop(); ++ran) r->run();
   ++ticks_;
   return interruption == nullptr ? ran : ran + 1 + fire_timers();
 }

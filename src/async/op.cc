@@ -48,12 +48,14 @@ OpRecord* failed_by_exception(const OpArgs& args) noexcept {
   return new FailedRecord(std::move(why));
 }
 
-void release_record(const OpKind& kind, OpRecord* record) {
+using Release = void (*)(OpRecord*);
+
+void release_record(Release release, OpRecord* record) {
   if (record->failed()) {
     delete static_cast<FailedRecord*>(record);
   } else {
     record->forget_waiter();
-    kind.release(record);
+    release(record);
   }
 }
 
@@ -68,24 +70,24 @@ OpRecord* start_record(const OpArgs& args) noexcept {
 }
 
 // A cancel on its way to the loop. The Call owns it together with the queue, for the Call may be released
-// before it arrives.
+// before it arrives, and what kind it is of may be gone then.
 struct PostedCancel final : Runnable {
-  PostedCancel(const OpKind& k, const StartedOp& o) : Runnable(&arrive), kind(k), op(o) {}
+  PostedCancel(const OpKind& k, const StartedOp& o) : Runnable(&arrive), cancel(k.cancel), op(o) {}
   static void arrive(Runnable& self) noexcept {
-    auto& cancel = static_cast<PostedCancel&>(self);
-    if (cancel.released) return delete &cancel;
-    cancel.arrived = true;
-    cancel.now();
+    auto& posted = static_cast<PostedCancel&>(self);
+    if (posted.released) return delete &posted;
+    posted.arrived = true;
+    posted.now();
   }
   void now() {
     if (op.remote) {
       op.remote->cancel();
     } else if (!op.record->done()) {
-      kind.cancel(op.record);
+      cancel(op.record);
     }
   }
   // Loop-only.
-  const OpKind& kind;
+  void (*const cancel)(OpRecord*);
   const StartedOp op;
   bool arrived = false;
   bool released = false;
@@ -95,11 +97,11 @@ namespace {
 
 // Gives an operation back, when the thread at hand cannot.
 struct PostedRelease final : Runnable {
-  PostedRelease(const OpKind& k, const StartedOp& o) : Runnable(&arrive), kind(k), op(o) {}
+  PostedRelease(const OpKind& k, const StartedOp& o) : Runnable(&arrive), release(k.release), op(o) {}
   static void arrive(Runnable& self) noexcept {
-    auto& release = static_cast<PostedRelease&>(self);
-    release.now();
-    delete &release;
+    auto& posted = static_cast<PostedRelease&>(self);
+    posted.now();
+    delete &posted;
   }
   void now() {
     if (PostedCancel* cancel = op.cancel) {
@@ -112,10 +114,10 @@ struct PostedRelease final : Runnable {
     if (op.remote) {
       op.remote->release();
     } else {
-      release_record(kind, op.record);
+      release_record(release, op.record);
     }
   }
-  const OpKind& kind;
+  const Release release;
   const StartedOp op;
 };
 
@@ -140,7 +142,7 @@ Posted* run_on(Loop& loop, const OpKind& kind, const StartedOp& op) {
 }  // namespace
 
 void release_started(const OpKind& kind, Loop& loop, const StartedOp& op) {
-  if (op.record && op.record->failed()) return release_record(kind, op.record);
+  if (op.record && op.record->failed()) return release_record(kind.release, op.record);
   if (op.record || op.remote) run_on<PostedRelease>(loop, kind, op);
 }
 
@@ -219,7 +221,7 @@ void Driven::drive(const OpArgs* args) {
 Driven::~Driven() {
   if (owns_ && record_) {
     if (leading_) {
-      release_record(kind_, record_);
+      release_record(kind_.release, record_);
     } else {
       release_op(kind_, loop_, record_);
     }
@@ -273,7 +275,7 @@ void RemoteOp::release() {
 }
 
 void RemoteOp::let_go() {
-  if (inner_) release_record(*args_.kind, inner_);
+  if (inner_) release_record(args_.kind->release, inner_);
   delete this;
 }
 

@@ -347,6 +347,24 @@ TEST(Call, IsReleasedWhileItsCancelIsStillPosted) {
   }
 }
 
+// A method that a program has made for one call: what is still to be done on the loop needs it no more.
+TEST(Call, MayOutliveNothingOfItsKind) {
+  TestLoop loop;
+  FakeService service(*loop);
+  const std::string text = "hello";
+  for (const How how : {How::kInline, How::kNever}) {
+    FakeKind kind;
+    std::optional<Call<std::string>> call(Op<std::string>(kind, &service, &text, &how).start());
+    Leader leader(*loop, false);
+    call->cancel();
+    call.reset();
+    kind.release = nullptr, kind.cancel = nullptr;
+    leader.stop();
+  }
+  loop.drain();
+  EXPECT_EQ(service.released, 2);
+}
+
 TEST(Call, IsReleasedWhileTheNewsThatItIsDoneIsOnItsWay) {
   for (int seed = 0; seed < 10; ++seed) {
     std::optional<TestLoop> loop;

@@ -71,7 +71,7 @@ void Chain::grow(std::uint32_t more) {
 
 void Chain::free_slots() {
   for (Bytes *slot = slots() + begin_, *last = slots() + end_; slot != last; ++slot) slot->~Bytes();
-  ::operator delete(static_cast<void*>(heap_));
+  if (heap_ != nullptr) ::operator delete(static_cast<void*>(heap_));
 }
 
 void Chain::remove_prefix(std::size_t n) {
@@ -157,14 +157,11 @@ bool Chain::is_loose(const Bytes& first, std::size_t size, std::size_t& slack) {
   return false;
 }
 
-void Chain::keep_tight(std::size_t slack, std::size_t from) {
+void Chain::copy_loose(std::size_t slack, std::size_t from) {
   assert(from <= count());
   Bytes* const first = slots() + begin_ + from;
   Bytes* const last = slots() + end_;
-  std::size_t left = slack;
-  if (last - first == 1 && !is_loose(*first, first->size_, left)) return;
-  std::size_t loose = 0;
-  left = slack;
+  std::size_t loose = 0, left = slack;
   for (Bytes* slot = first; slot != last;) {
     const Run run = run_at(slot);
     if (is_loose(*slot, run.size, left)) loose += run.size;

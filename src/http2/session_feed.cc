@@ -17,12 +17,12 @@ constexpr std::size_t kKeptPartial = 1024;
 
 // The bytes of the payload that must be there before a frame is handled: all of most types, the length of
 // the padding of DATA, the fields of PRIORITY if it has its size, nothing of what is passed over.
-std::size_t needed(const FrameHeader& header) {
+[[gnu::always_inline]] inline std::size_t needed(const FrameHeader& header) {
   constexpr std::uint32_t kWhole = 0b11'1101'1010;  // by type: all but DATA, PRIORITY and PUSH_PROMISE
   const auto type = static_cast<std::uint32_t>(header.type);
+  if (type < 10 && (kWhole >> type & 1) != 0) return header.length;
   if (header.type == FrameType::kData) return header.has(flag::kPadded) && header.length > 0 ? 1 : 0;
-  if (header.type == FrameType::kPriority) return header.length == kPriorityFieldsSize ? header.length : 0;
-  return type < 10 && (kWhole >> type & 1) != 0 ? header.length : 0;
+  return header.type == FrameType::kPriority && header.length == kPriorityFieldsSize ? header.length : 0;
 }
 
 }  // namespace

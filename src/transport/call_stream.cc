@@ -129,9 +129,7 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
     unread_ = false;
     deliver(unread_compressed_);
   } else if (!inbox_.empty()) {
-    Received next = inbox_.pop();
-    recv_.message = std::move(next.bytes);
-    deliver(next.compressed);
+    deliver(inbox_.pop(recv_.message));
     assert(holds_what_it_counts());
   } else if (reads_ended_) {
     recv_.complete(loop_);

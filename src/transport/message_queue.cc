@@ -1,6 +1,7 @@
-// MessageQueue: messages as they came, and behind them bytes.
+// MessageQueue: what is copied, what is shared, and where the copies lie.
 #include "transport/message_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "http2/frame.h"
@@ -10,88 +11,49 @@ namespace sluice::transport {
 namespace {
 
 constexpr std::size_t kPrefixSize = MessageReader::kPrefixSize;
+// Up to here a slot and a share in a block cost more than the bytes.
+constexpr std::size_t kMostCopied = 1024;
+// Blocks for copies; the first ones are small, as most queues are short.
+constexpr std::size_t kSmallestBlock = 256;
+constexpr std::size_t kLargestBlock = 16 << 10;
 
 }  // namespace
 
 void MessageQueue::push(Received&& message) {
-  received_ += kPrefixSize + message.bytes.size();
-  if (gathered_.empty()) [[likely]] {
-    const std::size_t cost = cost_of(message);
-    if (cost_ + cost <= kMostShared) [[likely]] {
-      cost_ += cost;
-      message.bytes.keep();
-      shared_.push_back(std::move(message));
-      return;
-    }
+  const std::size_t size = message.bytes.size();
+  const bool copied = size <= kMostCopied;
+  const std::size_t written = kPrefixSize + (copied ? size : 0);
+  if (room_.size() < written) [[unlikely]]
+    make_room(written);
+  auto* const out = const_cast<std::byte*>(room_.data());
+  out[0] = std::byte{message.compressed};
+  http2::store_u32(out + 1, static_cast<std::uint32_t>(size));
+  if (copied) message.bytes.copy_to(out + kPrefixSize);
+  if (!bytes_.lengthen(room_, written)) bytes_.append(room_.slice(0, written));
+  room_.remove_prefix(written);
+  if (copied) return;
+  message.bytes.keep_tight(0);
+  bytes_.append(std::move(message.bytes));
+}
+
+// A message that is copied, and every prefix, lies in one block.
+void MessageQueue::make_room(std::size_t least) {
+  const std::size_t capacity = std::clamp(bytes_.size(), kSmallestBlock, kLargestBlock);
+  Buffer* const block = Buffer::make(std::max(capacity, least));
+  room_ = Bytes(block, block->data(), block->capacity());
+}
+
+bool MessageQueue::pop(Chain& bytes) {
+  const std::byte* const prefix = bytes_.front().data();
+  const bool compressed = prefix[0] != std::byte{0};
+  const std::size_t size = http2::load_u32(prefix + 1);
+  bytes_.remove_prefix(kPrefixSize);
+  if (size > 0) bytes_.move_front(size, bytes);
+  if (bytes_.empty()) [[unlikely]] {
+    bytes_.trim();
+    if (room_.block_size() > kSmallestBlock) room_ = Bytes();
   }
-  gather(std::move(message));
-}
-
-// Its slot, and the blocks that the message before it does not hold already.
-std::size_t MessageQueue::cost_of(const Received& message) const {
-  std::size_t cost = sizeof message;
-  const Bytes* last = nullptr;
-  if (begin_ < shared_.size() && !shared_.back().bytes.empty()) {
-    const Chain& before = shared_.back().bytes;
-    last = &before[before.count() - 1];
-  }
-  for (const Bytes& slice : message.bytes) {
-    if (!last || !slice.owned() || !slice.same_block(*last)) cost += slice.block_size();
-    last = &slice;
-  }
-  return cost;
-}
-
-Received MessageQueue::pop() {
-  Received message = begin_ < shared_.size() ? pop_shared() : pop_gathered();
-  received_ -= kPrefixSize + message.bytes.size();
-  return message;
-}
-
-Received MessageQueue::pop_shared() {
-  Received message = std::move(shared_[begin_++]);
-  if (begin_ == shared_.size()) {
-    forget_shared();
-  } else if (begin_ >= 64 && begin_ * 2 >= shared_.size()) {
-    // A reader that never quite catches up must not keep a slot for each message there ever was.
-    shared_.erase(shared_.begin(), shared_.begin() + static_cast<std::ptrdiff_t>(begin_));
-    begin_ = 0;
-  }
-  return message;
-}
-
-// What a burst needed is given back; a few slots stay for the next messages.
-void MessageQueue::forget_shared() {
-  constexpr std::size_t kKeptSlots = 4;
-  if (shared_.capacity() > kKeptSlots) {
-    std::vector<Received>().swap(shared_);
-  } else {
-    shared_.clear();
-  }
-  begin_ = 0, cost_ = 0;
-}
-
-void MessageQueue::gather(Received&& message) {
-  std::byte prefix[kPrefixSize];
-  prefix[0] = std::byte{message.compressed};
-  http2::store_u32(prefix + 1, static_cast<std::uint32_t>(message.bytes.size()));
-  gathered_.gather(prefix);
-  gathered_.append_tight(std::move(message.bytes));
-}
-
-Received MessageQueue::pop_gathered() {
-  std::byte prefix[kPrefixSize];
-  gathered_.copy_prefix_to(prefix, kPrefixSize);
-  gathered_.remove_prefix(kPrefixSize);
-  Received message{gathered_.take_front(http2::load_u32(prefix + 1)), prefix[0] != std::byte{0}};
-  gathered_.trim();
-  return message;
-}
-
-void MessageQueue::clear() {
-  forget_shared();
-  gathered_.clear();
-  received_ = 0;
+  return compressed;
 }
 
 }  // namespace sluice::transport

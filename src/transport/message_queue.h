@@ -1,8 +1,6 @@
 // MessageQueue: messages that have come and that nobody has read yet. Part of a call's stream.
 #pragma once
 
-#include <vector>
-
 #include "sluice/base/bytes.h"
 
 namespace sluice::transport {
@@ -13,33 +11,27 @@ struct Received {
   bool compressed = false;
 };
 
-// First in, first out, and bounded in what it holds. The first messages of a burst stay as they came, as long
-// as their slots and the blocks that they lie in take no more than kMostShared. Those behind them are kept as
-// they were on the wire, a prefix and a body each, small ones side by side: they hold at most twice what was
-// received and a block of 4 KiB, however small they are.
+// First in, first out, and bounded in what it holds: messages are kept as they were on the wire, a prefix and
+// a body each. Small ones are copied and lie side by side, large ones are shared where they have at least
+// half of the blocks that they came in. So it holds at most twice what was received and two blocks of 16 KiB,
+// however small the messages are and whatever they came in.
 class MessageQueue {
  public:
-  static constexpr std::size_t kMostShared = 128 << 10;
-
-  bool empty() const { return received_ == 0; }
+  bool empty() const { return bytes_.empty(); }
   // Bytes on the wire of the messages that wait, prefixes included.
-  std::size_t received() const { return received_; }
+  std::size_t received() const { return bytes_.size(); }
   void push(Received&& message);
-  Received pop();  // REQUIRES: not empty
-  void clear();
+  // The oldest, into `bytes`, which is empty. True: it is compressed. REQUIRES: not empty.
+  bool pop(Chain& bytes);
+  void clear() {
+    if (!bytes_.empty()) bytes_.clear(), room_ = Bytes();
+  }
 
  private:
-  std::size_t cost_of(const Received& message) const;
-  Received pop_shared();
-  void forget_shared();
-  void gather(Received&& message);
-  Received pop_gathered();
+  void make_room(std::size_t least);
 
-  std::vector<Received> shared_;  // from begin_; older than gathered_
-  std::size_t begin_ = 0;
-  std::size_t cost_ = 0;  // bytes that shared_ has taken since it was empty
-  Chain gathered_;
-  std::size_t received_ = 0;
+  Chain bytes_;
+  Bytes room_;  // of a block of our own: what lies behind the last message, and nobody has seen
 };
 
 }  // namespace sluice::transport

@@ -84,7 +84,7 @@ TEST_P(MemoryAttacks, UnreadMessagesHoldNoMoreThanTheirBytes) {
   const std::int64_t grown = grown_by([&] {
     for (int i = 0; i < kMessages; ++i) send_among_traffic(Wire().data(3, message("y")).str());
   });
-  EXPECT_LE(grown, 300 << 10) << "3 kB are unread";
+  EXPECT_LE(grown, 100 << 10) << "3 kB are unread";
   attacker_.send(Wire().data(3, "", kEnd));
   hoarder_.let_go.count_down();
   attacker_.until([&] { return attacker_.ended(3); });
@@ -100,7 +100,7 @@ TEST_P(MemoryAttacks, EmptyMessagesHoldNoMoreThanTheirPrefixes) {
     for (std::size_t at = 0; at < messages.size(); at += kFrame)
       send_among_traffic(Wire().data(3, messages.substr(at, kFrame)).str());
   });
-  EXPECT_LE(grown, 300 << 10) << "65 kB are unread";
+  EXPECT_LE(grown, 140 << 10) << "65 kB are unread";
   attacker_.send(Wire().data(3, "", kEnd));
   hoarder_.let_go.count_down();
   attacker_.until([&] { return attacker_.ended(3); });
@@ -182,7 +182,7 @@ TEST_P(HoardingClient, UnreadMessagesHoldNoMoreThanTheirBytes) {
   settle();
   const std::int64_t grown = live_heap().bytes - before;
   RecordProperty("bytes_held", std::to_string(grown));
-  EXPECT_LE(grown, 300 << 10) << "3 kB are unread";
+  EXPECT_LE(grown, 100 << 10) << "3 kB are unread";
   Chain reply;
   for (int i = 0; i < kMessages; ++i) {
     ASSERT_TRUE(unread_->read_into(reply).get());

@@ -17,8 +17,8 @@ TEST_P(Cut, AtEveryByteEndsTheCallOnceAndLeavesNothing) {
   for (const Way& way : kWays) {
     const std::uint64_t bytes = way.passed(whole);
     ASSERT_GT(bytes, 60u) << way.name;
-    std::uint64_t visited = 0, ok = 0;
-    for (std::uint64_t at = 0; at < bytes; ++at) {
+    std::uint64_t tried = 0, visited = 0, ok = 0;
+    for (std::uint64_t at = 0; at < bytes; at += kEvery, ++tried) {
       Scenario cut = scenario();
       way.plan(cut).faults = {{testing::FaultKind::kCut, at}};
       const Seen seen = run(cut, {StatusCode::kOk, StatusCode::kUnavailable});
@@ -28,8 +28,8 @@ TEST_P(Cut, AtEveryByteEndsTheCallOnceAndLeavesNothing) {
     }
     std::printf("cut at %llu of %llu bytes of the %s: %llu calls OK\n", ull(visited), ull(bytes), way.name,
                 ull(ok));
-    EXPECT_EQ(visited, bytes) << way.name;
-    EXPECT_LT(ok, bytes) << "a cut in the middle ends a call";
+    EXPECT_EQ(visited, tried) << way.name;
+    EXPECT_LT(ok, tried) << "a cut in the middle ends a call";
   }
 }
 
@@ -40,8 +40,8 @@ TEST_P(BlackHole, AtEveryByteLeavesTheCallToItsDeadline) {
   const Seen whole = measure_whole(scenario());
   for (const Way& way : kWays) {
     const std::uint64_t bytes = way.passed(whole);
-    std::uint64_t visited = 0, ok = 0;
-    for (std::uint64_t at = 0; at < bytes; ++at) {
+    std::uint64_t tried = 0, visited = 0, ok = 0;
+    for (std::uint64_t at = 0; at < bytes; at += kEvery, ++tried) {
       Scenario hole = scenario();
       way.plan(hole).faults = {{testing::FaultKind::kBlackHole, at}};
       const Seen seen = run(hole, {StatusCode::kOk, StatusCode::kDeadlineExceeded});
@@ -51,8 +51,8 @@ TEST_P(BlackHole, AtEveryByteLeavesTheCallToItsDeadline) {
     }
     std::printf("black hole at %llu of %llu bytes of the %s: %llu calls OK\n", ull(visited), ull(bytes),
                 way.name, ull(ok));
-    EXPECT_EQ(visited, bytes) << way.name;
-    EXPECT_LT(ok, bytes) << way.name;
+    EXPECT_EQ(visited, tried) << way.name;
+    EXPECT_LT(ok, tried) << way.name;
   }
 }
 

@@ -13,6 +13,9 @@
 
 namespace sluice::scopes {
 
+// Every so many bytes or steps, from the first: 1 but where a sanitizer makes it slow and sees nothing new.
+inline constexpr std::uint64_t kEvery = SLUICE_SCOPES_EVERY;
+
 // How messages travel.
 enum class Encoding : std::uint8_t { kPlain, kGzip };
 inline constexpr Encoding kEncodings[] = {Encoding::kPlain, Encoding::kGzip};

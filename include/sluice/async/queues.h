@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "sluice/async/runnable.h"
@@ -19,7 +20,8 @@ class ReadyQueue {
 
   bool empty() const { return simulation_ ? choices_.empty() : head_ == nullptr; }
   void push(Runnable& r) {
-    if (simulation_) return choices_.push_back(&r);
+    if (simulation_) [[unlikely]]
+      return push_choice(r);
     r.next_ = nullptr;
     (tail_ ? tail_->next_ : head_) = &r;
     tail_ = &r;
@@ -32,8 +34,15 @@ class ReadyQueue {
     return r;
   }
 
+  // Real time only. All that is queued, as a list: follow() takes its first off.
+  Runnable* take_all() { return tail_ = nullptr, std::exchange(head_, nullptr); }
+  static Runnable* follow(Runnable*& list) { return std::exchange(list, list->next_); }
+  // The rest of such a list, before what was queued since.
+  void put_back(Runnable* list);
+
  private:
   Runnable* choose();
+  void push_choice(Runnable& r) { choices_.push_back(&r); }
 
   Simulation* simulation_;
   Runnable* head_ = nullptr;

@@ -108,6 +108,12 @@ class Bytes {
 
  private:
   friend class Chain;
+  // Of the block, beyond twice the bytes; a slice that borrows is no end of a waste.
+  std::size_t wasted() const {
+    if (buffer_ == nullptr) return SIZE_MAX;
+    return buffer_->capacity() > 2 * size_ ? buffer_->capacity() - 2 * size_ : 0;
+  }
+
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   Buffer* buffer_ = nullptr;
@@ -141,13 +147,22 @@ class Chain {
     if (heap_ != nullptr && empty()) clear();
   }
 
-  void append(Bytes bytes) {
+  [[gnu::always_inline]] void append(Bytes bytes) {
     if (bytes.empty()) return;
     if (end_ == capacity_) grow(1);
     size_ += bytes.size();
     new (&slots()[end_++]) Bytes(std::move(bytes));
   }
   void append(Chain&& other);  // leaves `other` empty; REQUIRE another chain
+  // Makes the last slice n bytes longer, if those are the first n of `behind` and lie just behind it. False:
+  // they do not.
+  bool lengthen(const Bytes& behind, std::size_t n) {
+    if (begin_ == end_) return false;
+    Bytes& last = slots()[end_ - 1];
+    if (!last.same_block(behind) || last.data_ + last.size_ != behind.data_) return false;
+    last.size_ += n, size_ += n;
+    return true;
+  }
   // Appends a copy of the bytes in slices of this chain's own.
   void append_copy(std::span<const std::byte> bytes) { append(Bytes::copy(bytes)); }
   // The same, side by side with what lies before where there is room: many small pieces need neither a slice
@@ -175,6 +190,11 @@ class Chain {
   }
   void remove_prefix(std::size_t n);
   Chain take_front(std::size_t n);
+  // The same, to the end of another chain.
+  void move_front(std::size_t n, Chain& to) {
+    if (n >= slots()[begin_].size()) return to.append(take_front(n));
+    to.append(slots()[begin_].take_front(n)), size_ -= n;
+  }
   void copy_to(std::byte* out) const;  // all size() bytes
   void copy_prefix_to(std::byte* out, std::size_t n) const;
   std::string to_string() const;
@@ -184,7 +204,9 @@ class Chain {
   // For bytes that stay for long: the same, and copies too what lies in blocks of which this chain holds less
   // than half, so that no small slice keeps a large block alive. The blocks then hold at most twice the
   // bytes, and `slack` more. Only of the slices from number `from` on.
-  void keep_tight(std::size_t slack = 1024, std::size_t from = 0);
+  void keep_tight(std::size_t slack = 1024, std::size_t from = 0) {
+    if (end_ - begin_ != 1 || from != 0 || slots()[begin_].wasted() > slack) copy_loose(slack, from);
+  }
   // All bytes in one slice, copying only when there is more than one.
   Bytes flatten() const;
 
@@ -196,6 +218,7 @@ class Chain {
     std::size_t size;
   };
 
+  void copy_loose(std::size_t slack, std::size_t from);
   Run run_at(Bytes* slot);
   static bool is_loose(const Bytes& first, std::size_t size, std::size_t& slack);
   Bytes* slots() { return heap_ ? heap_ : reinterpret_cast<Bytes*>(inline_); }
