@@ -264,9 +264,9 @@ class ProfileCall(unittest.TestCase):
 
     def test_adds_up_to_what_the_gate_counts(self):
         os.environ.update(FAKE_ALLOCATIONS="1", FAKE_SYSTEM_CALLS="0", FAKE_WORK="100")
-        once, twice = (profile_call.callgrind([FAKE], "unary", n, False) for n in (50, 100))
-        total = sum(twice.minus(once).own.values()) / 50
-        self.assertAlmostEqual(total, counts.instructions([FAKE], "unary", 50), delta=5)
+        once, twice = (profile_call.callgrind([FAKE], "unary", n, False) for n in (500, 1000))
+        total = sum(twice.minus(once).own.values()) / 500
+        self.assertAlmostEqual(total, counts.instructions([FAKE], "unary", 500), delta=5)
 
 
 class CommandLine(unittest.TestCase):

@@ -65,10 +65,8 @@ void log_but_text(google::protobuf::LogLevel level, const char* file, int line, 
   static constexpr const char* kNames[] = {"INFO", "WARNING", "ERROR", "FATAL"};
   std::fprintf(stderr, "[libprotobuf %s %s:%d] %s\n", kNames[level], file, line, text.c_str());
 }
-struct QuietAboutText {
-  QuietAboutText() { google::protobuf::SetLogHandler(&log_but_text); }
-};
-const QuietAboutText quiet;
+// As the program or library is loaded; not an object, which clang would keep in .bss.
+[[gnu::constructor]] void be_quiet_about_text() { google::protobuf::SetLogHandler(&log_but_text); }
 #endif
 
 bool parse(const Chain& bytes, MessageLite& message) {
