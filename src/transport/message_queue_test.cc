@@ -66,7 +66,7 @@ TEST(MessageQueue, HoldsNoBlockForALittleOfIt) {
   while (!queue.empty()) {
     const Received small = pop(queue), large = pop(queue);
     EXPECT_EQ(small.bytes.to_string(), std::string(50, 'x'));
-    EXPECT_LE(small.bytes.front().block_size(), 4'096u);
+    EXPECT_LE(small.bytes.front().block_size(), 16u << 10);
     EXPECT_EQ(large.bytes.to_string(), std::string(2'000, 'x'));
     EXPECT_LE(large.bytes.front().block_size(), 4'000u);
   }
