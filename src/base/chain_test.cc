@@ -322,6 +322,32 @@ TEST(Chain, CopiesOutAPrefix) {
   EXPECT_EQ(all, "abcdefg");
 }
 
+TEST(Chain, MovesItsFrontBehindAnother) {
+  for (std::size_t n = 1; n <= 9; ++n) {
+    Chain from = chain_of({"abc", "def", "ghi"}), to = chain_of({"x"});
+    const std::byte* const first = from.front().data();
+    from.move_front(n, to);
+    EXPECT_EQ(to.to_string(), "x" + std::string("abcdefghi").substr(0, n));
+    EXPECT_EQ(from.to_string(), std::string("abcdefghi").substr(n));
+    EXPECT_EQ(to.size(), n + 1);
+    EXPECT_EQ(from.size(), 9 - n);
+    EXPECT_EQ(to[1].data(), first) << "the bytes stay where they are";
+  }
+}
+
+TEST(Chain, IsLengthenedByWhatLiesJustBehind) {
+  const Bytes block = Bytes::copy("abcdef");
+  Chain chain;
+  EXPECT_FALSE(chain.lengthen(block, 1)) << "nothing is there";
+  chain.append(block.slice(0, 2));
+  EXPECT_TRUE(chain.lengthen(block.slice(2, 4), 3));
+  EXPECT_EQ(slices_of(chain), Slices{"abcde"});
+  EXPECT_EQ(chain.size(), 5u);
+  EXPECT_FALSE(chain.lengthen(block.slice(4, 2), 1)) << "a byte before";
+  EXPECT_FALSE(chain.lengthen(Bytes::copy("f"), 1)) << "another block";
+  EXPECT_EQ(chain.to_string(), "abcde");
+}
+
 TEST(Chain, KeepCopiesOnlyWhatIsBorrowed) {
   std::string text = "borrowed bytes";
   Chain chain;

@@ -190,8 +190,9 @@ class Chain {
   }
   void remove_prefix(std::size_t n);
   Chain take_front(std::size_t n);
-  // The same, to the end of another chain.
+  // The same, to the end of another chain. REQUIRE n > 0.
   void move_front(std::size_t n, Chain& to) {
+    assert(this != &to && n > 0 && n <= size_);
     if (n >= slots()[begin_].size()) return to.append(take_front(n));
     to.append(slots()[begin_].take_front(n)), size_ -= n;
   }
