@@ -118,8 +118,13 @@ bool Session::handle_goaway(const FrameHeader& header, std::span<const std::byte
 bool Session::handle_rst_stream(const FrameHeader& header, std::span<const std::byte> payload,
                                 EventSink& sink) {
   if (payload.size() != 4) return broken(ErrorCode::kFrameSizeError, "RST_STREAM not of four bytes");
-  if (header.stream == 0 || idle(header.stream))
-    return broken(ErrorCode::kProtocolError, "RST_STREAM on an idle stream");
+  if (header.stream == 0 || idle(header.stream)) {
+    // Proxies reset what they never sent, when our GOAWAY came before it: calls still run on the connection.
+    const bool forestalled = header.stream % 2 == 1 && header.stream > goaway_sent_;
+    return (forestalled && options_.role == Role::kServer)
+               ? admit_late_reset()
+               : broken(ErrorCode::kProtocolError, "RST_STREAM on an idle stream");
+  }
   Stream* stream = find(header.stream);
   if (stream == nullptr || stream->state_ == State::kClosed) return admit_late_reset();
   if (!admit_reset(*stream)) return false;

@@ -126,6 +126,34 @@ TEST(SessionStream, WhatCrossesOurResetIsPassedOver) {
   EXPECT_EQ(client.sink.take(), (Events{"header 3 :status: 200", "header 3 key: value", "end 3"}));
 }
 
+// What a proxy does that gives up requests which our GOAWAY came before: it never sent them.
+TEST(SessionStream, ResetOfAStreamThatOurGoawayForestalledIsPassedOver) {
+  Bench server(server_options());
+  server.shake();
+  ASSERT_TRUE(server.feed(Wire().headers(1, kRequest)).ok());
+  server.session.submit_goaway(1, ErrorCode::kNoError, "");
+  (void)server.take(), server.sink.take();
+  ASSERT_TRUE(server.feed(Wire().rst(3, ErrorCode::kCancel).rst(9, ErrorCode::kCancel)).ok());
+  EXPECT_TRUE(server.sink.events.empty());
+  ASSERT_TRUE(server.feed(Wire().data(1, "goes on", kEnd)).ok());
+  EXPECT_EQ(server.sink.take(), (Events{"data 1 goes on last"}));
+  EXPECT_EQ(server.out(), "");
+
+  // Not for ever, not before it, and not where we are the ones who open streams.
+  Wire flood;
+  for (int i = 0; i < 1'000; ++i) flood.rst(3, ErrorCode::kCancel);
+  EXPECT_EQ(server.feed(flood).code, ErrorCode::kEnhanceYourCalm);
+  Bench early(server_options());
+  early.shake().session.submit_goaway(kMaxStreamId, ErrorCode::kNoError, "");
+  EXPECT_EQ(early.feed(Wire().rst(3, ErrorCode::kCancel)).code, ErrorCode::kProtocolError);
+  Bench even(server_options());
+  even.shake().session.submit_goaway(1, ErrorCode::kNoError, "");
+  EXPECT_EQ(even.feed(Wire().rst(4, ErrorCode::kCancel)).code, ErrorCode::kProtocolError);
+  Bench client(client_options());
+  client.shake().session.submit_goaway(0, ErrorCode::kNoError, "");
+  EXPECT_EQ(client.feed(Wire().rst(3, ErrorCode::kCancel)).code, ErrorCode::kProtocolError);
+}
+
 TEST(SessionStream, FramesAfterItsEndAreAnswered) {
   const Wire late[] = {Wire().data(1, "late"), Wire().headers(1, kTrailers, kEnd), Wire().data(1, "", kEnd)};
   for (const Wire& wire : late) {
