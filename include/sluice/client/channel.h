@@ -53,8 +53,9 @@ struct ChannelOptions {
 // A handle; copies are the same channel.
 //
 // Thread: any. Lifetime: the last handle closes the channel without blocking; the Runtime must outlive it.
-// Stubs hold a copy. Errors: calls on a closed channel fail with CANCELLED "channel is closed"; while there
-// is no connection they wait, and fail with UNAVAILABLE and the cause when an attempt to connect has failed.
+// Stubs hold a copy. Errors: calls on a closed channel fail with CANCELLED "channel is closed"; while a
+// connection is being made they wait, and fail with UNAVAILABLE and the cause when that fails, as do calls in
+// the back-off behind it (ChannelOptions::backoff; there is no wait-for-ready yet).
 // A call that has not left this process when its connection ends, and once one that the server refused
 // without processing it (GOAWAY, REFUSED_STREAM), waits like a new one and is sent again; of a stream that
 // has written since it was opened, and of a request of more than 256 KiB, the second is not done.
@@ -75,6 +76,7 @@ class Channel {
     return base_->new_stream(method, first, options);
   }
 
+  // As of the last time that its loop ran. A channel that is idle connects with its next call.
   ConnectivityState state() const { return base_->state(); }
   // How often each limit has ended a connection so far; a server's is Server::limit_counts().
   LimitCounts limit_counts() const { return base_->limit_counts(); }

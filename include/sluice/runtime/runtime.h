@@ -23,8 +23,7 @@ struct RuntimeOptions {
   unsigned blocking_threads = 4;
   // How long a thread that runs a loop and finds nothing to do goes on looking before it sleeps. Meanwhile it
   // uses up its core and needs no waking: what another core sends it is there within a microsecond, instead
-  // of 15 to
-  // 30. Zero: it sleeps at once. Nothing in a simulation, nor in poll().
+  // of 15 to 30. Zero: it sleeps at once. Nothing in a simulation, nor in poll().
   Duration spin = Duration::zero();
   LogSink log = {};  // off by default
   net::MemoryNetworkOptions memory = {};
@@ -46,8 +45,8 @@ class Runtime final : public net::Host {
   Runtime& operator=(const Runtime&) = delete;
 
   // Listens on "pipe:greeter", "tcp:127.0.0.1:50051" or "unix:/run/greeter.sock" (SystemNetwork has the
-  // rules). INVALID_ARGUMENT, UNIMPLEMENTED (no such scheme) or ALREADY_EXISTS name the address; a simulation
-  // has no sockets (FAILED_PRECONDITION).
+  // rules). INVALID_ARGUMENT and ALREADY_EXISTS name the address, UNIMPLEMENTED the scheme that there is none
+  // of ("localhost:50051" has the scheme "localhost"); a simulation has no sockets (FAILED_PRECONDITION).
   Result<std::unique_ptr<net::Listener>> listen(std::string_view addr);
   // More networks: `add_network("vsock", network)`. Before servers and channels use it.
   void add_network(std::string scheme, std::shared_ptr<net::Network> network);

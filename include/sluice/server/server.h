@@ -82,7 +82,8 @@ class Server {
   // How often each limit has ended or refused a connection so far.
   LimitCounts limit_counts() const;
 
-  // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have.
+  // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have. A
+  // client that nobody runs answers nothing: that takes Limits::goodbye_timeout, or 5 s if it has a stream.
   Op<Status> drain();
   // Ends everything now: listeners, connections; handlers are cancelled, and run to their end. Idempotent.
   void close();
