@@ -41,6 +41,11 @@ class Measured:
     floor_allocations: float | None = None                   # protobuf's own, in the same run
 
 
+# A tick also ends by the clock, so that a busy machine cuts streams into smaller pieces: that only adds. What is over
+# its budget is measured so often again, and the least counts.
+AGAIN = 4
+
+
 def rounded(metric, value):
     """Instructions to whole ones. The rest to hundredths: one stray brk in thousands of calls is no finding."""
     return round(value) if metric == "instructions" else round(value, 2) + 0.0
@@ -160,6 +165,13 @@ def run(build, write_budgets=False, what=Gate()):
     for scenario, measured in results.items():
         budget = budgets["scenarios"].get(scenario)
         verdict, remarks = compare(measured, budget, budgets["compiler"])
+        for _ in range(AGAIN if verdict == "FAIL" and not measured.error else 0):
+            again = measure([path], scenario, floor, what.scenarios[scenario])
+            for metric, value in again.values.items():
+                measured.values[metric] = min(value, measured.values.get(metric, value))
+            verdict, remarks = compare(measured, budget, budgets["compiler"])
+            if verdict != "FAIL":
+                break
         tally[verdict] += 1
         print(line(scenario, verdict, measured, budget, remarks), flush=True)
     print(f"{tally['ok']} passed, {tally['FAIL']} failed, {tally['skip']} skipped")
