@@ -149,9 +149,7 @@ Chain::Run Chain::run_at(Bytes* slot) {
 
 // Whether a run of `size` bytes has to be copied; if not, what it wastes is taken off `slack`.
 bool Chain::is_loose(const Bytes& first, std::size_t size, std::size_t& slack) {
-  if (first.buffer_ == nullptr) return true;
-  const std::size_t capacity = first.buffer_->capacity();
-  const std::size_t wasted = capacity > 2 * size ? capacity - 2 * size : 0;
+  const std::size_t wasted = first.wasted(size);
   if (wasted > slack) return true;
   slack -= wasted;
   return false;

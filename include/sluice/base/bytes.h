@@ -108,10 +108,10 @@ class Bytes {
 
  private:
   friend class Chain;
-  // Of the block, beyond twice the bytes; a slice that borrows is no end of a waste.
-  std::size_t wasted() const {
+  // Of its block, beyond twice the `size` that is used of it. SIZE_MAX where it borrows.
+  std::size_t wasted(std::size_t size) const {
     if (buffer_ == nullptr) return SIZE_MAX;
-    return buffer_->capacity() > 2 * size_ ? buffer_->capacity() - 2 * size_ : 0;
+    return buffer_->capacity() > 2 * size ? buffer_->capacity() - 2 * size : 0;
   }
 
   const std::byte* data_ = nullptr;
@@ -206,7 +206,7 @@ class Chain {
   // than half, so that no small slice keeps a large block alive. The blocks then hold at most twice the
   // bytes, and `slack` more. Only of the slices from number `from` on.
   void keep_tight(std::size_t slack = 1024, std::size_t from = 0) {
-    if (end_ - begin_ != 1 || from != 0 || slots()[begin_].wasted() > slack) copy_loose(slack, from);
+    if (end_ - begin_ != 1 || from != 0 || slots()[begin_].wasted(size_) > slack) copy_loose(slack, from);
   }
   // All bytes in one slice, copying only when there is more than one.
   Bytes flatten() const;

@@ -34,8 +34,8 @@ class Listener {
   // True: done inline. The op's function runs, and its Conn lives, on `loop`, which the caller leads.
   virtual bool start_accept(AcceptOp& op, Loop& loop) = 0;
   // Refuses dials from now on, fails those that wait and every accept with UNAVAILABLE. The first call
-  // returns OK; later ones change nothing and return FAILED_PRECONDITION, such as "pipe
-  // listener already closed".
+  // returns OK; later ones change nothing and return FAILED_PRECONDITION, a pipe's with "pipe listener
+  // already closed".
   virtual Status close() = 0;
   virtual const Addr& addr() const = 0;
 
