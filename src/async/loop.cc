@@ -94,10 +94,14 @@ Loop::~Loop() {
 }
 
 void Loop::expect_empty() const noexcept {
-  if (const LiveCounts left = live(); !left.all_zero()) {
-    group_.fail("a loop was destroyed while something lives on it: " + left.to_string() +
-                "; servers, channels, calls and streams go before their Runtime");
-  }
+  const LiveCounts left = live();
+  const int owners = owners_.load(std::memory_order_relaxed);
+  if (left.all_zero() && owners == 0) return;
+  std::string what = left.all_zero() ? "" : left.to_string();
+  if (owners != 0)
+    what += std::string(what.empty() ? "" : ", ") + "channels and servers " + std::to_string(owners);
+  group_.fail("a loop was destroyed while something lives on it: " + what +
+              "; servers, channels, calls and streams go before their Runtime");
 }
 
 void Loop::used_by_a_stranger() const noexcept {

@@ -133,7 +133,7 @@ void ClientChannel::submit(transport::ClientStream& stream) {
     case ConnectivityState::kShutdown:
       return stream.end(Status(StatusCode::kCancelled, "channel is closed"));
     case ConnectivityState::kTransientFailure:
-      return stream.end(last_failure());
+      return stream.end(failure_in_backoff());
     default:
       break;
   }
@@ -170,8 +170,9 @@ void ClientChannel::connect() {
 }
 
 void ClientChannel::start_dial() {
+  attempted_ = loop_.now();
   dial_.addr = addr_;
-  dial_.deadline = after(loop_.now(), std::max(backoff_.min_connect_timeout, next_backoff()));
+  dial_.deadline = after(attempted_, std::max(backoff_.min_connect_timeout, next_backoff()));
   dial_.status = Status();
   dial_.active = true;
   if (network_.start_dial(dial_, loop_)) dialled();
@@ -201,23 +202,36 @@ void ClientChannel::dialled() {
 
 void ClientChannel::attempt_failed(std::string_view why) {
   ++failures_;
-  fail_calls(why, after(loop_.now(), next_backoff()));
+  fail_calls(why, after(attempted_, next_backoff()));
 }
 
 // Calls that waited for this attempt fail with its cause; calls to come fail at once until the back-off is
-// over.
+// over, which it may be already: it counts from the attempt's start.
 void ClientChannel::fail_calls(std::string_view why, TimePoint until) {
   last_error_ = Status(StatusCode::kUnavailable, std::string(why));
   const Status failure = last_failure();
   if (loop_.group().logs()) loop_.group().log(LogLevel::kWarning, failure.message());
-  set_state(ConnectivityState::kTransientFailure);
-  loop_.arm(backoff_timer_, until);
+  not_before_ = until;
+  // An attempt that failed at once is never followed by another in the same go, however short the back-off.
+  if (until <= loop_.now() && attempted_ < loop_.now()) {
+    set_state(ConnectivityState::kIdle);
+  } else {
+    set_state(ConnectivityState::kTransientFailure);
+    loop_.arm(backoff_timer_, until);
+  }
   fail_pending(failure);
 }
 
 Status ClientChannel::last_failure() const {
   return Status(StatusCode::kUnavailable,
                 "no connection to " + addr_.to_string() + ": " + std::string(last_error_.message()));
+}
+
+// Of a call that no attempt was made for.
+Status ClientChannel::failure_in_backoff() const {
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(not_before_ - loop_.now());
+  return Status(StatusCode::kUnavailable, std::string(last_failure().message()) + "; the next attempt is in " +
+                                              std::to_string(wait.count()) + " ms");
 }
 
 void ClientChannel::BackoffTimer::expired(Runnable& self) noexcept {
@@ -393,7 +407,11 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   if (Status s = options.codecs.check(options.codec); !s.ok()) return s;
   auto channel =
       std::make_shared<ClientChannel>(home_of(host), *network, std::move(*addr), std::move(options));
-  std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });
+  channel->loop().count_owner(1);
+  std::shared_ptr<void> closer(nullptr, [channel](void*) {
+    channel->loop().count_owner(-1);
+    channel->close();
+  });
   return Channel(detail::with_interceptors(channel, channel->interceptors()), std::move(closer));
 }
 

@@ -67,6 +67,7 @@ class ClientChannel final : public ChannelBase,
   bool spent(const transport::Connection& connection, std::string_view why);
   void go_idle();
   Status last_failure() const;
+  Status failure_in_backoff() const;
   void fail_pending(const Status& why);
   Duration next_backoff();
   void close_now();
@@ -114,6 +115,7 @@ class ClientChannel final : public ChannelBase,
   transport::PendingCalls pending_;
   Dial dial_;
   BackoffTimer backoff_timer_;
+  TimePoint attempted_{};                // when the last attempt began, from which back-off counts
   TimePoint not_before_{};               // the next attempt
   Status last_error_;                    // of the failures
   unsigned failures_ = 0;                // in a row, and not followed by a connection that has proved itself

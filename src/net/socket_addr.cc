@@ -121,6 +121,7 @@ bool operator==(const SocketAddr& a, const SocketAddr& b) {
 Result<HostPort> parse_host_port(const Addr& addr) {
   HostPort target;
   std::string_view text = addr.text;
+  if (text.starts_with("//")) return invalid(addr, "has a // after its scheme: it is tcp:HOST:PORT");
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos) return invalid(addr, "has no ]");
@@ -153,8 +154,8 @@ std::optional<SocketAddr> to_literal(const HostPort& target) {
 
 Result<HostPort> parse_target(const Addr& addr) {
   Result<HostPort> target = parse_host_port(addr);
-  if (target.ok() && (target->port == 0 || target->host.empty()))
-    return invalid(addr, "has no host and port to dial");
+  if (target.ok() && target->host.empty()) return invalid(addr, "has no host to dial");
+  if (target.ok() && target->port == 0) return invalid(addr, "has port 0, which nobody can dial");
   return target;
 }
 

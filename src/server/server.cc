@@ -66,10 +66,13 @@ constexpr OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, &take
 }  // namespace
 
 Server::Server(net::Host& host, ServerOptions options)
-    : core_(std::make_shared<ServerCore>(host, std::move(options))) {}
+    : core_(std::make_shared<ServerCore>(host, std::move(options))) {
+  core_->home().count_owner(1);
+}
 
 Server::~Server() {
   close();
+  core_->home().count_owner(-1);
   // Handlers use the services, which may go after the server: they end first.
   if (!core_->home().check_may_block().ok()) {
     core_->let_go_on_a_loop();

@@ -309,9 +309,7 @@ OpRecord* ClientStream::start_send(const Message& message, WriteOptions options)
     return new detail::FailedRecord(std::move(s));
   }
   send(std::move(framed), options.last);
-  if (on_the_wire() ? queued() <= http2::Session::kWriteAhead
-                    : unsent().size() <= http2::Session::kWriteAhead)
-    complete_send({});
+  if (on_the_wire()) complete_send_when_queued();  // else open() does
   return record;
 }
 
@@ -321,8 +319,9 @@ OpRecord* ClientStream::start_close_write() {
     give_up(static_cast<detail::FailedRecord*>(record)->status);
     return record;
   }
-  if (!ended_ && !local_closed()) send(Chain(), true);
-  complete_send({});
+  const bool nothing_to_say = ended_ || local_closed() || unsent_last_;
+  if (!nothing_to_say) send(Chain(), true);
+  if (nothing_to_say || on_the_wire()) complete_send({});
   return record;
 }
 

@@ -146,5 +146,21 @@ Task<void> echo(Channel& channel) {
 
 TEST_P(LongStreams, BringAllOfBothDirectionsAtOnce) { near_.run(echo(channel_)); }
 
+// Up to half a window of what was read waits to be credited. What is then longer than the rest must not wait
+// for that: nobody reads any more before it is there.
+TEST_P(LongStreams, BringMessagesOfAnySizeBehindWhatIsNotCreditedYet) {
+  constexpr std::size_t kWindow = 65'535;  // of a socket's streams
+  for (const std::size_t second : {kWindow / 2 + 1, kWindow / 4 * 3, kWindow - 5, kWindow}) {
+    auto stream = bidi(channel_, {.timeout = std::chrono::seconds(20)});
+    for (const std::size_t size : {kWindow / 2 - 6, second}) {
+      const Chain message = pattern(size);
+      ASSERT_EQ(stream.write(message).get(), Status()) << second;
+      const std::optional<Chain> reply = stream.read().get();
+      ASSERT_TRUE(reply) << second << ": " << stream.finish().get();
+      ASSERT_EQ(reply->size(), size);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::e2e

@@ -133,8 +133,9 @@ TEST_P(WrongOptions, TargetThatNobodyCouldListenOnIsToldByDial) {
   const std::vector<std::pair<std::string, std::string>> targets = {
       {"tcp:127.0.0.1", "address \"tcp:127.0.0.1\" has no port: it is tcp:HOST:PORT"},
       {"tcp:some.host", "address \"tcp:some.host\" has no port"},
-      {"tcp:127.0.0.1:0", "has no host and port to dial"},
-      {"tcp::80", "has no host and port to dial"},
+      {"tcp:127.0.0.1:0", "has port 0, which nobody can dial"},
+      {"tcp::80", "has no host to dial"},
+      {"tcp://127.0.0.1:80", "has a // after its scheme: it is tcp:HOST:PORT"},
       {"tcp:127.0.0.1:65536", "has a port that is not 0 to 65535"},
       {"tcp:[::1:80", "has no ]"},
       {"unix:/" + std::string(107, 'x'), "is 108 bytes long"},

@@ -113,12 +113,33 @@ TEST_P(ConnectingInVirtualTime, CallsFailFastBetweenAttempts) {
   Server server(runtime());
   ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
   ASSERT_EQ(server.serve(runtime().listen("pipe:nobody").value()), Status());
-  EXPECT_EQ(channel.invoke(kUnary, request).get().status(), first) << "the same cause, and no new attempt";
+  // The same cause, and no new attempt.
+  const std::string told = std::string(first.message()) + "; the next attempt is in ";
+  expect_names(channel.invoke(kUnary, request).get().status(), StatusCode::kUnavailable, told);
   EXPECT_EQ(runtime().now(), begin) << "at once";
   pass(799ms);
-  EXPECT_EQ(channel.invoke(kUnary, request).get().status(), first);
+  expect_names(channel.invoke(kUnary, request).get().status(), StatusCode::kUnavailable, told);
   pass(401ms);
   EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "m");
+}
+
+// Rule 53 of connecting: who failed slowly has waited already.
+TEST_P(ConnectingInVirtualTime, BackOffCountsFromTheStartOfTheAttempt) {
+  std::unique_ptr<net::Listener> listener = runtime().listen("pipe:slow").value();
+  Channel channel = dial(runtime(), "pipe:slow").value();
+  const Chain request = bytes("m");
+  Call<Chain> call = channel.invoke(kUnary, request).start();
+  pass(1201ms);
+  EXPECT_EQ(listener->close(), Status());
+  expect_names(call.get().status(), StatusCode::kUnavailable, "pipe:slow");
+  EXPECT_EQ(channel.state(), ConnectivityState::kIdle);
+  const TimePoint failed = runtime().now();
+  RawService service;
+  Server server(runtime());
+  ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
+  ASSERT_EQ(server.serve(runtime().listen("pipe:slow").value()), Status());
+  EXPECT_EQ(text_of(channel.invoke(kUnary, request).get()), "m");
+  EXPECT_EQ(runtime().now(), failed);
 }
 
 // 1 s · 1.6^n, at most 120 s, ± 20 % (gRPC's connection-backoff.md).
@@ -302,7 +323,7 @@ TEST_P(ConnectingInVirtualTime, CallsWaitWhileConnectingUpToTheConnectTimeout) {
   network->answer_waiting();
   expect_names(waits.get().status(), StatusCode::kUnavailable,
                "no connection to scripted:x: refused in the end");
-  EXPECT_EQ(channel.state(), ConnectivityState::kTransientFailure);
+  EXPECT_EQ(channel.state(), ConnectivityState::kIdle) << "the attempt took longer than the back-off";
 }
 
 TEST_P(ConnectingInVirtualTime, DialIsCancelledWhenTheChannelGoes) {
@@ -331,7 +352,7 @@ TEST_P(ConnectingInVirtualTime, PeerThatSaysNothingIsGivenUpAfterTwentySeconds) 
   expect_names(channel.invoke(kUnary, request).get().status(), StatusCode::kUnavailable,
                "no HTTP/2 SETTINGS");
   EXPECT_EQ(runtime().now() - begin, 20s);
-  EXPECT_EQ(channel.state(), ConnectivityState::kTransientFailure);
+  EXPECT_EQ(channel.state(), ConnectivityState::kIdle) << "the attempt took longer than the back-off";
   silent->close();
   silent.reset();
 }

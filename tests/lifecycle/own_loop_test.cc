@@ -226,5 +226,26 @@ TEST(OwnLoopDeathTest, ARuntimeWithACallOnItEndsTheProcess) {
       "^sluice: a loop was destroyed while something lives on it: .*streams 1");
 }
 
+// Though they have nothing on it yet.
+TEST(OwnLoopDeathTest, ARuntimeThatGoesBeforeAChannelEndsTheProcess) {
+  EXPECT_DEATH(
+      {
+        Channel channel;
+        Runtime runtime({}, detail::Assertions::kOn);
+        channel = dial(runtime, "pipe:x").value();
+      },
+      "^sluice: a loop was destroyed while something lives on it: channels and servers 1; ");
+}
+
+TEST(OwnLoopDeathTest, ARuntimeThatGoesBeforeAServerEndsTheProcess) {
+  EXPECT_DEATH(
+      {
+        std::optional<Server> server;
+        Runtime runtime({}, detail::Assertions::kOn);
+        server.emplace(runtime);
+      },
+      "^sluice: a loop was destroyed while something lives on it: channels and servers 1; ");
+}
+
 }  // namespace
 }  // namespace sluice::lifecycle

@@ -228,6 +228,30 @@ TEST_P(Client, RunTaskAfterTheServerIsReplacedSucceeds) {
   EXPECT_EQ(client_side.run(Local::call(channel, text)), "m");
 }
 
+// A channel that has never been used.
+class NewChannel : public TwoSides {
+ protected:
+  NewChannel() : TwoSides(GetParam().threads, 1) {}
+  void SetUp() override {
+    serve(free_addr());
+    dial_to(server->addrs()[0].to_string());
+  }
+  const Chain text = bytes("m");
+};
+INSTANTIATE_TEST_SUITE_P(Over, NewChannel, ::testing::ValuesIn(kBetween), name_of);
+
+TEST_P(NewChannel, FirstWriteReachesTheServer) {
+  auto requests = request_stream(channel);
+  EXPECT_EQ(requests.write(text).get(), Status());
+  EXPECT_TRUE(eventually([&] { return service.messages == 1; }));
+}
+
+TEST_P(NewChannel, FirstHalfCloseReachesTheServer) {
+  auto requests = request_stream(channel);
+  EXPECT_EQ(requests.close_write().get(), Status());
+  EXPECT_TRUE(eventually([&] { return service.half_closed == 1; }));
+}
+
 class FirstServer : public TwoSides {
  protected:
   FirstServer() : TwoSides(GetParam().threads, 1) {}
@@ -251,6 +275,17 @@ TEST_P(FirstServer, IsFoundByCallsAfterOneThatWasRefused) {
 
 TEST_P(FirstServer, IsFoundByStartedCallsAfterOneThatWasRefused) {
   expect_recovery([&] { return channel.invoke(kUnary, text).start().get().ok(); });
+}
+
+TEST_P(FirstServer, IsMissedByTheWritesOfStreams) {
+  const std::string addr = free_addr();
+  dial_to(addr);
+  auto requests = request_stream(channel);
+  const Status written = requests.write(text).get();
+  EXPECT_EQ(written.code(), StatusCode::kUnavailable);
+  EXPECT_NE(written.message().find("no connection to " + addr), std::string::npos) << written;
+  EXPECT_EQ(requests.close_write().get(), Status());
+  EXPECT_EQ(requests.finish().get().status(), written);
 }
 
 TEST_P(FirstServer, IsFoundByStreamsAfterOneThatWasRefused) {

@@ -276,7 +276,8 @@ TEST_P(ServerLog, R98_HoldsNoMetadata) {
 TEST_P(ServerLog, R98_NorDoesThatOfAClient) {
   const std::vector<std::string> bad = {
       Wire().headers(1, kResponseHead).headers(1, kResponseHead).str(),
-      Wire().rst(1, ErrorCode::kInternalError).str(), Wire().goaway(0, ErrorCode::kInternalError, "no").str(),
+      Wire().rst(1, ErrorCode::kInternalError).str(),
+      Wire().goaway(1, ErrorCode::kInternalError, "no").rst(1, ErrorCode::kInternalError).str(),
       Wire().data(7, "x").str(),
       Wire().headers(1, {{":status", "401"}, {"content-type", "text/html"}}, kEnd).str()};
   ScriptedListener listener(runtime(), "pipe:log");

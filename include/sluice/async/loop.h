@@ -14,17 +14,15 @@
 #include <vector>
 
 #include "sluice/async/block_pool.h"
+#include "sluice/async/loop_group.h"
 #include "sluice/async/queues.h"
 #include "sluice/async/timer.h"
-#include "sluice/base/fail.h"
-#include "sluice/base/log.h"
 #include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
 namespace sluice {
 
 class FdWatch;
-class LoopGroup;
 class Poller;
 class Simulation;
 
@@ -80,6 +78,8 @@ class alignas(64) Loop {
   // Any thread. True on the thread that leads this loop now.
   bool leads() const { return leader_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
   LoopGroup& group() const { return group_; }
+  // Any thread. Counts the channels and servers that live here: they go before the loop.
+  void count_owner(int by) { owners_.fetch_add(by, std::memory_order_relaxed); }
   // How long the leader looks for work before it parks; a simulation never does. REQUIRES: nobody has led
   // yet.
   void set_spin(Duration spin) { spin_ = spin; }
@@ -334,6 +334,7 @@ class alignas(64) Loop {
   BlockPool blocks_;
   Scratch scratch_;
   Waiter* waiters_ = nullptr;
+  std::atomic<int> owners_{0};
   std::unique_ptr<Poller> poller_;  // created at the first descriptor or park
 
   // Under mutex_: threads that wait for their turn to lead.
@@ -342,28 +343,6 @@ class alignas(64) Loop {
   std::condition_variable own_thread_wake_;
   bool own_wanted_ = false;  // there is work, and nobody else to do it
   std::thread thread_;
-};
-
-// The loops of one Runtime. Constant once they run.
-class LoopGroup {
- public:
-  // With assertions its loops check at their end that nothing lives on them.
-  explicit LoopGroup(LogSink log = {}, detail::Assertions assertions = detail::kAssertions)
-      : log_(std::move(log)), assertions_(assertions) {}
-  void add(Loop& loop) { loops_.push_back(&loop); }
-  // True if the calling thread leads one of them.
-  bool leads_any() const;
-  // Control characters, which may come from a peer, are escaped: a text is one line.
-  void log(LogLevel level, std::string_view text) const;
-  bool logs() const { return static_cast<bool>(log_); }
-  bool asserts() const { return assertions_ == detail::Assertions::kOn; }
-  // Ends the process: see detail::fail.
-  [[noreturn, gnu::cold]] void fail(std::string_view text) const noexcept { detail::fail(text, log_); }
-
- private:
-  std::vector<Loop*> loops_;
-  const LogSink log_;
-  const detail::Assertions assertions_;
 };
 
 // Leaves the loop at the end of a block, however that ends. REQUIRES that this thread leads it then.

@@ -288,6 +288,7 @@ class [[nodiscard]] Op {
     detail::Driven driven(args);
     return detail::take_outcome<T>(of(args), driven.record());
   }
+  OpResult<T> get() & = delete;  // of an Op with a name: std::move(op).get(), since it is used once
 
   class Awaiter {
    public:
@@ -327,6 +328,7 @@ class [[nodiscard]] Op {
     detail::RemoteOp* remote_ = nullptr;
   };
   Awaiter operator co_await() && { return Awaiter(claim()); }
+  Awaiter operator co_await() & = delete;  // of an Op with a name: co_await std::move(op)
 
   // In flight when it returns: everything it borrows was sent or copied.
   Call<T> start() && {
@@ -334,6 +336,7 @@ class [[nodiscard]] Op {
     Loop& loop = args.kind->loop(args);
     return Call<T>(of(args), loop, detail::start_op(args));
   }
+  Call<T> start() & = delete;  // of an Op with a name: std::move(op).start()
 
  private:
   OpArgs claim() {

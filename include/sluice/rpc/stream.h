@@ -46,8 +46,8 @@ class RpcStream {
   // What its messages are encoded with; null: their types' own encodings. Any thread of a client's.
   virtual const Codec* codec() const = 0;
   virtual OpRecord* start_recv() = 0;  // a RecvRecord
-  // A StatusRecord: done when encoded and at most 64 KiB wait behind the peer's window; `message` may go
-  // then.
+  // A StatusRecord: done when the call has a connection and at most 64 KiB wait behind the peer's window;
+  // `message` may go then.
   virtual OpRecord* start_send(const Message& message, WriteOptions options) = 0;
   // Whether the message that was read last, or a call's one reply, came compressed.
   virtual bool message_compressed() const { return false; }

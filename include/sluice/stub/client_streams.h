@@ -53,12 +53,12 @@ class ClientReads : public Base {
 template <class Req, class Base>
 class ClientWrites : public Base {
  public:
-  // Done when encoded and at most 64 KiB wait behind the server's window, or for a connection; the message
-  // may then be reused. Fails when the call has ended: finish() tells why.
+  // Done when the stream has a connection and at most 64 KiB wait behind the server's window; the message may
+  // then be reused. Fails with the call's status, or CANCELLED, when that has ended: finish() tells why.
   Op<Status> write(const Req& request, WriteOptions options = {}) {
     return {kWrite<Req>, this->rpc(), &request, write_bits(options)};
   }
-  // Half-closes: no more messages.
+  // Half-closes: no more messages. Done when the stream has a connection, or has ended.
   Op<Status> close_write() { return {kCloseWrite, this->rpc(), nullptr, nullptr}; }
 
  protected:
