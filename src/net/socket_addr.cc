@@ -106,8 +106,7 @@ void SocketAddr::set_port(std::uint16_t port) {
     std::memcpy(at + offsetof(sockaddr_in6, sin6_port), &big_endian, sizeof big_endian);
 }
 
-bool SocketAddr::is_any() const {
-  if (family() == AF_INET) return read_as<sockaddr_in>(*this).sin_addr.s_addr == htonl(INADDR_ANY);
+bool SocketAddr::is_any_v6() const {
   const auto v6 = read_as<sockaddr_in6>(*this);
   return family() == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr);
 }

@@ -26,7 +26,7 @@ class SocketAddr {
   socklen_t* size_out() { return &size_; }
 
   void set_port(std::uint16_t port);  // of an IPv4 or IPv6 address
-  bool is_any() const;                // 0.0.0.0 or [::]
+  bool is_any_v6() const;             // [::]
   bool is_unnamed() const;            // a unix socket that was not bound
   friend bool operator==(const SocketAddr& a, const SocketAddr& b);
 

@@ -89,6 +89,18 @@ TEST_P(SocketConnTest, TellsOfAResetAfterWhatCameBefore) {
   loop_.run(read_until_reset(conn));
 }
 
+Task<void> read_the_end_after_an_interruption(Conn& conn) {
+  errno = EINTR;  // of some earlier call
+  co_await support::expect_read(conn, "");
+}
+
+TEST_P(SocketConnTest, TakesNoEarlierErrorForItsOwn) {
+  RawSocket peer;
+  Conn& conn = connect(peer);
+  peer = RawSocket();
+  loop_.run(read_the_end_after_an_interruption(conn));
+}
+
 Task<void> reset_while_waiting(Conn& conn, RawSocket& peer, std::size_t too_much) {
   HeldRead read;
   HeldWrite write;

@@ -221,6 +221,19 @@ TEST_F(WrappedStreamTest, MessageThatOnlyALaterAttemptCannotSendEndsThatAttempt)
   release(second);
 }
 
+TEST_F(WrappedStreamTest, MessageThatIsTooLongDoesNotCountForWhatIsKept) {
+  StatusRecord& large = write(std::string(2'000, 'a'));
+  step([&] { attempt().too_long({StatusCode::kResourceExhausted, "no"}); });
+  release(large);
+  StatusRecord& record = write("b");
+  step([&] { attempt().written({}); });
+  release(record);
+  step([&] { attempt().end({StatusCode::kUnavailable, "gone"}); });
+  ASSERT_EQ(fake_->attempts.size(), 2u);
+  EXPECT_EQ(attempt().sent, std::vector<std::string>{"b"});
+  step([&] { attempt().written({}); });
+}
+
 TEST_F(WrappedStreamTest, EmptyMessagesCountForWhatIsKept) {
   for (int i = 0; i < 100; ++i) {
     StatusRecord& record = write("");

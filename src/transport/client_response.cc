@@ -64,7 +64,7 @@ void ClientStream::on_header_tag(http2::Tag tag) {
 }
 
 http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
-  if (ended_) return 0;
+  assert(!ended_ && "its stream was reset");
   http2::Tag memo = 0;
   const bool of_trailers = header_seen_ || end == http2::EndStream::kYes;
   if (truncated || block_.bad_metadata) [[unlikely]]

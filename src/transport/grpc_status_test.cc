@@ -51,6 +51,12 @@ TEST(WireRules, R40_AHugeCodeIsQuotedInPart) {
   EXPECT_EQ(status.message(), "unknown grpc-status \"" + std::string(32, '9') + "...\"");
 }
 
+TEST(WireRules, R40_ACodeEndsWhereItsFieldDoes) {
+  const std::string_view digits = "512345";
+  EXPECT_EQ(parse(digits.substr(0, 1)).code(), StatusCode::kNotFound);
+  EXPECT_EQ(parse(digits.substr(1, 2)).code(), StatusCode::kUnimplemented);
+}
+
 TEST(ParseGrpcStatus, TakesMessageAndDetails) {
   const Status status = parse_grpc_status("5", "no %22file%22", base64_encode({"\0\xff", 2}), true);
   EXPECT_EQ(status, Status(StatusCode::kNotFound, "no \"file\"", std::string("\0\xff", 2)));

@@ -267,5 +267,18 @@ TEST_P(StuckSimulation, TwoSidesThatWaitForEachOtherAreNamed) {
   EXPECT_NE(status.message().find("/test.Raw/Bidi"), std::string_view::npos) << status;
 }
 
+TEST_P(StuckSimulation, CallThatWaitsForAStreamIsNamed) {
+  RawService service;
+  ServedRaw served(runtime(), service, {.server = {.max_concurrent_streams = 1}});
+  auto stream = served.bidi();
+  const Chain request = bytes("m");
+  EXPECT_EQ(stream.write(request).get(), Status());
+  const Status status = served.unary(request).get().status();
+  EXPECT_NE(status.message().find("call /test.Raw/Unary (waits for one of 1 streams of the connection to "),
+            std::string_view::npos)
+      << status;
+  stream.cancel();
+}
+
 }  // namespace
 }  // namespace sluice::e2e

@@ -1,6 +1,7 @@
 // Compressed calls from one end to the other: all kinds of methods, every encoding, users' own ones,
 // interceptors in between.
 #include <atomic>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -141,6 +142,29 @@ TEST_P(Compressed, ProgramsMayBringTheirOwn) {
   EXPECT_EQ(stream.write(bytes(text)).get(),
             Status(StatusCode::kInternal, "x-halves does not compress: NOT_FOUND: no halves"));
   EXPECT_EQ(stream.write(bytes(text), {.no_compression = true}).get(), Status());
+}
+
+// What the packed message borrows is the caller's, and may change when the write has been started.
+TEST_P(Compressed, OnesThatBorrowFromTheMessageKeepNothingOfTheCallers) {
+  RawService service;
+  const auto halves = std::make_shared<Halves>();
+  ServedRaw served(runtime(), service,
+                   {.server = {.compressors = {halves}, .compression_algorithm = "x-halves"},
+                    .channel = {.compressors = {halves}, .compression_algorithm = "x-halves"}});
+  for (const std::size_t half : {50u, 5'000u, 300'000u}) {
+    auto stream = served.bidi();
+    const std::string text = std::string(half, 'a') + std::string(half, 'a');
+    std::string memory = text;
+    {
+      Call<Status> write = stream.write(Chain(Bytes::borrow(std::as_bytes(std::span(memory))))).start();
+      memory.assign(memory.size(), 'b');
+      EXPECT_EQ(write.get(), Status());
+    }
+    const std::optional<Chain> reply = stream.read().get();
+    ASSERT_TRUE(reply);
+    EXPECT_TRUE(reply->to_string() == text) << half;
+    EXPECT_EQ(stream.finish().get(), Status());
+  }
 }
 
 TEST_P(Compressed, OnesThatIgnoreTheLimitAreCorrected) {

@@ -106,6 +106,8 @@ TEST_P(WrongOptions, OfAChannelAreToldByDial) {
   }
   for (const char* agent : {" a", "a\r\nx: y", "a\x01", "caf\xc3\xa9", "a\x7f"})
     expect_refused(ChannelOptions{.user_agent = agent}, "user agent \"");
+  for (const char* agent : {"~", "}", "a ", "!"})
+    EXPECT_TRUE(dial(runtime(), "pipe:x", {.user_agent = agent}).ok()) << agent;
   for (const WrongLimits& wrong : wrong_limits())
     expect_refused(ChannelOptions{.limits = wrong.limits}, wrong.text);
   for (const WrongCompressors& wrong : wrong_compressors()) {

@@ -37,6 +37,26 @@ TEST_P(ClientStreams, RequestIsHeadersAndOneMessage) {
   EXPECT_FALSE(server.stream(1).reset);
 }
 
+// Credit is given ahead for what is missing of a message that does not fit the window, here for one byte: that
+// is counted, and given back, as any other amount.
+TEST_P(ClientStreams, CreditIsGivenAheadForTheLastByteOfAMessage) {
+  const Channel large = dial(runtime(), "pipe:scripted", {.max_receive_message_size = 8u << 20}).value();
+  auto stream = e2e::reply_stream(large, bytes("m"));
+  ScriptedPeer& server = accept();
+  const std::string reply = message(std::string(5u << 20, 'r'));
+  Wire all_but_one;
+  all_but_one.headers(1, kResponseHead);
+  for (std::size_t at = 0; at + 1 < reply.size(); at += 16'384)
+    all_but_one.data(1, std::string_view(reply).substr(at, std::min<std::size_t>(16'384, reply.size() - 1 - at)));
+  server.send(all_but_one);
+  Call<std::optional<Chain>> read = stream.read().start();
+  settle();
+  server.send(Wire().data(1, reply.substr(reply.size() - 1)));
+  EXPECT_EQ(read.get()->size(), 5u << 20);
+  server.send(Wire().headers(1, kOkTrailers, kEnd));
+  EXPECT_EQ(stream.finish().get(), Status());
+}
+
 TEST_P(ClientStreams, R03_CodecOfACallIsItsSubtype) {
   const Channel with_json = dial(runtime(), "pipe:scripted", {.codecs = {json_codec()}}).value();
   const UnaryMethod<google::protobuf::StringValue, google::protobuf::StringValue> method("/test.Raw/Unary");

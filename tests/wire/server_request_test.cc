@@ -308,6 +308,18 @@ TEST_P(ServerRequests, R09_HostBesideAuthorityIsDropped) {
   EXPECT_FALSE(service_.metadata.get("host"));
 }
 
+// More than a connection remembers, and longer.
+TEST_P(ServerRequests, ManyAuthoritiesAreNoError) {
+  for (int i = 0; i < 100; ++i) {
+    const std::string authority = "host" + std::to_string(i);
+    EXPECT_EQ(answer(head_with(":authority", authority)), "0") << i;
+    EXPECT_EQ(service_.metadata.get_all(":authority"), std::vector<std::string_view>{authority});
+  }
+  const std::string authority(2'000, 'a');
+  EXPECT_EQ(answer(head_with(":authority", authority)), "0");
+  EXPECT_EQ(service_.metadata.get_all(":authority"), std::vector<std::string_view>{authority});
+}
+
 TEST_P(ServerRequests, NeitherHostNorAuthorityIsNoError) {
   EXPECT_EQ(answer(head_without(":authority")), "0");
   EXPECT_FALSE(service_.metadata.get(":authority"));

@@ -259,6 +259,22 @@ TEST_P(ServerLog, IsNotFilledByOneConnection) {
                     " after its GOAWAY: INTERNAL_ERROR \"x\" (300 complaints)"}));
 }
 
+TEST_P(ServerLog, SaysOfOneComplaintNothingMoreAndOfTwoHowMany) {
+  for (const std::string& told : {std::string(), std::string(" (2 complaints)")}) {
+    {
+      ScriptedClient client(runtime(), address_);
+      client.greet();
+      client.send(Wire().headers(1, request_head("/no/such"), kEnd));
+      if (!told.empty()) client.send(Wire().headers(3, request_head("/no/such"), kEnd));
+    }
+    settle();
+    const std::string last = log().all().back();
+    EXPECT_NE(last.find("connection closed by "), last.npos) << last;
+    EXPECT_EQ(last.find(" complaints)") != last.npos, !told.empty()) << last;
+    EXPECT_TRUE(last.ends_with(told)) << last;
+  }
+}
+
 TEST_P(ServerLog, R98_HoldsNoMetadata) {
   ScriptedClient client(runtime(), address_);
   client.greet();
