@@ -190,15 +190,25 @@ void Session::credit(Stream& stream, std::size_t n, When when) {
   stream.gathered_ -= increment;
 }
 
+std::int64_t Session::open_window(const Stream& stream) const {
+  const bool in_body = body_.stream == stream.id_;
+  return stream.recv_window_ + (in_body ? std::int64_t{body_.data} + body_.padded : 0);
+}
+
+std::size_t Session::open_window_to(Stream& stream, std::size_t n) {
+  const std::int64_t open = open_window(stream) + static_cast<std::int64_t>(stream.gathered_);
+  const std::int64_t more = std::max<std::int64_t>(static_cast<std::int64_t>(n) - open, 0);
+  credit(stream, static_cast<std::size_t>(more), When::kNow);
+  return static_cast<std::size_t>(more);
+}
+
 // Of the window that it began with, what is neither open nor about to be opened again. A frame is charged
 // when it begins, so what is still to come of one counts as open.
 std::optional<std::int64_t> Session::uncredited(const Stream& stream) const {
   if (!stream.attached_ || stream.remote_closed_ || stream.state_ == State::kClosed) return std::nullopt;
   std::int64_t initial = options_.local.initial_window_size;
   if (!settings_acked_) initial = std::max<std::int64_t>(initial, kInitialWindow);
-  const bool in_body = body_.stream == stream.id_;
-  const std::int64_t to_come = in_body ? std::int64_t{body_.data} + body_.padded : 0;
-  return initial - stream.recv_window_ - static_cast<std::int64_t>(stream.gathered_) - to_come;
+  return initial - open_window(stream) - static_cast<std::int64_t>(stream.gathered_);
 }
 
 }  // namespace sluice::http2

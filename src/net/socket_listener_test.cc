@@ -254,6 +254,11 @@ TEST_F(SocketListenerTest, ListensAgainWhereItHasJustServed) {
   }
 }
 
+// Which nobody may do there, root included.
+TEST_F(SocketListenerTest, SaysThatAPathIsNotPermitted) {
+  EXPECT_EQ(refused({"unix", "/sys/sluice"}).code(), StatusCode::kPermissionDenied);
+}
+
 // --- Descriptors run out.
 
 TEST_F(SocketListenerTest, NamesTheListenerThatFoundNoDescriptor) {

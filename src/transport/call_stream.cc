@@ -13,10 +13,8 @@ void CallStream::attach_to(Connection& connection) {
 void CallStream::detach_from() {
   if (!conn_) return;
   on_detaching();
-  // Out of the connection first: room that becomes free must not be offered to a stream that ends.
-  Connection& connection = *std::exchange(conn_, nullptr);
-  connection.remove_stream(*this);
-  if (const std::size_t n = std::exchange(reserved_, 0); n > 0) connection.unreserve(n);
+  end_assembly();
+  std::exchange(conn_, nullptr)->remove_stream(*this);
 }
 
 void CallStream::reset(http2::ErrorCode code) {
@@ -51,14 +49,14 @@ bool CallStream::take_messages(Bytes data) {
   while (!data.empty()) {
     switch (reader_.feed(data)) {
       case MessageReader::Event::kNeedMore:
-        want_more();
+        if (!want_more()) return false;
         assert(holds_what_it_counts());
         return true;
       case MessageReader::Event::kError:
         on_bad_message(std::move(reader_.error()));
         return false;
       case MessageReader::Event::kMessage: {
-        drop_reservation();
+        end_assembly();
         if (!on_message({reader_.take_message(), reader_.compressed()})) return false;
         if (discarding_) return consume(held_), true;
         break;
@@ -69,28 +67,27 @@ bool CallStream::take_messages(Bytes data) {
   return true;
 }
 
-// A message that does not fit into the window is let in by reserving the rest of it, if somebody waits for
-// it: its credit would else come only when it is read, that is never. Half a window may wait unannounced.
-void CallStream::want_more() {
-  if (reserved_ > 0 || discarding_ || reader_.missing() == 0 || !conn_ || !attached() || remote_closed())
-    return;
-  if (!wants_message()) return;
-  if (reader_.message_size() + kPrefix <= conn_->stream_window() / 2) return;
-  const std::size_t n = reader_.missing();
-  if (!conn_->reserve(n)) return;
-  reserved_ = n;
-  debt_ -= static_cast<std::int64_t>(n);
-  conn_->session().credit(*this, n, http2::Session::When::kNow);
+// A message that does not fit into the window is let in if somebody waits for it: its credit would else come
+// only when it is read, that is never. Open at once is as much as has come, or a window: so a long message
+// needs few updates, and a peer that announces much and sends little is given little. False: the message was
+// refused, and the call has ended.
+bool CallStream::want_more() {
+  const std::size_t missing = reader_.missing();
+  if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message()) return true;
+  http2::Session& session = conn_->session();
+  const auto open = static_cast<std::size_t>(std::max<std::int64_t>(session.open_window(*this), 0));
+  if (assembled_ == 0 && open >= missing) return true;
+  if (!conn_->assemble(*this)) return false;
+  const std::size_t most = std::min(missing, std::max(conn_->stream_window(), reader_.held()));
+  if (open >= most || (most < missing && open >= most / 2)) return true;
+  debt_ -= static_cast<std::int64_t>(session.open_window_to(*this, most));
   conn_->flush_soon();
   assert(credit_is_conserved());
+  return true;
 }
 
-void CallStream::on_room() { want_more(); }
-
-void CallStream::drop_reservation() {
-  if (reserved_ == 0) return;
-  const std::size_t n = std::exchange(reserved_, 0);
-  if (conn_) conn_->unreserve(n);
+void CallStream::end_assembly() {
+  if (assembled_ > 0) conn_->end_assembly(*this);
 }
 
 void CallStream::consume(std::size_t n) {
@@ -134,7 +131,7 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   } else if (reads_ended_) {
     recv_.complete(loop_);
   } else {
-    want_more();
+    (void)want_more();
   }
   return &recv_;
 }
@@ -186,7 +183,8 @@ void CallStream::end_reads(bool drop) {
 void CallStream::discard_messages() {
   if (discarding_) return;
   discarding_ = true;
-  drop_reservation();
+  end_assembly();
+  reader_.drop();
   if (std::exchange(unread_, false)) recv_.message.clear();
   inbox_.clear();
   consume(held_);

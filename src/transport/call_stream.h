@@ -38,7 +38,6 @@ class CallStream : public http2::Stream {
   virtual void describe(std::string& out) const = 0;
   void on_data(Bytes data, http2::EndStream end);
   void on_writable();
-  void on_room();  // reserve() may succeed now
 
   Connection* connection() const { return conn_; }
 
@@ -47,7 +46,7 @@ class CallStream : public http2::Stream {
   CallStream(Loop& loop, const MessageLimits& limits)
       : loop_(loop), limits_(limits), reader_(limits.max_receive) {}
   ~CallStream() {
-    assert(!conn_ && !recv_in_use_ && !send_in_use_ && reserved_ == 0 && "a stream ends at rest");
+    assert(!conn_ && !recv_in_use_ && !send_in_use_ && assembled_ == 0 && "a stream ends at rest");
     if (counted_) --loop_.counts().streams;
   }
   void count_in() {
@@ -146,8 +145,8 @@ class CallStream : public http2::Stream {
   [[gnu::cold]] Status too_long(std::size_t size);
   void deliver(bool compressed);
   [[gnu::noinline]] void deliver_compressed();
-  void want_more();
-  void drop_reservation();
+  bool want_more();
+  void end_assembly();
   // For assertions; call_stream_credit.cc.
   bool credit_is_conserved() const;
   bool holds_what_it_counts() const;
@@ -161,8 +160,11 @@ class CallStream : public http2::Stream {
   bool text_ = false;
   bool watched_ = false;
   bool counted_ = false;
-  std::size_t reserved_ = 0;  // bytes of the message in assembly that were credited ahead
-  std::size_t held_ = 0;      // bytes received and not consumed
+  std::size_t held_ = 0;  // bytes received and not consumed
+  // Of the message in assembly, if it was credited ahead: what the connection counts of it, and since when no
+  // more has come.
+  std::size_t assembled_ = 0;
+  TimePoint progressed_{};
   std::int64_t debt_ = 0;     // bytes received and not credited; negative while more was credited ahead
   CallStream* prev_ = nullptr;
   CallStream* next_ = nullptr;

@@ -89,7 +89,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
 }
 
 Connection::~Connection() {
-  assert(!streams_ && stream_count_ == 0 && reserved_ == 0 && reset_when_sent_.empty() &&
+  assert(!streams_ && stream_count_ == 0 && assembled_ == 0 && reset_when_sent_.empty() &&
          "every stream has ended, and given back what it had");
   assert(!busy_ && !close_wanted_ && !read_.active && !write_.active && "a connection ends at rest");
   for (Place* place = places_; place != nullptr; place = place->next) place->on = nullptr;
@@ -419,22 +419,6 @@ void Connection::reset_when_sent(CallStream& stream) {
     reset_when_sent_.push_back(&stream);
   }
   flush_soon();
-}
-
-bool Connection::reserve(std::size_t n) {
-  if (reserved_ > 0 && reserved_ + n > limits_.assembly_budget) {
-    denied_ = true;
-    return false;
-  }
-  reserved_ += n;
-  return true;
-}
-
-void Connection::unreserve(std::size_t n) {
-  reserved_ -= n;
-  if (!denied_) return;
-  denied_ = false;
-  for (CallStream* s = streams_; s != nullptr; s = s->next_) s->on_room();
 }
 
 RequestCache& Connection::find_request_cache(std::string_view path) {

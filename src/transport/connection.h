@@ -180,10 +180,11 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
 
   std::size_t slot = 0;  // where its owner keeps it
 
-  // Room for messages that are larger than the window: `n` bytes may come beyond it. Denied when the budget
-  // is taken, but never to the only one who asks; who was denied is told by CallStream::on_room.
-  bool reserve(std::size_t n);
-  void unreserve(std::size_t n);
+  // Counts what has come of a message that is let in beyond its stream's window. Beyond the budget the message
+  // that got least far is refused, first those of which nothing has come for a while, but never the only one.
+  // False: it was that of `stream`, whose call has ended.
+  bool assemble(CallStream& stream);
+  void end_assembly(CallStream& stream);
 
   // For a header block that was truncated: the limit it is over, such as "8192 bytes".
   [[gnu::cold]] std::string breached_limit() const;
@@ -213,6 +214,9 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   void reset_when_sent(CallStream& stream);
 
  private:
+  CallStream& least_assembled() const;
+  [[gnu::cold]] void refuse_assembly(CallStream& stream);
+
   enum class State : std::uint8_t { kHandshake, kReady, kClosing, kClosed };
   static constexpr std::size_t kMaxKnown = 256;
   static constexpr std::size_t kMaxHeads = 64;
@@ -346,8 +350,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   Place* first_waiting_ = nullptr;  // for a place
   Place* last_waiting_ = nullptr;
   std::vector<CallStream*> reset_when_sent_;
-  std::size_t reserved_ = 0;
-  bool denied_ = false;
+  std::size_t assembled_ = 0;  // bytes of the messages that are in assembly beyond their windows
+  std::size_t assemblies_ = 0;
 
   std::unordered_map<std::string, RequestCache> request_caches_;
   const std::string* last_path_ = nullptr;

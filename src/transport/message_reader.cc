@@ -101,11 +101,15 @@ void MessageReader::keep(Bytes piece) {
   missing_ -= n;
 }
 
+void MessageReader::drop() {
+  body_.clear();
+  prefix_size_ = 0, missing_ = 0, settled_ = 0;
+}
+
 MessageReader::Event MessageReader::fail(StatusCode code, std::string text) {
   failed_ = true;
   error_ = Status(code, std::move(text));
-  body_.clear();
-  prefix_size_ = 0, missing_ = 0, settled_ = 0;
+  drop();
   return Event::kError;
 }
 

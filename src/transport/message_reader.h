@@ -55,6 +55,8 @@ class MessageReader {
   }
   // Bytes still to come of the message whose prefix is known, else 0.
   std::size_t missing() const { return missing_; }
+  // Lets go of what has come of a message; more of it is not to be fed.
+  void drop();
   Status& error() { return error_; }  // may be moved from; feed keeps failing
 
  private:

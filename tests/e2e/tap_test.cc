@@ -273,8 +273,7 @@ TEST_P(SmallWindows, HundredStreamsMoveLargeMessagesAtOnce) {
   }
 }
 
-// More than the assembly budget: messages wait for each other, none of them for ever.
-TEST_P(SmallWindows, MessagesOfTheLargestSizeTakeTurns) {
+TEST_P(SmallWindows, MessagesOfTheLargestSizePassSideBySide) {
   RawService service;
   ServedRaw served(runtime(), service, {.address = "socket:x"});
   const Chain request = pattern(4 << 20);

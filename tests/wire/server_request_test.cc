@@ -19,6 +19,7 @@ class Seeing final : public RawService {
     ++calls;
     method = context.method();
     metadata = context.metadata();
+    EXPECT_EQ(context.metadata(), metadata) << "asked once more";
     co_return Chain(request);
   }
   int calls = 0;

@@ -93,8 +93,10 @@ struct Limits {
   // place of the oldest, which is closed: peers that are slow on purpose cannot keep others out.
   std::uint32_t handshakes = 256;
 
-  // Bytes reserved at once, beyond the windows, for messages longer than these.
-  std::size_t assembly_budget = 16 << 20;
+  // Bytes that may have come of messages that are longer than their streams' windows and not complete yet.
+  // Beyond it the call whose message got least far ends with RESOURCE_EXHAUSTED, and the connection goes on. One
+  // such message may always be under way.
+  std::size_t assembly_budget = 64 << 20;
 
   // INVALID_ARGUMENT names the first that no peer can keep to, and its value: a time of nothing or less, no
   // header fields or bytes of them, a hard limit below the limit. serve() and dial() ask this.
