@@ -1,13 +1,9 @@
 // Admission: counting connections in and out.
 #include "server/admission.h"
 
+#include "server/strangers.h"
+
 namespace sluice {
-namespace {
-
-// The address of a host, without the port that tells its connections apart.
-std::string host_of(const Addr& peer) { return peer.text.substr(0, peer.text.rfind(':')); }
-
-}  // namespace
 
 bool Admission::counts_addresses(const Addr& peer) const {
   return limits_.connections_per_address != Limits::kOff && peer.scheme == "tcp";

@@ -12,8 +12,10 @@
 
 #include "rpc/wrapped_method.h"
 #include "server/admission.h"
+#include "server/strangers.h"
 #include "sluice/server/server.h"
 #include "transport/connection.h"
+#include "transport/farewell.h"
 #include "transport/limit_counters.h"
 #include "transport/server_stream.h"
 
@@ -27,6 +29,7 @@ using SharedListener = std::shared_ptr<net::Listener>;  // shared: by the shards
 // The server on one loop. Loop-only. Lifetime: the core's; it keeps the core while anything on the loop
 // refers to it. On cache lines of its own: each call writes to it, and its neighbour is another loop's.
 class alignas(64) ServerShard final : private transport::ConnectionOwner,
+                                      private transport::Farewell::Owner,
                                       private transport::ServedMethods,
                                       private Waiter {
  public:
@@ -39,7 +42,9 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   void drain();
   void close();
   // Nothing accepts, no connection and no stream is left.
-  bool quiet() const { return accepting_ == 0 && connections_.empty() && !streams_; }
+  bool quiet() const {
+    return accepting_ == 0 && connections_.empty() && farewells_.empty() && !streams_;
+  }
   std::size_t open_calls() const;
   void report(std::vector<StopReport::Call>& out) const;
 
@@ -53,13 +58,14 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   void accept_on(Accept& accept);
   bool accepted(Accept& accept);  // false: no more to accept; `accept` is gone
   void take(std::unique_ptr<net::Conn> conn);
-  [[gnu::cold]] void turn_away(net::Conn& conn, Limit limit);
-  [[gnu::cold]] void turn_away_oldest_stranger();
+  bool make_room(const Addr& peer);
+  [[gnu::cold]] void turn_away(std::unique_ptr<net::Conn> conn, Limit limit);
+  void on_said(transport::Farewell& farewell) override;
   void release_if_quiet();
 
   // transport::ConnectionOwner
   transport::CallStream* on_incoming(transport::Connection& connection) override;
-  void on_ready(transport::Connection&) override { --handshakes_; }
+  void on_ready(transport::Connection& connection) override { strangers_.remove(connection); }
   void on_capacity(transport::Connection&) override {}
   void on_draining(transport::Connection&) override {}
   void on_closed(transport::Connection& connection, const Status& why) override;
@@ -76,7 +82,8 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   std::vector<std::unique_ptr<transport::Connection>> connections_;
   transport::ServerStream* streams_ = nullptr;
   int accepting_ = 0;
-  std::uint32_t handshakes_ = 0;  // connections that are not greeted()
+  Strangers strangers_;
+  std::vector<std::unique_ptr<transport::Farewell>> farewells_;
   bool draining_ = false;
   bool closed_ = false;
   std::shared_ptr<ServerCore> self_;  // shared: while not quiet it outlives the Server

@@ -58,38 +58,64 @@ bool ServerShard::accepted(Accept& accept) {
 void ServerShard::take(std::unique_ptr<net::Conn> conn) {
   const Limits& limits = core_.options().limits;
   if (const Limit limit = core_.admission().admit(conn->peer_addr()); limit != Limit::kNone) {
-    return turn_away(*conn, limit);
+    return turn_away(std::move(conn), limit);
   }
-  if (handshakes_ >= limits.handshakes) turn_away_oldest_stranger();
+  if (!make_room(conn->peer_addr())) {
+    core_.admission().leave(conn->peer_addr());
+    return turn_away(std::move(conn), Limit::kHandshakes);
+  }
   transport::ConnectionOptions options;
   options.role = http2::Role::kServer;
   options.max_concurrent_streams = core_.options().max_concurrent_streams;
   options.limits = &limits;
   options.handshake_deadline = after(loop_.now(), limits.handshake_timeout);
-  ++handshakes_;
   connections_.push_back(std::make_unique<Connection>(std::move(conn), options,
                                                       static_cast<transport::ConnectionOwner&>(*this)));
   connections_.back()->slot = connections_.size() - 1;
+  strangers_.add(*connections_.back());
   connections_.back()->start();
 }
 
-void ServerShard::turn_away(net::Conn& conn, Limit limit) {
-  core_.limit_counters().count(limit);
-  if (loop_.group().logs()) {
-    loop_.group().log(LogLevel::kWarning, "connection from " + conn.peer_addr().to_string() +
-                                              " refused: " + std::string(to_string(limit)));
-  }
-  conn.close();
+// For one more stranger from there. Who has had the longest time to say that it speaks HTTP/2 goes, if that is
+// long enough: of those from the same host if that has its share, else from the host with the most.
+bool ServerShard::make_room(const Addr& peer) {
+  const Limits& limits = core_.options().limits;
+  const std::size_t share = limits.handshakes - limits.handshakes / 4;
+  if (strangers_.size() < share) return true;  // whoever they are
+  const std::string host = host_of(peer);
+  const bool full = strangers_.size() >= limits.handshakes;
+  if (!full && strangers_.from(host) < share) return true;
+  Connection* const oldest = full ? strangers_.oldest_of_most() : strangers_.oldest_from(host);
+  if (!oldest) return true;
+  if (loop_.now() - oldest->begun() < limits.handshake_grace) return false;
+  strangers_.remove(*oldest);
+  oldest->turn_away(Limit::kHandshakes);
+  return true;
 }
 
-// Who has had the longest time to say that it speaks HTTP/2, and has not.
-void ServerShard::turn_away_oldest_stranger() {
-  Connection* oldest = nullptr;
-  for (const auto& c : connections_) {
-    if (!c->in_handshake()) continue;
-    if (!oldest || c->handshake_deadline() < oldest->handshake_deadline()) oldest = c.get();
+void ServerShard::turn_away(std::unique_ptr<net::Conn> conn, Limit limit) {
+  constexpr std::size_t kMostFarewells = 256;
+  core_.limit_counters().count(limit);
+  const std::string_view why = to_string(limit);
+  if (loop_.group().logs()) {
+    loop_.group().log(LogLevel::kWarning,
+                      "connection from " + conn->peer_addr().to_string() + " refused: " + std::string(why));
   }
-  if (oldest) oldest->turn_away(Limit::kHandshakes);
+  if (farewells_.size() >= kMostFarewells) return conn->close();  // without a word
+  const TimePoint by = after(loop_.now(), core_.options().limits.goodbye_timeout);
+  auto farewell = std::make_unique<transport::Farewell>(std::move(conn), why, by,
+                                                        static_cast<transport::Farewell::Owner&>(*this));
+  if (farewell->say()) return;
+  farewell->slot = farewells_.size();
+  farewells_.push_back(std::move(farewell));
+}
+
+void ServerShard::on_said(transport::Farewell& farewell) {
+  const std::size_t slot = farewell.slot;
+  farewells_.back()->slot = slot;
+  std::swap(farewells_[slot], farewells_.back());
+  farewells_.pop_back();
+  release_if_quiet();
 }
 
 void ServerShard::drain() {
@@ -104,6 +130,7 @@ void ServerShard::close() {
   if (closed_) return;
   closed_ = true;
   for (const auto& c : connections_) c->close(Status(StatusCode::kUnavailable, "server closed"));
+  for (const auto& f : farewells_) f->close();
   release_if_quiet();
 }
 
@@ -162,7 +189,7 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
                       "connection from " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
   if (connection.exceeded() != Limit::kNone) core_.limit_counters().count(connection.exceeded());
-  if (!connection.greeted()) --handshakes_;
+  strangers_.remove(connection);
   core_.admission().leave(connection.peer_addr());
   const std::size_t slot = connection.slot;
   connections_.back()->slot = slot;

@@ -322,8 +322,8 @@ void Connection::end_now(http2::ErrorCode code) {
   state_ = State::kClosing;
   patience_.stop_all();
   reset_when_sent_.clear();
-  // A connection error has put its GOAWAY into the output already.
-  if (code == http2::ErrorCode::kNoError) {
+  // A connection error, and one too many, has put its GOAWAY into the output already.
+  if (code == http2::ErrorCode::kNoError && exceeded_ == Limit::kNone) {
     session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "");
   }
   // Before the streams are let go of: what ends them is the end of the connection, and no RST_STREAM(CANCEL),

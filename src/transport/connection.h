@@ -106,10 +106,6 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
     loop_.post_tick_end(flush_node_);
   }
   bool ready() const { return state_ == State::kReady; }
-  bool in_handshake() const { return state_ == State::kHandshake; }
-  TimePoint handshake_deadline() const { return patience_.deadline(Awaited::kHandshake); }
-  // The peer's SETTINGS have come; it stays so.
-  bool greeted() const { return session_.settings_received(); }
   bool closing() const { return state_ >= State::kClosing; }
   // close() was called from within an event; it takes effect after it.
   bool about_to_close() const { return close_wanted_; }
@@ -178,7 +174,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   void give_place(Place& place);
   void forget_wait(Place& place);  // REQUIRES: it waits here
 
-  std::size_t slot = 0;  // where its owner keeps it
+  std::size_t slot = 0;        // where its owner keeps it
+  std::uint64_t stranger = 0;  // its number among its owner's connections that have not greeted; 0: none
 
   // Counts what has come of a message that is let in beyond its stream's window. Beyond the budget the message
   // that got least far is refused, first those of which nothing has come for a while, but never the only one.

@@ -41,6 +41,7 @@ void Connection::on_impatient(Awaited what) {
 void Connection::turn_away(Limit limit) {
   broken_ = true;
   exceeded_ = limit;
+  session_.submit_goaway(0, http2::ErrorCode::kEnhanceYourCalm, to_string(limit));
   close(Status(StatusCode::kUnavailable, std::string(to_string(limit))));
 }
 

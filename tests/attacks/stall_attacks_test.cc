@@ -150,29 +150,38 @@ TEST_P(StallAttacks, AServerThatGoesCutsGoodbyesShort) {
 }
 
 // Five bytes of a preface, and no more.
-TEST_P(StallAttacks, AThousandSlowPrefaces) {
+TEST_P(StallAttacks, ThousandsOfSlowPrefaces) {
+  constexpr int kAttackers = 4'000, kShare = 3'072;
   for (const bool guarded : {true, false}) {
     Target target(runtime(), guarded
                                  ? Limits()
                                  : Limits{.handshake_timeout = Limits::kForever, .handshakes = Limits::kOff});
+    const std::int64_t before = memory::live_heap().bytes;
     std::vector<std::unique_ptr<ScriptedClient>> attackers;
-    for (int i = 0; i < 1'000; ++i) {
+    for (int i = 0; i < kAttackers; ++i) {
       attackers.push_back(std::make_unique<ScriptedClient>(runtime(), "pipe:target"));
       attackers.back()->send("PRI *");
     }
-    EXPECT_TRUE(target.serves());
+    RecordProperty(guarded ? "bytes_held" : "bytes_held_unguarded",
+                   std::to_string(memory::live_heap().bytes - before));
     const auto open = [&] {
       return std::count_if(attackers.begin(), attackers.end(), [](const auto& a) { return !a->closed(); });
     };
     if (guarded) {
-      EXPECT_LE(open(), 256);
-      EXPECT_GE(open(), 250);
-      EXPECT_EQ(target.counts()[Limit::kHandshakes], 1'000u - static_cast<unsigned>(open()));
-      pass(20s);
+      EXPECT_EQ(open(), kShare);
+      EXPECT_EQ(target.counts()[Limit::kHandshakes], unsigned{kAttackers - kShare});
+      EXPECT_EQ(attackers.back()->frames("GOAWAY"),
+                std::vector<std::string>{"GOAWAY 0 ENHANCE_YOUR_CALM too many connections in handshake"});
+      pass(1s);
+      EXPECT_TRUE(target.serves()) << "in the place of the oldest";
+      EXPECT_TRUE(attackers.front()->closed());
+      EXPECT_EQ(attackers.front()->frames("GOAWAY"),
+                std::vector<std::string>{"GOAWAY 0 ENHANCE_YOUR_CALM too many connections in handshake"});
+      pass(19s);
       EXPECT_EQ(open(), 0);
     } else {
       pass(1h);
-      EXPECT_EQ(open(), 1'000);
+      EXPECT_EQ(open(), kAttackers);
     }
     EXPECT_TRUE(target.serves());
   }
@@ -205,6 +214,8 @@ TEST_P(StallAttacks, TooManyConnections) {
   }
   EXPECT_EQ(std::count_if(attackers.begin(), attackers.end(), [](const auto& a) { return !a->closed(); }), 9);
   EXPECT_EQ(target.counts()[Limit::kConnections], 91u);
+  EXPECT_EQ(attackers.back()->frames("GOAWAY"),
+            std::vector<std::string>{"GOAWAY 0 ENHANCE_YOUR_CALM too many connections"});
   EXPECT_TRUE(target.serves()) << "who is in";
   attackers.clear();
   ScriptedClient late(runtime(), "pipe:target");

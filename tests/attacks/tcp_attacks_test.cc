@@ -224,6 +224,38 @@ TEST_P(AttacksOverTcp, CountsTheConnectionsOfAHost) {
   }
 }
 
+TEST_P(AttacksOverTcp, LeaveOtherHostsARoomForStrangers) {
+  Target target(runtime(), {.handshakes = 8}, kAddress);
+  const auto connect_from = [&](in_addr_t host) {
+    support::RawSocket client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(host);
+    EXPECT_EQ(::bind(client.fd(), reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
+    support::RawAddr to =
+        support::RawAddr::loopback(support::port_of(target.served.server().addrs().at(0)));
+    EXPECT_EQ(::connect(client.fd(), to.get(), to.size), 0);
+    turn(100);
+    return client;
+  };
+  std::vector<support::RawSocket> attackers;
+  for (int i = 0; i < 20; ++i) attackers.push_back(connect_from(INADDR_LOOPBACK));
+  EXPECT_EQ(target.counts()[Limit::kHandshakes], 14u) << "three quarters of the room are one host's";
+  attackers.push_back(connect_from(INADDR_LOOPBACK + 1));
+  attackers.push_back(connect_from(INADDR_LOOPBACK + 1));
+  EXPECT_EQ(target.counts()[Limit::kHandshakes], 14u);
+  attackers.push_back(connect_from(INADDR_LOOPBACK + 2));
+  EXPECT_EQ(target.counts()[Limit::kHandshakes], 15u) << "there is no room, and nobody has been there for long";
+  wait(1s);
+  attackers.push_back(connect_from(INADDR_LOOPBACK + 2));
+  EXPECT_EQ(target.counts()[Limit::kHandshakes], 16u);
+  char last = 0;
+  EXPECT_EQ(::recv(attackers.back().fd(), &last, 1, MSG_DONTWAIT), 1) << "SETTINGS, and it goes on";
+  // The oldest of the host with the most has gone, and was told why.
+  const std::string told = attackers.front().receive();
+  EXPECT_NE(told.find("too many connections in handshake"), told.npos);
+}
+
 // CVE-2023-4785: two hundred connections where there are descriptors for a few. Those that are in are served
 // meanwhile, the others wait, and when there are descriptors again everybody is.
 TEST_P(AttacksOverTcp, DescriptorsRunOutAndComeBack) {
