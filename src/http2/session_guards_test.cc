@@ -181,6 +181,21 @@ TEST(SessionGuards, ResetsFarApartAreHonest) {
   EXPECT_EQ(opened_and_reset(server, 2000, 10, 61ms), 2000) << "at most 500 in 30 s";
 }
 
+// Of six hundred calls that time out together each has been open for its time.
+TEST(SessionGuards, ResetsOfStreamsThatWereOpenForAWhileAreHonest) {
+  for (const bool honest : {true, false}) {
+    Guarded server(Role::kServer);
+    constexpr int kCalls = 600;
+    std::string resets;
+    for (int i = 0; i < kCalls; ++i) {
+      const StreamId id = server.next();
+      resets += Wire().rst(id, ErrorCode::kCancel).str();
+    }
+    server.last = server.at(honest ? 1h + 20ms : 1h + 19ms, resets);
+    EXPECT_EQ(server.last.ok(), honest);
+  }
+}
+
 // What was there before the window is no excuse.
 TEST(SessionGuards, OldStreamsDoNotDiluteRapidReset) {
   Guarded server(Role::kServer);
@@ -218,6 +233,23 @@ TEST(SessionGuards, ResetsOfStreamsThatAreGoneEndTheConnection) {
       EXPECT_EQ(peer.fed(Wire().rst(1, ErrorCode::kCancel), 20'000), most);
       if (guarded) expect_exceeded(peer.last, Limit::kResets);
     }
+  }
+}
+
+// Some answer each DATA frame that comes behind their reset by another.
+TEST(SessionGuards, OneResetForEachDataFrameIsHonest) {
+  constexpr int kFrames = 4'000;
+  for (const Role role : {Role::kServer, Role::kClient}) {
+    Guarded peer(role);
+    TestStream& stream = role == Role::kServer ? peer.sink[peer.next(EndStream::kNo, true)] : peer.open();
+    const StreamId id = stream.id();
+    ASSERT_TRUE(peer.at(1h, Wire().window_update(id, 1'000'000).window_update(0, 1'000'000)).ok());
+    for (int i = 0; i < kFrames; ++i) {
+      peer.data(stream, "x");
+      (void)peer.take();
+    }
+    EXPECT_EQ(peer.fed(Wire().rst(id, ErrorCode::kCancel), 20'000), 500 + 2 + kFrames);
+    expect_exceeded(peer.last, Limit::kResets);
   }
 }
 

@@ -22,6 +22,7 @@ void Session::attach(Stream& stream, StreamId id) {
   stream.id_ = id;
   stream.attached_ = true;
   ++guards_.streams;
+  stream.opened_ = now_;
   stream.send_window_ = peer_.initial_window_size;
   stream.recv_window_ = options_.local.initial_window_size;
   // Until it has our SETTINGS the peer may use the protocol's initial window.

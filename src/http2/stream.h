@@ -13,6 +13,7 @@
 #include "http2/field.h"
 #include "http2/state.h"
 #include "sluice/base/bytes.h"
+#include "sluice/base/time.h"
 
 namespace sluice::http2 {
 
@@ -62,6 +63,7 @@ class Stream {
   std::int64_t send_window_ = 0;    // negative after the peer lowered its initial window
   std::int64_t recv_window_ = 0;    // what the peer may still send
   std::uint64_t gathered_ = 0;      // credit given and not yet announced
+  TimePoint opened_{};              // by the peer
   std::uint64_t content_left_ = 0;  // what is still to come of a content-length, where it is counted
   Chain queue_;
   std::unique_ptr<DeferredHeaders> trailers_;  // wait behind queue_

@@ -33,10 +33,11 @@ struct Limits {
   // 0: as many as max_concurrent_streams.
   std::uint32_t running_handlers = 0;
 
-  // RST_STREAM received, server only: more than so many within a window, and more than half of the window's
-  // streams (and a tenth of this) reset before their response headers. Honest clients cancel, hedge and time
-  // out by the hundred; rapid reset (CVE-2023-44487) does nothing else. Of both sides: no more than this, and
-  // two for each stream, when they are for streams that have ended.
+  // RST_STREAM received, server only: more than so many within a window for streams that were open for less than
+  // 20 ms, and more than half of the window's streams (and a tenth of this) reset so before their response
+  // headers. Honest clients cancel and hedge by the hundred, and time out together; rapid reset (CVE-2023-44487)
+  // does nothing else. Of both sides: no more than this, two for each stream and one for each DATA frame we sent,
+  // when they are for streams that have ended.
   std::uint32_t resets = 500;
   Duration resets_window = std::chrono::seconds(30);
   // RST_STREAM sent because the peer broke a rule. Honest ones break none; crossing frames cause a few.
