@@ -121,6 +121,29 @@ TEST(RunToken, ACallerInAHurryIsSparedTheLookAtDescriptors) {
   EXPECT_EQ(counts.waits, 0) << "there is nothing to look at any more";
 }
 
+// Work without end does not keep who looks in.
+TEST(RunToken, AVisitEnds) {
+  struct Again final : Runnable {
+    explicit Again(Loop& l) : Runnable(&run), loop(l) {}
+    static void run(Runnable& self) noexcept {
+      auto& again = static_cast<Again&>(self);
+      if (++again.runs < 1'000'000) again.loop.post(again);
+    }
+    Loop& loop;
+    int runs = 0;
+  };
+  LoopGroup group;
+  Loop loop(group, nullptr);
+  Again again(loop);
+  loop.post(again);
+  if (loop.try_enter_in_order()) loop.leave();
+  EXPECT_GT(again.runs, 0);
+  EXPECT_LT(again.runs, 100'000);
+  again.runs = 1'000'000 - 1;
+  while (loop.poll() > 0) {
+  }
+}
+
 TEST(RunToken, ALeaderThatLeavesHandsOverToExactlyOneWaiter) {
   constexpr int kWaiters = 3;
   LoopGroup group;

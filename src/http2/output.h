@@ -28,6 +28,10 @@ class Output {
     end_ += n, room_ -= n;
     return p;
   }
+  // Of append() without another buffer.
+  std::size_t room() const { return room_; }
+  // Where the next append() begins if there is room for it.
+  const std::byte* tail() const { return buffer_ ? buffer_->data() + end_ : nullptr; }
   // Moves slices in without copying; those that borrow are copied.
   void append(Chain&& payload);
 

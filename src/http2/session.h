@@ -373,6 +373,16 @@ class Session {
   // Sending.
   Output out_;
   std::size_t queued_payload_ = 0;  // DATA's, in out_
+  // The last DATA frame in out_: small messages of one stream share it as long as nothing comes between them.
+  struct OpenFrame {
+    bool takes(std::size_t n, const Output& out) const {
+      return end == out.tail() && n <= out.room() && size + n <= kMinMaxFrameSize;
+    }
+    StreamId stream = 0;  // 0: none
+    std::uint32_t size = 0;
+    std::byte* header = nullptr;
+    const std::byte* end = nullptr;
+  } open_frame_;
   HpackEncoder encoder_;
   std::vector<std::byte> encoded_;
   StreamList ready_{Stream::List::kReady};  // have queued DATA and window of their own

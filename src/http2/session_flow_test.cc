@@ -411,6 +411,52 @@ TEST(SessionFlow, FramesNoMoreThanTheOutputLimitAtOnce) {
   EXPECT_EQ(small.out(), describe(Wire().data(1, "x")));
 }
 
+TEST(SessionFlow, SmallMessagesOfOneTurnShareAFrame) {
+  Bench client(client_options());
+  client.shake();
+  TestStream& stream = client.open();
+  TestStream& other = client.open();
+  (void)client.take();
+  client.data(stream, "ab");
+  client.data(stream, "cd");
+  EXPECT_EQ(client.out(), describe(Wire().data(1, "abcd")));
+  client.data(stream, "e");
+  EXPECT_EQ(client.out(), describe(Wire().data(1, "e"))) << "what has left is closed";
+  client.data(stream, "f");
+  client.data(other, "g");
+  client.data(stream, "h");
+  EXPECT_EQ(client.out(), describe(Wire().data(1, "f").data(3, "g").data(1, "h"))) << "in their order";
+  client.data(stream, "i");
+  client.data(stream, xs(2000));
+  client.data(stream, "j");
+  EXPECT_EQ(client.out(), describe(Wire().data(1, "i").data(1, xs(2000)).data(1, "j"))) << "large ones are not copied";
+  client.data(stream, "k");
+  client.data(stream, "", EndStream::kYes);
+  EXPECT_EQ(client.out(), describe(Wire().data(1, "k", kEnd)));
+  std::string all;
+  for (int i = 0; i < 1'000; ++i) {
+    all += std::to_string(1'000'000'000 + i);
+    client.data(other, all.substr(all.size() - 10));
+  }
+  const std::string taken = client.take();
+  EXPECT_LT(taken.size(), all.size() + 12 * kFrameHeaderSize) << "32 and more in one";
+  EXPECT_GT(taken.size(), all.size() + kFrameHeaderSize);
+}
+
+TEST(SessionFlow, NoFrameGrowsBeyondWhatThePeerTakes) {
+  Bench client(client_options());
+  client.shake();
+  TestStream& stream = client.open();
+  (void)client.take();
+  for (int i = 0; i < 60; ++i) client.data(stream, xs(1'000));
+  const std::string taken = client.take();
+  for (std::size_t at = 0; at < taken.size();) {
+    const auto length = FrameHeader::parse(reinterpret_cast<const std::byte*>(taken.data()) + at).length;
+    EXPECT_LE(length, kMinMaxFrameSize);
+    at += kFrameHeaderSize + length;
+  }
+}
+
 TEST(SessionFlow, TellsWhenAStreamIsWritableAgain) {
   Bench client(client_options());
   client.shake();

@@ -106,17 +106,26 @@ void Session::write_data(Stream& stream, Chain&& payload, bool end) {
   const std::uint8_t flags = end ? flag::kEndStream : 0;
   const bool copied = n < kCopyBelow;
   queued_payload_ += n;
-  ++guards_.frames_sent;
-  guards_.data_sent += 1 + n / kMinMaxFrameSize;
-  std::byte* p = out_.append(kFrameHeaderSize + (copied ? n : 0));
-  FrameHeader{static_cast<std::uint32_t>(n), FrameType::kData, flags, stream.id_}.write(p);
+  std::byte* p;
+  if (stream.id_ == open_frame_.stream && copied && open_frame_.takes(n, out_)) {
+    p = out_.append(n);
+    open_frame_.size += static_cast<std::uint32_t>(n);
+  } else {
+    ++guards_.frames_sent;
+    guards_.data_sent += 1 + n / kMinMaxFrameSize;
+    std::byte* const header = out_.append(kFrameHeaderSize + (copied ? n : 0));
+    p = header + kFrameHeaderSize;
+    open_frame_ = {copied ? stream.id_ : 0, static_cast<std::uint32_t>(n), header, nullptr};
+  }
+  FrameHeader{open_frame_.size, FrameType::kData, flags, stream.id_}.write(open_frame_.header);
   if (payload.count() == 1 && copied) [[likely]] {
-    std::memcpy(p + kFrameHeaderSize, payload.front().data(), n);
+    std::memcpy(p, payload.front().data(), n);
   } else if (copied) {
-    payload.copy_to(p + kFrameHeaderSize);
+    payload.copy_to(p);
   } else {
     out_.append(std::move(payload));
   }
+  open_frame_.end = out_.tail();
   stream.send_window_ -= static_cast<std::int64_t>(n);
   conn_send_window_ -= static_cast<std::int64_t>(n);
   if (end) advance(stream, Event::kSendEnd);
@@ -140,6 +149,7 @@ void Session::take_output(Chain& out, EventSink& sink) {
     if (!ready_.empty()) frame_ready(sink);
   }
   replies_ = 0, queued_payload_ = 0;
+  open_frame_.stream = 0;
   out_.take(out);
 }
 

@@ -380,5 +380,14 @@ TEST(StreamTable, FindsWhatIsInItAndNothingElse) {
   EXPECT_EQ(n, model.size());
 }
 
+// Nothing of it is waited for.
+TEST(SessionStreams, PriorityOfAWrongSizeIsToldByItsHeader) {
+  Bench server(server_options());
+  server.shake();
+  ASSERT_TRUE(server.feed(Wire().headers(1, kRequest)).ok());
+  ASSERT_TRUE(server.feed(Wire().header(100, FrameType::kPriority, 0, 1)).ok());
+  EXPECT_EQ(server.out(), describe(Wire().rst(1, ErrorCode::kFrameSizeError)));
+}
+
 }  // namespace
 }  // namespace sluice::http2

@@ -28,6 +28,23 @@ HeldWrite& start_write(Conn& conn, HeldWrite& write, std::string text) {
   return write;
 }
 
+Task<void> write_where_nobody_reads(Conn& a, Conn& b) {
+  b.close();
+  co_await yield();
+  HeldWrite write;
+  write.none_accepted = false;
+  start_write(a, write, "hello");
+  co_await write;
+  EXPECT_EQ(write.status.code(), StatusCode::kUnavailable) << write.status;
+  EXPECT_TRUE(write.none_accepted);
+}
+
+TEST(Pipe, SaysThatNothingOfAWriteWasAccepted) {
+  TestLoop loop;
+  PipePair pipe = make_pipe(*loop, *loop);
+  loop.run(write_where_nobody_reads(*pipe.a, *pipe.b));
+}
+
 Task<void> peer_is_posted(Conn& a, Conn& b) {
   co_await yield();  // a fresh tick has inline completions to give
   HeldRead read;

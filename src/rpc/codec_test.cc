@@ -204,5 +204,16 @@ TEST(AnyMessage, GoesByItsCodec) {
             Status(StatusCode::kInternal, "no blank"));
 }
 
+// What a Codec borrows is the object's, or its own of the moment.
+TEST(EncodeWith, KeepsWhatTheCodecBorrows) {
+  const PointCodec codec;
+  Chain first, second;
+  const Point point{1, 2}, other{3, 45};
+  EXPECT_EQ(detail::encode_with(codec, point_ops(), &point, first), Status());
+  EXPECT_EQ(detail::encode_with(codec, point_ops(), &other, second), Status());
+  EXPECT_EQ(first.to_string(), "1 2");
+  EXPECT_EQ(second.to_string(), "3 45");
+}
+
 }  // namespace
 }  // namespace sluice

@@ -123,7 +123,6 @@ void ServerShard::drain() {
   draining_ = true;
   const auto connections = connections_.size();
   for (std::size_t i = 0; i < connections; ++i) connections_[i]->drain();
-  release_if_quiet();
 }
 
 void ServerShard::close() {

@@ -126,6 +126,23 @@ TEST_F(ConnectionEnds, WhenItsPeerAsksAndDoesNotRead) {
   expect_end(Limit::kOutputStall, 3s);
 }
 
+// Its SETTINGS are still being written.
+TEST_F(ConnectionEnds, WithAWordBehindWhatItWasWriting) {
+  struct Local {
+    static Task<std::string> read_all(net::Conn& conn) {
+      std::string all;
+      for (;;) {
+        Result<net::ReadResult> read = co_await conn.read();
+        if (!read.ok() || read->eof) co_return all;
+        all += read->data.to_string();
+      }
+    }
+  };
+  begin(Wire().preface().settings().settings_ack().data(0, "x"), 10);
+  const std::string said = http2::testing::describe(loop_.run(Local::read_all(*pipe_.b)));
+  EXPECT_NE(said.find("GOAWAY"), said.npos) << said;
+}
+
 TEST_F(ConnectionEnds, AsOneTooMany) {
   begin(Wire().preface().settings().settings_ack());
   loop_.lead_and([&] { connection_->turn_away(Limit::kHandshakes); });

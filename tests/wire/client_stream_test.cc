@@ -193,10 +193,25 @@ TEST_P(ClientStreams, R75_MessageOverTheSendLimitFailsHereAndIsNotSent) {
   EXPECT_EQ(server.take(), std::vector<std::string>());
 }
 
+TEST_P(ClientStreams, R30_OrOnTheLastMessagesFrameIfThatHasNotLeft) {
+  auto stream = bidi(channel());
+  ScriptedPeer& server = accept();
+  {
+    Call<Status> write = stream.write(bytes("a")).start();
+    EXPECT_EQ(write.get(), Status());
+  }
+  Call<Status> close = stream.close_write().start();
+  EXPECT_EQ(close.get(), Status());
+  settle();
+  EXPECT_EQ(server.stream(1).data, message("a"));
+  EXPECT_TRUE(server.stream(1).ended);
+}
+
 TEST_P(ClientStreams, R30_HalfCloseIsEndStreamOnAFrameOfNothing) {
   auto stream = bidi(channel());
   ScriptedPeer& server = accept();
   EXPECT_EQ(stream.write(bytes("a")).get(), Status());
+  settle();
   EXPECT_EQ(stream.close_write().get(), Status());
   settle();
   EXPECT_EQ(server.frames("DATA 1"), (std::vector<std::string>{"DATA 1 6 bytes", "DATA 1 END 0 bytes"}));

@@ -185,6 +185,25 @@ TEST_P(ClientStatuses, R54_StatusWinsOverItsDetails) {
   }
 }
 
+TEST_P(ServerStatuses, R54_DetailsThatDoNotFitAreLeftOut) {
+  for (const auto& [size, fits] : {std::pair{2'500u, true}, std::pair{3'000u, false}}) {
+    struct Impl final : RawService {
+      Task<Result<Chain>> unary(ServerContext&, const Chain&) override {
+        co_return Status(StatusCode::kNotFound, "why", details);
+      }
+      std::string details;
+    } service;
+    service.details = std::string(size, 'd');
+    ServedRaw served(runtime(), service, {.address = "pipe:details"});
+    ScriptedClient client(runtime(), "pipe:details");
+    client.greet({{SettingId::kMaxHeaderListSize, 4'096}});
+    client.send(unary_request(1));
+    EXPECT_EQ(client.stream(1).field("grpc-status"), "5");
+    EXPECT_EQ(client.stream(1).field("grpc-message"), "why");
+    EXPECT_EQ(!client.stream(1).field("grpc-status-details-bin").empty(), fits) << size;
+  }
+}
+
 TEST_P(ClientStatuses, R54_DetailsThatAreNoBase64AreInternal) {
   for (const char* details : {"!", "a", "ab=c", "YQ==YQ=="}) {
     Headers head = kResponseHead;
