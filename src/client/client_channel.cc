@@ -230,8 +230,9 @@ Status ClientChannel::last_failure() const {
 // Of a call that no attempt was made for.
 Status ClientChannel::failure_in_backoff() const {
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(not_before_ - loop_.now());
-  return Status(StatusCode::kUnavailable, std::string(last_failure().message()) + "; the next attempt is in " +
-                                              std::to_string(wait.count()) + " ms");
+  return Status(StatusCode::kUnavailable, std::string(last_failure().message()) +
+                                              "; the next attempt is in " + std::to_string(wait.count()) +
+                                              " ms");
 }
 
 void ClientChannel::BackoffTimer::expired(Runnable& self) noexcept {

@@ -161,6 +161,8 @@ class Session {
   void credit(Stream& stream, std::size_t n, When when = When::kGathered);
   // Bytes that the peer may send on the stream before it needs more credit; what was gathered is none yet.
   std::int64_t open_window(const Stream& stream) const;
+  // Some was gathered.
+  bool owes_credit(const Stream& stream) const { return stream.gathered_ > 0; }
   // Opens the window at least so far, at once. How much of that had not been credited before.
   std::size_t open_window_to(Stream& stream, std::size_t n);
   // For assertions: bytes that came on `stream` and were not credited; negative while more was. Nothing for a

@@ -429,7 +429,8 @@ TEST(SessionFlow, SmallMessagesOfOneTurnShareAFrame) {
   client.data(stream, "i");
   client.data(stream, xs(2000));
   client.data(stream, "j");
-  EXPECT_EQ(client.out(), describe(Wire().data(1, "i").data(1, xs(2000)).data(1, "j"))) << "large ones are not copied";
+  EXPECT_EQ(client.out(), describe(Wire().data(1, "i").data(1, xs(2000)).data(1, "j")))
+      << "large ones are not copied";
   client.data(stream, "k");
   client.data(stream, "", EndStream::kYes);
   EXPECT_EQ(client.out(), describe(Wire().data(1, "k", kEnd)));

@@ -36,9 +36,9 @@ void Session::admit_provoked_reset() {
   if (!guards_.provoked_resets.take(options_.limits->provoked_resets, now_)) exceeded(Limit::kProvokedResets);
 }
 
-// A server that resets harms nobody but itself: the client chooses what it opens. And a client that resets what
-// has been open for a while asks for no more work than the streams allow that may be open at once: its calls time
-// out together, by the hundred.
+// A server that resets harms nobody but itself: the client chooses what it opens. And a client that resets
+// what has been open for a while asks for no more work than the streams allow that may be open at once: its
+// calls time out together, by the hundred.
 bool Session::admit_reset(const Stream& stream) {
   constexpr Duration kBrief = std::chrono::milliseconds(20);
   if (options_.role == Role::kClient || now_ - stream.opened_ >= kBrief) return true;
@@ -58,8 +58,8 @@ bool Session::admit_reset(const Stream& stream) {
   return exceeded(Limit::kResets);
 }
 
-// Of a stream that is gone: the peer may not have known. It resets a stream once, or, having been sent more on it,
-// once more; and there are those that answer each DATA frame so which they get behind their reset.
+// Of a stream that is gone: the peer may not have known. It resets a stream once, or, having been sent more
+// on it, once more; and there are those that answer each DATA frame so which they get behind their reset.
 bool Session::admit_late_reset() {
   const std::uint64_t received = counts_.frames[static_cast<std::size_t>(FrameType::kRstStream)];
   return options_.limits->resets == Limits::kOff ||

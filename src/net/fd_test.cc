@@ -11,7 +11,8 @@ namespace {
 TEST(Fd, SaysWhatHasRunOut) {
   for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC}) {
     EXPECT_TRUE(is_exhausted(error)) << error;
-    EXPECT_EQ(socket_failure(StatusCode::kUnavailable, "listen", error).code(), StatusCode::kResourceExhausted);
+    EXPECT_EQ(socket_failure(StatusCode::kUnavailable, "listen", error).code(),
+              StatusCode::kResourceExhausted);
   }
   for (const int error : {EACCES, ECONNREFUSED, EADDRINUSE, 0}) EXPECT_FALSE(is_exhausted(error)) << error;
 }

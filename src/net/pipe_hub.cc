@@ -104,7 +104,8 @@ bool PipeHub::try_dial(DialOp& op, Loop& loop, std::shared_ptr<WaitingDial>& wai
   const std::lock_guard lock(mutex_);
   const auto found = ports_.find(op.addr.text);
   if (found == ports_.end()) {
-    op.status = Status(StatusCode::kUnavailable, "nobody listens on " + op.addr.to_string() + " in this memory network");
+    op.status = Status(StatusCode::kUnavailable,
+                       "nobody listens on " + op.addr.to_string() + " in this memory network");
     return true;
   }
   PipePort& port = *found->second;

@@ -34,8 +34,7 @@ bool bind_tcp(int fd, const SocketAddr& target) {
   const int on = 1, off = 0;
   // A server that starts again need not wait for connections of the last one in TIME_WAIT.
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (target.is_any_v6())
-    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (target.is_any_v6()) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   return ::bind(fd, target.get(), target.size()) == 0;
 }
 

@@ -42,9 +42,7 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   void drain();
   void close();
   // Nothing accepts, no connection and no stream is left.
-  bool quiet() const {
-    return accepting_ == 0 && connections_.empty() && farewells_.empty() && !streams_;
-  }
+  bool quiet() const { return accepting_ == 0 && connections_.empty() && farewells_.empty() && !streams_; }
   std::size_t open_calls() const;
   void report(std::vector<StopReport::Call>& out) const;
 

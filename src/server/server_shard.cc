@@ -76,8 +76,8 @@ void ServerShard::take(std::unique_ptr<net::Conn> conn) {
   connections_.back()->start();
 }
 
-// For one more stranger from there. Who has had the longest time to say that it speaks HTTP/2 goes, if that is
-// long enough: of those from the same host if that has its share, else from the host with the most.
+// For one more stranger from there. Who has had the longest time to say that it speaks HTTP/2 goes, if that
+// is long enough: of those from the same host if that has its share, else from the host with the most.
 bool ServerShard::make_room(const Addr& peer) {
   const Limits& limits = core_.options().limits;
   const std::size_t share = limits.handshakes - limits.handshakes / 4;

@@ -12,8 +12,8 @@
 
 namespace sluice {
 
-// The address of a host, without the port that tells its connections apart. What has no hosts, as unix sockets and
-// pipes, is one by its scheme.
+// The address of a host, without the port that tells its connections apart. What has no hosts, as unix
+// sockets and pipes, is one by its scheme.
 std::string host_of(const Addr& peer);
 
 // Loop-only.

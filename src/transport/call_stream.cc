@@ -69,17 +69,19 @@ bool CallStream::take_messages(Bytes data) {
 
 // A message that does not fit into the window is let in if somebody waits for it: its credit would else come
 // only when it is read, that is never. Open at once is as much as has come, or a window: so a long message
-// needs few updates, and a peer that announces much and sends little is given little. False: the message was
-// refused, and the call has ended.
+// needs few updates, and a peer that announces much and sends little is given little. Half a window is always
+// worth having, since padding takes part in it. False: the message was refused, and the call has ended.
 bool CallStream::want_more() {
   const std::size_t missing = reader_.missing();
-  if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message()) return true;
+  if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message())
+    return true;
   http2::Session& session = conn_->session();
   const auto open = static_cast<std::size_t>(std::max<std::int64_t>(session.open_window(*this), 0));
-  if (assembled_ == 0 && open >= missing) return true;
-  if (!conn_->assemble(*this)) return false;
-  const std::size_t most = std::min(missing, std::max(conn_->stream_window(), reader_.held()));
-  if (open >= most || (most < missing && open >= most / 2)) return true;
+  if (assembled_ > 0 && !conn_->assemble(*this)) return false;
+  const std::size_t window = conn_->stream_window();
+  const std::size_t most = std::max(std::min(missing, std::max(window, reader_.held())), window / 2);
+  if (open >= most / 2 || (open >= missing && !session.owes_credit(*this))) return true;
+  if (assembled_ == 0 && !conn_->assemble(*this)) return false;
   debt_ -= static_cast<std::int64_t>(session.open_window_to(*this, most));
   conn_->flush_soon();
   assert(credit_is_conserved());

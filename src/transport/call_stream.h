@@ -165,7 +165,7 @@ class CallStream : public http2::Stream {
   // more has come.
   std::size_t assembled_ = 0;
   TimePoint progressed_{};
-  std::int64_t debt_ = 0;     // bytes received and not credited; negative while more was credited ahead
+  std::int64_t debt_ = 0;  // bytes received and not credited; negative while more was credited ahead
   CallStream* prev_ = nullptr;
   CallStream* next_ = nullptr;
 };

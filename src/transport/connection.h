@@ -177,9 +177,9 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::size_t slot = 0;        // where its owner keeps it
   std::uint64_t stranger = 0;  // its number among its owner's connections that have not greeted; 0: none
 
-  // Counts what has come of a message that is let in beyond its stream's window. Beyond the budget the message
-  // that got least far is refused, first those of which nothing has come for a while, but never the only one.
-  // False: it was that of `stream`, whose call has ended.
+  // Counts what has come of a message that is let in beyond its stream's window. Beyond the budget the
+  // message that got least far is refused, first those of which nothing has come for a while, but never the
+  // only one. False: it was that of `stream`, whose call has ended.
   bool assemble(CallStream& stream);
   void end_assembly(CallStream& stream);
 

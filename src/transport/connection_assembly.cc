@@ -43,10 +43,10 @@ CallStream& Connection::least_assembled() const {
 
 void Connection::refuse_assembly(CallStream& stream) {
   Status why(StatusCode::kResourceExhausted,
-             "a message of " + std::to_string(stream.reader_.message_size()) + " bytes was refused, of which " +
-                 std::to_string(stream.assembled_) + " had come: the large messages of the connection hold " +
-                 std::to_string(assembled_) + " bytes, and its assembly_budget is " +
-                 std::to_string(limits_.assembly_budget));
+             "a message of " + std::to_string(stream.reader_.message_size()) +
+                 " bytes was refused, of which " + std::to_string(stream.assembled_) +
+                 " had come: the large messages of the connection hold " + std::to_string(assembled_) +
+                 " bytes, and its assembly_budget is " + std::to_string(limits_.assembly_budget));
   stream.discard_messages();
   stream.on_bad_message(std::move(why));
 }

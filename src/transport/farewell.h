@@ -8,8 +8,8 @@
 
 namespace sluice::transport {
 
-// SETTINGS and GOAWAY(ENHANCE_YOUR_CALM) with the reason, and the end of the connection. It does not wait for its
-// peer to read that, nor to say anything.
+// SETTINGS and GOAWAY(ENHANCE_YOUR_CALM) with the reason, and the end of the connection. It does not wait for
+// its peer to read that, nor to say anything.
 //
 // Thread: loop-only. Lifetime: its owner's, at least until Owner::on_said.
 class Farewell final : private net::WriteOp {

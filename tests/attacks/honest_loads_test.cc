@@ -15,11 +15,13 @@ class HonestLoads : public Attack {
 };
 INSTANTIATE_TEST_SUITE_P(Simulated, HonestLoads, ::testing::ValuesIn(kSeeds), support::name_of);
 
-// All connect together, as when what stood between them and the server has come back, and speak a little later.
+// All connect together, as when what stood between them and the server has come back, and speak a little
+// later.
 TEST_P(HonestLoads, TwoThousandClientsAtOnce) {
   Target target(runtime());
   std::vector<std::unique_ptr<ScriptedClient>> clients;
-  for (int i = 0; i < 2'000; ++i) clients.push_back(std::make_unique<ScriptedClient>(runtime(), "pipe:target"));
+  for (int i = 0; i < 2'000; ++i)
+    clients.push_back(std::make_unique<ScriptedClient>(runtime(), "pipe:target"));
   pass(20ms);
   for (const auto& client : clients) {
     client->greet();

@@ -232,8 +232,7 @@ TEST_P(AttacksOverTcp, LeaveOtherHostsARoomForStrangers) {
     from.sin_family = AF_INET;
     from.sin_addr.s_addr = htonl(host);
     EXPECT_EQ(::bind(client.fd(), reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
-    support::RawAddr to =
-        support::RawAddr::loopback(support::port_of(target.served.server().addrs().at(0)));
+    support::RawAddr to = support::RawAddr::loopback(support::port_of(target.served.server().addrs().at(0)));
     EXPECT_EQ(::connect(client.fd(), to.get(), to.size), 0);
     turn(100);
     return client;
@@ -245,7 +244,8 @@ TEST_P(AttacksOverTcp, LeaveOtherHostsARoomForStrangers) {
   attackers.push_back(connect_from(INADDR_LOOPBACK + 1));
   EXPECT_EQ(target.counts()[Limit::kHandshakes], 14u);
   attackers.push_back(connect_from(INADDR_LOOPBACK + 2));
-  EXPECT_EQ(target.counts()[Limit::kHandshakes], 15u) << "there is no room, and nobody has been there for long";
+  EXPECT_EQ(target.counts()[Limit::kHandshakes], 15u)
+      << "there is no room, and nobody has been there for long";
   wait(1s);
   attackers.push_back(connect_from(INADDR_LOOPBACK + 2));
   EXPECT_EQ(target.counts()[Limit::kHandshakes], 16u);

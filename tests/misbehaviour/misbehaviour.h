@@ -84,13 +84,17 @@ inline constexpr std::uint8_t kMostPadding = 255;  // bytes
 inline bool send_crumbs(ScriptedPeer& peer, Windows& windows, StreamId id, std::string_view body,
                         std::optional<std::uint8_t> padding) {
   Wire batch;
+  const bool half_closed = peer.ended(id);  // as a request is whose reply this is
+  const auto gone = [&] {
+    return (!half_closed && peer.ended(id)) || peer.stream(id).reset.has_value() || peer.closed();
+  };
   for (; !body.empty(); body.remove_prefix(std::min(kCrumb, body.size()))) {
     const std::string_view crumb = body.substr(0, kCrumb);
     const auto size = static_cast<std::int64_t>(crumb.size() + (padding ? *padding + 1u : 0));
     if (windows.room(id) < size) {
       peer.send(std::exchange(batch, Wire()));
-      peer.until([&] { return windows.room(id) >= size || peer.ended(id) || peer.closed(); });
-      if (peer.ended(id) || peer.closed()) return false;
+      peer.until([&] { return windows.room(id) >= size || gone(); });
+      if (gone()) return false;
     }
     windows.spend(id, size);
     if (padding) {

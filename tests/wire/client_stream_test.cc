@@ -37,8 +37,8 @@ TEST_P(ClientStreams, RequestIsHeadersAndOneMessage) {
   EXPECT_FALSE(server.stream(1).reset);
 }
 
-// Credit is given ahead for what is missing of a message that does not fit the window, here for one byte: that
-// is counted, and given back, as any other amount.
+// Credit is given ahead for what is missing of a message that does not fit the window, here for one byte:
+// that is counted, and given back, as any other amount.
 TEST_P(ClientStreams, CreditIsGivenAheadForTheLastByteOfAMessage) {
   const Channel large = dial(runtime(), "pipe:scripted", {.max_receive_message_size = 8u << 20}).value();
   auto stream = e2e::reply_stream(large, bytes("m"));
@@ -47,7 +47,8 @@ TEST_P(ClientStreams, CreditIsGivenAheadForTheLastByteOfAMessage) {
   Wire all_but_one;
   all_but_one.headers(1, kResponseHead);
   for (std::size_t at = 0; at + 1 < reply.size(); at += 16'384)
-    all_but_one.data(1, std::string_view(reply).substr(at, std::min<std::size_t>(16'384, reply.size() - 1 - at)));
+    all_but_one.data(
+        1, std::string_view(reply).substr(at, std::min<std::size_t>(16'384, reply.size() - 1 - at)));
   server.send(all_but_one);
   Call<std::optional<Chain>> read = stream.read().start();
   settle();

@@ -1,5 +1,5 @@
-// Messages that are longer than their streams' windows: how they are let in, beside each other and beside those
-// that never end.
+// Messages that are longer than their streams' windows: how they are let in, beside each other and beside
+// those that never end.
 #include <deque>
 #include <string>
 #include <utility>
@@ -50,14 +50,15 @@ class LargeRequests : public WireTest {
 };
 INSTANTIATE_TEST_SUITE_P(All, LargeRequests, ::testing::ValuesIn(kRuntimes), support::name_of);
 
-// An intermediary has one small window for all that comes from behind it. It holds what the server lets out on one
-// stream beside what it does not on another: if that waits for the first to end, neither moves.
+// An intermediary has one small window for all that comes from behind it. It holds what the server lets out
+// on one stream beside what it does not on another: if that waits for the first to end, neither moves.
 TEST_P(LargeRequests, PassThroughASmallWindowThatTheyShare) {
   constexpr int kStreams = 8;
   constexpr std::size_t kSize = 3 * kMiB, kShared = 64 << 10, kChunk = 16 << 10;
   std::deque<std::pair<http2::StreamId, std::size_t>> held;
   std::size_t used = 0, to_come[kStreams];
-  for (int i = 0; i < kStreams; ++i) uploads_.open(static_cast<http2::StreamId>(2 * i + 1), to_come[i] = kSize);
+  for (int i = 0; i < kStreams; ++i)
+    uploads_.open(static_cast<http2::StreamId>(2 * i + 1), to_come[i] = kSize);
   for (bool moved = true; moved;) {
     moved = false;
     for (int i = 0; i < kStreams; ++i) {
@@ -118,9 +119,11 @@ TEST_P(LargeRequestsOverABudget, LoseTheOneThatGotLeastFar) {
   send_all(5, 2 * kMiB);
   expect_names(served_.unary(bytes("m")).get().status(), StatusCode::kOk, "");
   const std::string refused = client_.outcome(3);
-  EXPECT_TRUE(refused.starts_with("8 a message of 2097152 bytes was refused, of which 262149 had come")) << refused;
+  EXPECT_TRUE(refused.starts_with("8 a message of 2097152 bytes was refused, of which 262149 had come"))
+      << refused;
   EXPECT_NE(refused.find("its assembly_budget is 4194304"), refused.npos) << refused;
-  EXPECT_TRUE(client_.outcome(5).starts_with("8 a message of 4194304 bytes was refused")) << client_.outcome(5);
+  EXPECT_TRUE(client_.outcome(5).starts_with("8 a message of 4194304 bytes was refused"))
+      << client_.outcome(5);
   send_all(1, kMiB);
   EXPECT_EQ(client_.outcome(1), "0");
   EXPECT_FALSE(client_.closed());
@@ -135,8 +138,8 @@ TEST_P(LargeRequestsOverABudget, AlwaysLetOneIn) {
 }
 
 class LargeRequestsInVirtualTime : public LargeRequestsOverABudget {};
-INSTANTIATE_TEST_SUITE_P(Simulated, LargeRequestsInVirtualTime, ::testing::ValuesIn(support::kSimulatedRuntimes),
-                         support::name_of);
+INSTANTIATE_TEST_SUITE_P(Simulated, LargeRequestsInVirtualTime,
+                         ::testing::ValuesIn(support::kSimulatedRuntimes), support::name_of);
 
 TEST_P(LargeRequestsInVirtualTime, LoseFirstWhatHasNotMovedForTenSeconds) {
   uploads_.open(1, 4 * kMiB);

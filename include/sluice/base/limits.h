@@ -33,11 +33,11 @@ struct Limits {
   // 0: as many as max_concurrent_streams.
   std::uint32_t running_handlers = 0;
 
-  // RST_STREAM received, server only: more than so many within a window for streams that were open for less than
-  // 20 ms, and more than half of the window's streams (and a tenth of this) reset so before their response
-  // headers. Honest clients cancel and hedge by the hundred, and time out together; rapid reset (CVE-2023-44487)
-  // does nothing else. Of both sides: no more than this, two for each stream and one for each DATA frame we sent,
-  // when they are for streams that have ended.
+  // RST_STREAM received, server only: more than so many within a window for streams that were open for less
+  // than 20 ms, and more than half of the window's streams (and a tenth of this) reset so before their
+  // response headers. Honest clients cancel and hedge by the hundred, and time out together; rapid reset
+  // (CVE-2023-44487) does nothing else. Of both sides: no more than this, two for each stream and one for
+  // each DATA frame we sent, when they are for streams that have ended.
   std::uint32_t resets = 500;
   Duration resets_window = std::chrono::seconds(30);
   // RST_STREAM sent because the peer broke a rule. Honest ones break none; crossing frames cause a few.
@@ -90,16 +90,17 @@ struct Limits {
   // Connections, server only; of 0 none is taken. A new one beyond either is refused by a GOAWAY.
   std::uint32_t connections = kOff;              // of the server
   std::uint32_t connections_per_address = kOff;  // of the server, from one IP address
-  // Connections of which nobody knows yet whether they speak HTTP/2, on each loop; three quarters of them from
-  // one IP address. A new one beyond takes the place of the oldest of its address, or of the address that has the
-  // most, if that has had `handshake_grace`; else it is refused. So peers that are slow on purpose cannot keep
-  // others out, and a burst of honest ones loses none. Who is refused is told by a GOAWAY.
+  // Connections of which nobody knows yet whether they speak HTTP/2, on each loop; three quarters of them
+  // from one IP address. A new one beyond takes the place of the oldest of its address, or of the address
+  // that has the most, if that has had `handshake_grace`; else it is refused. So peers that are slow on
+  // purpose cannot keep others out, and a burst of honest ones loses none. Who is refused is told by a
+  // GOAWAY.
   std::uint32_t handshakes = 4096;
   Duration handshake_grace = std::chrono::seconds(1);
 
   // Bytes that may have come of messages that are longer than their streams' windows and not complete yet.
-  // Beyond it the call whose message got least far ends with RESOURCE_EXHAUSTED, and the connection goes on. One
-  // such message may always be under way.
+  // Beyond it the call whose message got least far ends with RESOURCE_EXHAUSTED, and the connection goes on.
+  // One such message may always be under way.
   std::size_t assembly_budget = 64 << 20;
 
   // INVALID_ARGUMENT names the first that no peer can keep to, and its value: a time of nothing or less, no
