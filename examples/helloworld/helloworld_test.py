@@ -60,7 +60,10 @@ def check_system_calls(binary):
     if calls.count("exit_group") != 1:
         print("strace saw no program:", *lines[:20], sep="\n")
         return 1
-    forbidden = [line for line, call in zip(lines, calls) if call in FORBIDDEN]
+    # UndefinedBehaviorSanitizer asks of memory by a pipe whether it is there.
+    linked = subprocess.run(["ldd", binary], capture_output=True, text=True).stdout
+    allowed = ["pipe", "pipe2"] if "libubsan" in linked else []
+    forbidden = [line for line, call in zip(lines, calls) if call in FORBIDDEN and call not in allowed]
     print(*forbidden[:20], f"{len(forbidden)} system calls that must not be", sep="\n")
     return 1 if forbidden else 0
 

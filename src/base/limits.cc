@@ -27,8 +27,6 @@ Status Limits::check() const {
   for (const auto& [name, time] : times) {
     if (time <= Duration::zero()) return wrong(name, ns(time), " leaves no time");
   }
-  if (handshake_grace < Duration::zero())
-    return wrong("handshake_grace", ns(handshake_grace), " is negative");
   if (goodbye_timeout < Duration::zero())
     return wrong("goodbye_timeout", ns(goodbye_timeout), " is negative");
   if (header_list_size == 0) return wrong("header_list_size", "0", " lets no call through");

@@ -170,9 +170,9 @@ void ClientChannel::connect() {
 }
 
 void ClientChannel::start_dial() {
-  attempted_ = loop_.now();
   dial_.addr = addr_;
-  dial_.deadline = after(attempted_, std::max(backoff_.min_connect_timeout, next_backoff()));
+  dial_.deadline = after(loop_.now(), std::max(backoff_.min_connect_timeout, next_backoff()));
+  not_before_ = after(loop_.now(), backoff_after(failures_ + 1));
   dial_.status = Status();
   dial_.active = true;
   if (network_.start_dial(dial_, loop_)) dialled();
@@ -202,22 +202,21 @@ void ClientChannel::dialled() {
 
 void ClientChannel::attempt_failed(std::string_view why) {
   ++failures_;
-  fail_calls(why, after(attempted_, next_backoff()));
+  fail_calls(why);
 }
 
 // Calls that waited for this attempt fail with its cause; calls to come fail at once until the back-off is
 // over, which it may be already: it counts from the attempt's start.
-void ClientChannel::fail_calls(std::string_view why, TimePoint until) {
+void ClientChannel::fail_calls(std::string_view why) {
   last_error_ = Status(StatusCode::kUnavailable, std::string(why));
   const Status failure = last_failure();
   if (loop_.group().logs()) loop_.group().log(LogLevel::kWarning, failure.message());
-  not_before_ = until;
   // An attempt that failed at once is never followed by another in the same go, however short the back-off.
-  if (until <= loop_.now() && attempted_ < loop_.now()) {
+  if (not_before_ < loop_.now()) {
     set_state(ConnectivityState::kIdle);
   } else {
     set_state(ConnectivityState::kTransientFailure);
-    loop_.arm(backoff_timer_, until);
+    loop_.arm(backoff_timer_, not_before_);
   }
   fail_pending(failure);
 }
@@ -270,12 +269,14 @@ void ClientChannel::go_idle() {
   if (!pending_.empty()) connect();
 }
 
+Duration ClientChannel::next_backoff() { return backoff_after(failures_); }
+
 // initial · multiplier^(failures - 1), at most max, ± jitter; at most what a Duration holds.
-Duration ClientChannel::next_backoff() {
-  if (failures_ == 0) return Duration::zero();
+Duration ClientChannel::backoff_after(unsigned failures) {
+  if (failures == 0) return Duration::zero();
   const BackoffOptions& b = backoff_;
   // Finite: an initial wait of nothing stays one.
-  const double grown = std::min(std::pow(b.multiplier, std::min(failures_ - 1, 100u)), 1e300);
+  const double grown = std::min(std::pow(b.multiplier, std::min(failures - 1, 100u)), 1e300);
   double ns = static_cast<double>(b.initial.count()) * grown;
   ns = std::min(ns, static_cast<double>(b.max.count()));
   const double unit = static_cast<double>(loop_.random() >> 11) / 9007199254740992.0;  // 2^53
@@ -285,6 +286,7 @@ Duration ClientChannel::next_backoff() {
 }
 
 void ClientChannel::on_ready(Connection&) {
+  not_before_ = TimePoint();
   set_state(ConnectivityState::kReady);
   open_pending();
   pending_.await_streams();
@@ -303,7 +305,7 @@ void ClientChannel::on_draining(Connection& connection) {
   if (undecided || spent(connection, "the server said GOAWAY")) {
     go_idle();
   } else {
-    fail_calls(last_error_.message(), not_before_);
+    fail_calls(last_error_.message());
   }
 }
 
@@ -327,7 +329,7 @@ void ClientChannel::on_closed(Connection& connection, const Status& why) {
   } else if (spent(connection, why.message())) {
     go_idle();
   } else {
-    fail_calls(last_error_.message(), not_before_);
+    fail_calls(last_error_.message());
   }
   release_if_quiet();
 }

@@ -62,7 +62,7 @@ class ClientChannel final : public ChannelBase,
   void start_dial();
   void dialled();
   void attempt_failed(std::string_view why);
-  void fail_calls(std::string_view why, TimePoint until);
+  void fail_calls(std::string_view why);
   bool proved_itself(const transport::Connection& connection) const;
   bool spent(const transport::Connection& connection, std::string_view why);
   void go_idle();
@@ -70,6 +70,7 @@ class ClientChannel final : public ChannelBase,
   Status failure_in_backoff() const;
   void fail_pending(const Status& why);
   Duration next_backoff();
+  Duration backoff_after(unsigned failures);
   void close_now();
   void release_if_quiet();
   void set_state(ConnectivityState state) { state_.store(state, std::memory_order_relaxed); }
@@ -115,8 +116,7 @@ class ClientChannel final : public ChannelBase,
   transport::PendingCalls pending_;
   Dial dial_;
   BackoffTimer backoff_timer_;
-  TimePoint attempted_{};                // when the last attempt began, from which back-off counts
-  TimePoint not_before_{};               // the next attempt
+  TimePoint not_before_{};               // the next attempt, unless this one makes a connection
   Status last_error_;                    // of the failures
   unsigned failures_ = 0;                // in a row, and not followed by a connection that has proved itself
   bool long_wait_told_ = false;          // in the log, since calls began to wait

@@ -87,7 +87,8 @@ bool ServerShard::make_room(const Addr& peer) {
   if (!full && strangers_.from(host) < share) return true;
   Connection* const oldest = full ? strangers_.oldest_of_most() : strangers_.oldest_from(host);
   if (!oldest) return true;
-  if (loop_.now() - oldest->begun() < limits.handshake_grace) return false;
+  constexpr Duration kGrace = std::chrono::seconds(1);
+  if (loop_.now() - oldest->begun() < kGrace) return false;
   strangers_.remove(*oldest);
   oldest->turn_away(Limit::kHandshakes);
   return true;

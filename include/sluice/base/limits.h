@@ -92,11 +92,9 @@ struct Limits {
   std::uint32_t connections_per_address = kOff;  // of the server, from one IP address
   // Connections of which nobody knows yet whether they speak HTTP/2, on each loop; three quarters of them
   // from one IP address. A new one beyond takes the place of the oldest of its address, or of the address
-  // that has the most, if that has had `handshake_grace`; else it is refused. So peers that are slow on
-  // purpose cannot keep others out, and a burst of honest ones loses none. Who is refused is told by a
-  // GOAWAY.
+  // that has the most, if that has had a second; else it is refused. So peers that are slow on purpose cannot
+  // keep others out, and a burst of honest ones loses none. Who is refused is told by a GOAWAY.
   std::uint32_t handshakes = 4096;
-  Duration handshake_grace = std::chrono::seconds(1);
 
   // Bytes that may have come of messages that are longer than their streams' windows and not complete yet.
   // Beyond it the call whose message got least far ends with RESOURCE_EXHAUSTED, and the connection goes on.
