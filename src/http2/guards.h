@@ -51,8 +51,8 @@ struct Guards {
   std::uint64_t streams = 0;  // opened; ids may be skipped
 
   // Sent: what makes room for PING and WINDOW_UPDATE.
-  std::uint64_t frames_sent = 0;      // HEADERS and DATA
-  std::uint64_t data_sent = 0;        // DATA, in units of 16 KiB begun
+  std::uint64_t frames_sent = 0;      // HEADERS, and pieces of DATA, of which several may share a frame
+  std::uint64_t data_sent = 0;        // pieces of DATA, in units of 16 KiB begun
   std::uint64_t frames_pinged = 0;    // of frames_sent, those that made room for PING
   std::uint32_t pings_in_flight = 0;  // ours: their acknowledgements are expected
 

@@ -58,8 +58,9 @@ bool Session::admit_reset(const Stream& stream) {
   return exceeded(Limit::kResets);
 }
 
-// Of a stream that is gone: the peer may not have known. It resets a stream once, or, having been sent more
-// on it, once more; and there are those that answer each DATA frame so which they get behind their reset.
+// Of a stream that is gone: the peer may not have known. It resets a stream once, and once more if it was
+// sent something after that. Some peers answer every DATA frame that comes after their reset with another
+// one.
 bool Session::admit_late_reset() {
   const std::uint64_t received = counts_.frames[static_cast<std::size_t>(FrameType::kRstStream)];
   return options_.limits->resets == Limits::kOff ||

@@ -106,13 +106,14 @@ void Session::write_data(Stream& stream, Chain&& payload, bool end) {
   const std::uint8_t flags = end ? flag::kEndStream : 0;
   const bool copied = n < kCopyBelow;
   queued_payload_ += n;
+  // Also of what shares a frame: a peer may answer each message, and makes no more of it than it did.
+  ++guards_.frames_sent;
+  guards_.data_sent += 1 + n / kMinMaxFrameSize;
   std::byte* p;
   if (stream.id_ == open_frame_.stream && copied && open_frame_.takes(n, out_)) {
     p = out_.append(n);
     open_frame_.size += static_cast<std::uint32_t>(n);
   } else {
-    ++guards_.frames_sent;
-    guards_.data_sent += 1 + n / kMinMaxFrameSize;
     std::byte* const header = out_.append(kFrameHeaderSize + (copied ? n : 0));
     p = header + kFrameHeaderSize;
     open_frame_ = {copied ? stream.id_ : 0, static_cast<std::uint32_t>(n), header, nullptr};

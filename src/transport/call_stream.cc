@@ -69,8 +69,8 @@ bool CallStream::take_messages(Bytes data) {
 
 // A message that does not fit into the window is let in if somebody waits for it: its credit would else come
 // only when it is read, that is never. Open at once is as much as has come, or a window: so a long message
-// needs few updates, and a peer that announces much and sends little is given little. Half a window is always
-// worth having, since padding takes part in it. False: the message was refused, and the call has ended.
+// needs few updates, and a peer that announces much and sends little is given little. Padding uses up the
+// window too: at least half of one is kept open. False: the message was refused, and the call has ended.
 bool CallStream::want_more() {
   const std::size_t missing = reader_.missing();
   if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message())

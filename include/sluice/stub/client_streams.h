@@ -53,8 +53,9 @@ class ClientReads : public Base {
 template <class Req, class Base>
 class ClientWrites : public Base {
  public:
-  // Done when the stream has a connection and at most 64 KiB wait behind the server's window; the message may
-  // then be reused. Fails with the call's status, or CANCELLED, when that has ended: finish() tells why.
+  // Done when the stream is open on a connection and at most 64 KiB wait behind the server's window; the
+  // message may then be reused. Fails with the call's status, or CANCELLED, when that has ended: finish()
+  // tells why.
   Op<Status> write(const Req& request, WriteOptions options = {}) {
     return {kWrite<Req>, this->rpc(), &request, write_bits(options)};
   }
