@@ -53,6 +53,26 @@ TEST_P(ResetAttacks, RapidResetFindsNoMoreHandlersThanPlaces) {
   expect_unharmed(target, attacker);
 }
 
+// Just too slow for the guard of resets: so it is bounded by the streams that may be open at once.
+TEST_P(ResetAttacks, RapidResetThatTakesItsTime) {
+  Target target(runtime());
+  ScriptedClient attacker(runtime(), "pipe:target");
+  attacker.greet();
+  for (int round = 0; round < 20; ++round) {
+    std::string opens, resets;
+    for (int i = 100 * round; i < 100 * (round + 1); ++i) {
+      opens += open(id_of(i));
+      resets += Wire().rst(id_of(i), ErrorCode::kCancel).str();
+    }
+    attacker.send(opens);
+    pass(20ms);
+    EXPECT_TRUE(target.serves());
+    attacker.send(resets);
+  }
+  EXPECT_EQ(target.victim.most, 100);
+  expect_unharmed(target, attacker);
+}
+
 TEST_P(ResetAttacks, RapidResetSucceedsWithoutGuards) {
   Target target(runtime(), {.running_handlers = Limits::kOff, .resets = Limits::kOff});
   ScriptedClient attacker(runtime(), "pipe:target");
