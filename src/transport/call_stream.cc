@@ -46,10 +46,11 @@ void CallStream::end_of_data() {
 }
 
 bool CallStream::take_messages(Bytes data) {
+  const std::size_t came = data.size();
   while (!data.empty()) {
     switch (reader_.feed(data)) {
       case MessageReader::Event::kNeedMore:
-        if (!want_more()) return false;
+        want_more(came);
         assert(holds_what_it_counts());
         return true;
       case MessageReader::Event::kError:
@@ -70,26 +71,24 @@ bool CallStream::take_messages(Bytes data) {
 // A message that does not fit into the window is let in if somebody waits for it: its credit would else come
 // only when it is read, that is never. Open at once is as much as has come, or a window: so a long message
 // needs few updates, and a peer that announces much and sends little is given little. Padding uses up the
-// window too: at least half of one is kept open. False: the message was refused, and the call has ended.
-bool CallStream::want_more() {
+// window too: at least half of one is kept open. `came`: at most so many bytes of it have come just now.
+void CallStream::want_more(std::size_t came) {
   const std::size_t missing = reader_.missing();
-  if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message())
-    return true;
+  if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message()) return;
   http2::Session& session = conn_->session();
   const auto open = static_cast<std::size_t>(std::max<std::int64_t>(session.open_window(*this), 0));
-  if (assembled_ > 0 && !conn_->assemble(*this)) return false;
+  if (assembles()) conn_->note_progress(*this, came);
   const std::size_t window = conn_->stream_window();
   const std::size_t most = std::max(std::min(missing, std::max(window, reader_.held())), window / 2);
-  if (open >= most / 2 || (open >= missing && !session.owes_credit(*this))) return true;
-  if (assembled_ == 0 && !conn_->assemble(*this)) return false;
+  if (open >= most / 2 || (open >= missing && !session.owes_credit(*this))) return;
+  if (!conn_->take_room(*this, reader_.held() + most)) return;
   debt_ -= static_cast<std::int64_t>(session.open_window_to(*this, most));
   conn_->flush_soon();
   assert(credit_is_conserved());
-  return true;
 }
 
 void CallStream::end_assembly() {
-  if (assembled_ > 0) conn_->end_assembly(*this);
+  if (assembles()) conn_->end_assembly(*this);
 }
 
 void CallStream::consume(std::size_t n) {
@@ -133,7 +132,7 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   } else if (reads_ended_) {
     recv_.complete(loop_);
   } else {
-    (void)want_more();
+    want_more(0);
   }
   return &recv_;
 }

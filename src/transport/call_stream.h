@@ -46,7 +46,7 @@ class CallStream : public http2::Stream {
   CallStream(Loop& loop, const MessageLimits& limits)
       : loop_(loop), limits_(limits), reader_(limits.max_receive) {}
   ~CallStream() {
-    assert(!conn_ && !recv_in_use_ && !send_in_use_ && assembled_ == 0 && "a stream ends at rest");
+    assert(!conn_ && !recv_in_use_ && !send_in_use_ && !assembles() && "a stream ends at rest");
     if (counted_) --loop_.counts().streams;
   }
   void count_in() {
@@ -145,7 +145,8 @@ class CallStream : public http2::Stream {
   [[gnu::cold]] Status too_long(std::size_t size);
   void deliver(bool compressed);
   [[gnu::noinline]] void deliver_compressed();
-  bool want_more();
+  void want_more(std::size_t came);
+  bool assembles() const { return room_ > 0 || waits_for_room_; }
   void end_assembly();
   // For assertions; call_stream_credit.cc.
   bool credit_is_conserved() const;
@@ -161,10 +162,11 @@ class CallStream : public http2::Stream {
   bool watched_ = false;
   bool counted_ = false;
   std::size_t held_ = 0;  // bytes received and not consumed
-  // Of the message in assembly, if it was credited ahead: what the connection counts of it, and since when no
-  // more has come.
-  std::size_t assembled_ = 0;
-  TimePoint progressed_{};
+  // Of the message in assembly, if it is longer than the window; Connection's.
+  std::size_t room_ = 0;    // bytes it may come to hold
+  std::size_t marked_ = 0;  // bytes of it that had come at marked_at_
+  TimePoint marked_at_{};
+  bool waits_for_room_ = false;
   std::int64_t debt_ = 0;  // bytes received and not credited; negative while more was credited ahead
   CallStream* prev_ = nullptr;
   CallStream* next_ = nullptr;

@@ -89,7 +89,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
 }
 
 Connection::~Connection() {
-  assert(!streams_ && stream_count_ == 0 && assembled_ == 0 && reset_when_sent_.empty() &&
+  assert(!streams_ && stream_count_ == 0 && room_taken_ == 0 && reset_when_sent_.empty() &&
          "every stream has ended, and given back what it had");
   assert(!busy_ && !close_wanted_ && !read_.active && !write_.active && "a connection ends at rest");
   for (Place* place = places_; place != nullptr; place = place->next) place->on = nullptr;

@@ -177,10 +177,13 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::size_t slot = 0;        // where its owner keeps it
   std::uint64_t stranger = 0;  // its number among its owner's connections that have not greeted; 0: none
 
-  // Counts what has come of a message that is let in beyond its stream's window. Beyond the budget the
-  // message that got least far is refused, first those of which nothing has come for a while, but never the
-  // only one. False: it was that of `stream`, whose call has ended.
-  bool assemble(CallStream& stream);
+  // Room for a message that is let in beyond its stream's window: false if the budget has none, and then the
+  // stream's want_more() is called when there is. One message at a time may go beyond the budget, so that
+  // they never all wait for each other. They may still all wait for a peer that cannot send what there is
+  // room for, as it holds what there is none for: while hardly anything comes, the one that got least far is
+  // refused, and so is one that has room and hardly uses it.
+  bool take_room(CallStream& stream, std::size_t bytes);
+  void note_progress(CallStream& stream, std::size_t came);
   void end_assembly(CallStream& stream);
 
   // For a header block that was truncated: the limit it is over, such as "8192 bytes".
@@ -211,8 +214,9 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   void reset_when_sent(CallStream& stream);
 
  private:
-  CallStream& least_assembled() const;
-  [[gnu::cold]] void refuse_assembly(CallStream& stream);
+  [[gnu::cold]] void let_in();
+  [[gnu::cold]] void look_at_assemblies();
+  [[gnu::cold]] void refuse_assembly(CallStream& stream, std::string_view why);
 
   enum class State : std::uint8_t { kHandshake, kReady, kClosing, kClosed };
   static constexpr std::size_t kMaxKnown = 256;
@@ -347,8 +351,11 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   Place* first_waiting_ = nullptr;  // for a place
   Place* last_waiting_ = nullptr;
   std::vector<CallStream*> reset_when_sent_;
-  std::size_t assembled_ = 0;  // bytes of the messages that are in assembly beyond their windows
-  std::size_t assemblies_ = 0;
+  // Of the messages that are longer than their windows.
+  std::size_t room_taken_ = 0;        // bytes
+  std::size_t waiting_for_room_ = 0;  // messages
+  std::size_t assembly_came_ = 0;     // bytes since it was last looked
+  CallStream* beyond_budget_ = nullptr;
 
   std::unordered_map<std::string, RequestCache> request_caches_;
   const std::string* last_path_ = nullptr;

@@ -6,49 +6,100 @@
 
 namespace sluice::transport {
 
-bool Connection::assemble(CallStream& stream) {
-  const std::size_t held = stream.reader_.held();
-  assemblies_ += stream.assembled_ == 0;
-  assembled_ += held - stream.assembled_;
-  if (held != stream.assembled_) stream.progressed_ = loop_.now();
-  stream.assembled_ = held;
-  while (assembled_ > limits_.assembly_budget && assemblies_ > 1) {
-    CallStream& least = least_assembled();
-    refuse_assembly(least);
-    if (&least == &stream) return false;
+namespace {
+// Fewer bytes than this in kLook, of all messages, or in kNoProgress, of one, are next to nothing.
+constexpr std::size_t kSome = 16 << 10;
+constexpr Duration kLook = std::chrono::seconds(1);
+constexpr Duration kLookAgain = std::chrono::milliseconds(100);  // after one was refused
+constexpr Duration kNoProgress = std::chrono::seconds(10);
+
+// How far the message that is being read got.
+double share(const MessageReader& reader) {
+  return static_cast<double>(reader.held()) / static_cast<double>(reader.message_size());
+}
+}  // namespace
+
+bool Connection::take_room(CallStream& stream, std::size_t bytes) {
+  if (room_taken_ - stream.room_ + bytes > limits_.assembly_budget && beyond_budget_ != &stream) {
+    if (beyond_budget_) {
+      if (stream.waits_for_room_) return false;
+      stream.waits_for_room_ = true;
+      ++waiting_for_room_;
+      if (!patience_.awaits(Awaited::kAssembly)) {
+        assembly_came_ = 0;
+        patience_.await(Awaited::kAssembly, after(loop_.now(), kLook));
+      }
+      return false;
+    }
+    beyond_budget_ = &stream;
   }
+  if (std::exchange(stream.waits_for_room_, false)) --waiting_for_room_;
+  room_taken_ += bytes - stream.room_;
+  stream.room_ = bytes;
+  stream.marked_ = stream.reader_.held();
+  stream.marked_at_ = loop_.now();
   return true;
 }
 
-void Connection::end_assembly(CallStream& stream) {
-  --assemblies_;
-  assembled_ -= std::exchange(stream.assembled_, 0);
+void Connection::note_progress(CallStream& stream, std::size_t came) {
+  if (!stream.waits_for_room_) assembly_came_ += came;
+  if (stream.reader_.held() - stream.marked_ < kSome) return;
+  stream.marked_ = stream.reader_.held();
+  stream.marked_at_ = loop_.now();
 }
 
-// REQUIRES: there is one.
-CallStream& Connection::least_assembled() const {
-  // What has not moved for so long is overtaken by what does, however little is missing.
-  constexpr Duration kNoProgress = std::chrono::seconds(10);
+void Connection::end_assembly(CallStream& stream) {
+  if (std::exchange(stream.waits_for_room_, false)) --waiting_for_room_;
+  if (beyond_budget_ == &stream) beyond_budget_ = nullptr;
+  if (stream.room_ == 0) return;
+  room_taken_ -= std::exchange(stream.room_, 0);
+  if (waiting_for_room_ > 0 && state_ == State::kReady) let_in();
+}
+
+// Those first of which least is missing: so their room is soon somebody else's.
+void Connection::let_in() {
+  for (;;) {
+    CallStream* next = nullptr;
+    for (CallStream* s = streams_; s != nullptr; s = s->next_) {
+      if (s->waits_for_room_ && (!next || share(s->reader_) > share(next->reader_))) next = s;
+    }
+    if (!next) return patience_.stop(Awaited::kAssembly);
+    next->waits_for_room_ = false;
+    --waiting_for_room_;
+    next->want_more(0);
+    if (next->waits_for_room_) return;
+  }
+}
+
+void Connection::look_at_assemblies() {
+  if (waiting_for_room_ == 0) return;
+  const bool stuck = std::exchange(assembly_came_, 0) < kSome;
   const TimePoint now = loop_.now();
-  const auto share = [&](const CallStream& s) {
-    if (after(s.progressed_, kNoProgress) <= now) return -1.0;
-    return static_cast<double>(s.assembled_) / static_cast<double>(s.reader_.message_size());
-  };
   CallStream* least = nullptr;
   for (CallStream* s = streams_; s != nullptr; s = s->next_) {
-    if (s->assembled_ > 0 && (!least || share(*s) < share(*least))) least = s;
+    if (s->waits_for_room_) {
+      if (stuck && (!least || share(s->reader_) < share(least->reader_))) least = s;
+    } else if (s->room_ > 0 && after(s->marked_at_, kNoProgress) <= now) {
+      least = s;
+      break;
+    }
   }
-  return *least;
+  patience_.await(Awaited::kAssembly, after(now, least ? kLookAgain : kLook));
+  if (!least) return;
+  refuse_assembly(*least, least->waits_for_room_
+                              ? "it waited for room, and hardly anything came of the others"
+                              : "others waited for its room, and hardly anything came of it");
 }
 
-void Connection::refuse_assembly(CallStream& stream) {
-  Status why(StatusCode::kResourceExhausted,
-             "a message of " + std::to_string(stream.reader_.message_size()) +
-                 " bytes was refused, of which " + std::to_string(stream.assembled_) +
-                 " had come: the large messages of the connection hold " + std::to_string(assembled_) +
-                 " bytes, and its assembly_budget is " + std::to_string(limits_.assembly_budget));
+void Connection::refuse_assembly(CallStream& stream, std::string_view why) {
+  Status status(StatusCode::kResourceExhausted,
+                "a message of " + std::to_string(stream.reader_.message_size()) +
+                    " bytes was refused, of which " + std::to_string(stream.reader_.held()) +
+                    " had come: the large messages of the connection have taken " +
+                    std::to_string(room_taken_) + " bytes of its assembly_budget of " +
+                    std::to_string(limits_.assembly_budget) + "; " + std::string(why));
   stream.discard_messages();
-  stream.on_bad_message(std::move(why));
+  stream.on_bad_message(std::move(status));
 }
 
 }  // namespace sluice::transport

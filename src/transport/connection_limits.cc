@@ -32,6 +32,8 @@ void Connection::on_impatient(Awaited what) {
       return end_for(Limit::kOutputStall, ErrorCode::kEnhanceYourCalm);
     case Awaited::kDrainPing:
       return finish_drain();
+    case Awaited::kAssembly:
+      return look_at_assemblies();
     case Awaited::kGoodbye:
       end_goodbye();
       return finish_if_quiet();

@@ -16,7 +16,8 @@ enum class Awaited : std::uint8_t {
   kWrite,   // that the peer takes something of what is being written
   kOutput,  // that it reads what its frames made us queue
   kDrainPing,
-  kGoodbye,  // that the last frames leave
+  kAssembly,  // that large messages get on while others wait
+  kGoodbye,   // that the last frames leave
 };
 
 // One timer for all of them, armed for the first; none while nothing is awaited.

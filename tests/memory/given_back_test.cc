@@ -56,8 +56,7 @@ class GivenBack : public ::testing::TestWithParam<const char*> {
 
   Runtime runtime_;
   Sleepers sleepers_;
-  // More than a connection's messages may hold at once: what is looked at is what is left of them.
-  Server server_{runtime_, {.limits = {.assembly_budget = SIZE_MAX}}};
+  Server server_{runtime_};
   std::optional<Channel> channel_;
   HelloRequest request_;
 };

@@ -37,11 +37,14 @@ class Uploads {
   // Bytes that may be sent on the stream now.
   std::int64_t window(http2::StreamId id) { return read_credit(), streams_.at(id).window; }
   std::size_t sent() const { return sent_; }
+  // The most that unfinished uploads had sent, or might have, at one time.
+  std::int64_t most_open() const { return most_open_; }
 
  private:
   struct Stream {
     std::int64_t window;
     std::size_t missing;
+    std::size_t size = missing;
   };
   void read_credit() {
     for (; seen_ < peer_.frames().size(); ++seen_) {
@@ -52,12 +55,18 @@ class Uploads {
       const int n = std::stoi(frame.substr(space + 1));
       (id == 0 ? connection_ : streams_.at(id).window) += n;
     }
+    std::int64_t open = 0;
+    for (const auto& [id, stream] : streams_) {
+      if (stream.missing > 0) open += stream.window + static_cast<std::int64_t>(stream.size - stream.missing);
+    }
+    most_open_ = std::max(most_open_, open);
   }
 
   ScriptedPeer& peer_;
   std::map<http2::StreamId, Stream> streams_;
   std::int64_t connection_ = 1 << 20;
   std::size_t seen_ = 0, sent_ = 0;
+  std::int64_t most_open_ = 0;
 };
 
 }  // namespace sluice::support

@@ -96,9 +96,11 @@ struct Limits {
   // keep others out, and a burst of honest ones loses none. Who is refused is told by a GOAWAY.
   std::uint32_t handshakes = 4096;
 
-  // Bytes that may have come of messages that are longer than their streams' windows and not complete yet.
-  // Beyond it the call whose message got least far ends with RESOURCE_EXHAUSTED, and the connection goes on.
-  // One such message may always be under way.
+  // Bytes that messages may take which are longer than their streams' windows and not complete yet, on one
+  // connection. Beyond it they are let in one after the other, those first that have come furthest, and one
+  // at a time may be longer. While some wait and hardly anything comes (less than 16 KiB in a second of all,
+  // or in ten seconds of one that does not wait), the call of the one that got least far, or of that one,
+  // ends with RESOURCE_EXHAUSTED, and the connection goes on.
   std::size_t assembly_budget = 64 << 20;
 
   // INVALID_ARGUMENT names the first that no peer can keep to, and its value: a time of nothing or less, no
