@@ -1,12 +1,12 @@
 # How layers, tests and the header check become targets.
 
-# sluice_layer(NAME [DEPS layer...] [LINK target...] [TEST_LINK target...] [PROTO file])
+# sluice_layer(NAME [DEPS layer...] [LINK target...] [TEST_LINK target...] [TEST_SHARDS n] [PROTO file])
 #
 # Makes the static library sluice_NAME from src/NAME/*.cc and, when tests are built, NAME_test from
 # src/NAME/*_test.cc, which links only what the layer may see, and TEST_LINK. PROTO, a name below include/, becomes
 # a public header of the same name, in a folder of the build, and a part of the library.
 function(sluice_layer NAME)
-  cmake_parse_arguments(ARG "" "PROTO" "DEPS;LINK;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "PROTO;TEST_SHARDS" "DEPS;LINK;TEST_LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.cc)
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*_test.cc)
   list(REMOVE_ITEM sources ${tests} "")
@@ -22,6 +22,9 @@ function(sluice_layer NAME)
   if(sources)
     add_library(sluice_${NAME} ${layer_kind} ${sources})
     target_link_libraries(sluice_${NAME} PRIVATE sluice_flags)
+    if(SLUICE_UNITY)
+      set_target_properties(sluice_${NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    endif()
   else()
     add_library(sluice_${NAME} INTERFACE)
     set(kind INTERFACE)
@@ -38,7 +41,8 @@ function(sluice_layer NAME)
   target_compile_features(sluice_${NAME} ${kind} cxx_std_20)
   set_property(GLOBAL APPEND PROPERTY SLUICE_LAYERS ${NAME})
   if(SLUICE_TESTS AND tests)
-    sluice_test(${NAME}_test SOURCES ${tests} LINK sluice_${NAME} ${ARG_TEST_LINK})
+    sluice_test(${NAME}_test SOURCES ${tests} LINK sluice_${NAME} ${ARG_TEST_LINK}
+      SHARDS ${ARG_TEST_SHARDS})
   endif()
 endfunction()
 

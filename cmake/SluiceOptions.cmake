@@ -19,7 +19,7 @@ option(SLUICE_LTO "Optimise across files at link time: a unary call takes a tent
 option(SLUICE_WERROR "Treat warnings as errors" OFF)
 option(SLUICE_HEADER_CHECK "Compile every public header alone" ${SLUICE_TESTS})
 option(SLUICE_PCH "Precompile the headers that most tests need; for machines without a compiler cache" OFF)
-option(SLUICE_UNITY "Compile the files of a test eight at a time: a third of the work where little changes" OFF)
+option(SLUICE_UNITY "Compile the files of a layer and of a test eight at a time: a third to half of the work where little changes" OFF)
 option(SLUICE_SHARED_LAYERS "Make each layer a shared library, so that one can be replaced alone; for ./dev mutants" OFF)
 mark_as_advanced(SLUICE_SHARED_LAYERS)
 set(SLUICE_SANITIZE "" CACHE STRING "What -fsanitize= gets: address,undefined or thread")

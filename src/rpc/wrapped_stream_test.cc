@@ -128,6 +128,9 @@ class WrappedStreamTest : public ::testing::Test {
     loop_.lead_and([&] { stream_.reset(); });
     loop_.drain();
     for (const auto& attempt : fake_->attempts) EXPECT_TRUE(attempt->dropped);
+    const std::weak_ptr<ChannelBase> channel = channel_;
+    channel_.reset();
+    EXPECT_TRUE(channel.expired()) << "the stream that holds it frees itself";
   }
   FakeAttempt& attempt() { return *fake_->attempts.back(); }
   template <class F>

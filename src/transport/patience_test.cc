@@ -45,7 +45,7 @@ TEST(Patience, EndsForEachInItsTime) {
     return w;
   });
   loop.run(wait_long());
-  EXPECT_EQ(waiting->events, "6@1 0@20 3@30 ");
+  EXPECT_EQ(waiting->events, "7@1 0@20 3@30 ");
 }
 
 TEST(Patience, OfNothingHoldsNoTimer) {
