@@ -382,11 +382,39 @@ TEST(StreamTable, FindsWhatIsInItAndNothingElse) {
 
 // Nothing of it is waited for.
 TEST(SessionStreams, PriorityOfAWrongSizeIsToldByItsHeader) {
-  Bench server(server_options());
-  server.shake();
-  ASSERT_TRUE(server.feed(Wire().headers(1, kRequest)).ok());
-  ASSERT_TRUE(server.feed(Wire().header(100, FrameType::kPriority, 0, 1)).ok());
-  EXPECT_EQ(server.out(), describe(Wire().rst(1, ErrorCode::kFrameSizeError)));
+  for (const std::size_t size : {1u, 4u, 6u, 100u}) {
+    Bench server(server_options());
+    server.shake();
+    ASSERT_TRUE(server.feed(Wire().headers(1, kRequest)).ok());
+    ASSERT_TRUE(server.feed(Wire().header(size, FrameType::kPriority, 0, 1)).ok());
+    EXPECT_EQ(server.out(), describe(Wire().rst(1, ErrorCode::kFrameSizeError))) << size;
+  }
+}
+
+// Also where its length is that of PRIORITY.
+TEST(SessionStreams, PushPromiseIsRefusedByItsHeader) {
+  for (const std::size_t size : {4u, 5u, 6u}) {
+    Bench client(client_options());
+    client.shake();
+    client.open();
+    EXPECT_EQ(fatal(client, Wire().header(size, FrameType::kPushPromise, kEndHeaders, 1),
+                    ErrorCode::kProtocolError),
+              "")
+        << size;
+  }
+}
+
+TEST(SessionStreams, FrameOfAnUnknownTypeIsCountedByItsHeader) {
+  for (const std::size_t size : {4u, 5u, 6u}) {
+    Bench server(server_options());
+    server.shake();
+    const auto counted = [&] { return server.session.counts().frames.back(); };
+    const auto before = counted();
+    ASSERT_TRUE(server.feed(Wire().header(size, static_cast<FrameType>(0x42), 0, 1)).ok());
+    EXPECT_EQ(counted(), before + 1) << size;
+    ASSERT_TRUE(server.feed(xs(size) + Wire().ping("12345678").str()).ok());
+    EXPECT_EQ(server.out(), describe(Wire().ping("12345678", flag::kAck))) << size;
+  }
 }
 
 }  // namespace

@@ -2,11 +2,15 @@
 #include "transport/patience.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::transport {
 
 void Patience::set(Awaited what, TimePoint deadline) {
-  deadlines_[index(what)] = deadline;
+  const TimePoint before = std::exchange(deadlines_[index(what)], deadline);
+  const TimePoint armed_for = armed() ? Timer::deadline() : kNever;
+  if (deadline < armed_for) return loop_.arm(*this, deadline);
+  if (before > armed_for) return;  // neither is the first
   const TimePoint first = *std::min_element(deadlines_.begin(), deadlines_.end());
   if (first == kNever || !armed() || Timer::deadline() != first) loop_.arm(*this, first);
 }

@@ -17,7 +17,7 @@ class Uploads {
 
   // A unary request whose message is to have `size` bytes; none of them yet.
   void open(http2::StreamId id, std::size_t size) {
-    streams_[id] = {65'535 - 5, size};
+    streams_[id] = {65'535 - 5, size, size};
     connection_ -= 5;
     peer_.send(Wire().headers(id, request_head("/test.Raw/Unary")).data(id, message("", 0, size)));
   }
@@ -43,8 +43,7 @@ class Uploads {
  private:
   struct Stream {
     std::int64_t window;
-    std::size_t missing;
-    std::size_t size = missing;
+    std::size_t missing, size;
   };
   void read_credit() {
     for (; seen_ < peer_.frames().size(); ++seen_) {

@@ -1,7 +1,10 @@
 // A connection's end: a server's drain, and what a client makes of GOAWAY and of streams it may not open.
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "support/tap_network.h"
 #include "wire/wire.h"
 
 namespace sluice::wire {
@@ -46,6 +49,55 @@ TEST_P(ServerDrainInVirtualTime, WaitsHalfAGoodbyeForAnIdleClientThatDoesNotAnsw
   client.until_closed();
   EXPECT_EQ(client.take().front(), "GOAWAY 0 NO_ERROR draining");
   EXPECT_EQ(client.end(), "eof");
+}
+
+// Pipes that hold fewer bytes than a write of the server has.
+void add_narrow_network(Runtime& runtime, std::size_t capacity) {
+  using support::TapNetwork;
+  runtime.add_network("narrow",
+                      std::make_shared<TapNetwork>(TapNetwork::Windows::kOfSockets, TapNetwork::Record::kNo,
+                                                   net::MemoryNetworkOptions{.pipe_capacity = capacity}));
+}
+
+Task<std::unique_ptr<net::Conn>> dial_narrow(Runtime& runtime) {
+  Result<std::unique_ptr<net::Conn>> conn =
+      co_await runtime.network("narrow")->dial(Addr::parse("narrow:served").value());
+  co_return std::move(conn).value();
+}
+
+Task<void> hang_up(std::unique_ptr<net::Conn> conn) {
+  conn->close();
+  conn.reset();
+  co_return;
+}
+
+// A refused connection lives until it has been told why. It may be the last thing that a drain waits for.
+TEST_P(ServerDrainInVirtualTime, WaitsForARefusalUntilItIsReadOrTheClientGoesOrASecondHasPassed) {
+  enum class Client { kReads, kGoes, kStays };
+  add_narrow_network(runtime(), 16);
+  for (const Client does : {Client::kReads, Client::kGoes, Client::kStays}) {
+    SCOPED_TRACE(static_cast<int>(does));
+    RawService service;
+    ServedRaw served(runtime(), service,
+                     {.address = "narrow:served", .server = {.limits = {.connections = 0}}});
+    std::unique_ptr<net::Conn> conn = runtime().run(dial_narrow(runtime()));
+    settle();
+    ASSERT_EQ(served.server().limit_counts()[Limit::kConnections], 1u);
+    const TimePoint begin = runtime().now();
+    Call<Status> drained = served.server().drain().start();
+    settle();
+    if (does == Client::kReads) {
+      ScriptedPeer client(runtime(), std::move(conn));
+      EXPECT_EQ(client.frames("GOAWAY"),
+                std::vector<std::string>{"GOAWAY 0 ENHANCE_YOUR_CALM too many connections"});
+      EXPECT_EQ(client.end(), "eof");
+    } else if (does == Client::kGoes) {
+      runtime().run(hang_up(std::move(conn)));
+    }
+    EXPECT_EQ(drained.get(), Status());
+    EXPECT_EQ(runtime().now() - begin, does == Client::kStays ? 1s : 0s);
+    if (conn) runtime().run(hang_up(std::move(conn)));
+  }
 }
 
 TEST_P(ServerDrain, R36_EndsAtOnceWhenTheClientAnswersThePing) {
@@ -174,6 +226,31 @@ TEST_P(ServerConnections, BrokenRulesEndTheConnection) {
   EXPECT_EQ(log().at(LogLevel::kWarning).size(), table.size());
   beside.send(unary_request(1));
   EXPECT_EQ(beside.outcome(1), "0");
+}
+
+// The GOAWAY of a broken rule follows the write that is in flight.
+TEST_P(ServerConnections, BrokenRuleIsToldToAClientThatReadsLate) {
+  add_narrow_network(runtime(), 4 << 10);
+  RawService service;
+  ServedRaw served(runtime(), service, {.address = "narrow:served"});
+  const std::string body = message(std::string(10'000, 'x'));
+  const std::pair<std::string, std::string> table[] = {
+      {Wire().ping("short").str(), "GOAWAY 1 FRAME_SIZE_ERROR PING not of eight bytes"},
+      {Wire().data(3, "x").str(), "GOAWAY 1 PROTOCOL_ERROR DATA on an idle stream"}};
+  for (const auto& [bytes, goaway] : table) {
+    ScriptedClient client(runtime(), "narrow:served");
+    client.greet();
+    client.stop_reading();
+    client.send(Wire().headers(1, request_head("/test.Raw/ReplyStream")).data(1, body, kEnd));
+    client.send(bytes);
+    EXPECT_TRUE(client.frames("GOAWAY").empty());
+    client.read_again();
+    client.until_closed();
+    EXPECT_EQ(client.frames("GOAWAY"), std::vector<std::string>{goaway});
+    EXPECT_EQ(client.frames().back(), goaway);
+    EXPECT_EQ(client.end(), "eof");
+    EXPECT_TRUE(client.stream(1).data.starts_with(body));
+  }
 }
 
 TEST_P(ServerConnections, R27_StreamIdsAreOddAndIncrease) {
