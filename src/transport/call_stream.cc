@@ -46,11 +46,10 @@ void CallStream::end_of_data() {
 }
 
 bool CallStream::take_messages(Bytes data) {
-  const std::size_t came = data.size();
   while (!data.empty()) {
     switch (reader_.feed(data)) {
       case MessageReader::Event::kNeedMore:
-        want_more(came);
+        want_more();
         assert(holds_what_it_counts());
         return true;
       case MessageReader::Event::kError:
@@ -71,13 +70,13 @@ bool CallStream::take_messages(Bytes data) {
 // A message that does not fit into the window is let in if somebody waits for it: its credit would else come
 // only when it is read, that is never. Open at once is as much as has come, or a window: so a long message
 // needs few updates, and a peer that announces much and sends little is given little. Padding uses up the
-// window too: at least half of one is kept open. `came`: at most so many bytes of it have come just now.
-void CallStream::want_more(std::size_t came) {
+// window too: at least half of one is kept open.
+void CallStream::want_more() {
   const std::size_t missing = reader_.missing();
   if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message()) return;
   http2::Session& session = conn_->session();
   const auto open = static_cast<std::size_t>(std::max<std::int64_t>(session.open_window(*this), 0));
-  if (assembles()) conn_->note_progress(*this, came);
+  if (assembles_) conn_->note_progress(*this);
   const std::size_t window = conn_->stream_window();
   const std::size_t most = std::max(std::min(missing, std::max(window, reader_.held())), window / 2);
   if (open >= most / 2 || (open >= missing && !session.owes_credit(*this))) return;
@@ -88,7 +87,7 @@ void CallStream::want_more(std::size_t came) {
 }
 
 void CallStream::end_assembly() {
-  if (assembles()) conn_->end_assembly(*this);
+  if (assembles_) conn_->end_assembly(*this);
 }
 
 void CallStream::consume(std::size_t n) {
@@ -132,7 +131,7 @@ OpRecord* CallStream::start_recv(RpcStream& self) {
   } else if (reads_ended_) {
     recv_.complete(loop_);
   } else {
-    want_more(0);
+    want_more();
   }
   return &recv_;
 }

@@ -46,7 +46,7 @@ class CallStream : public http2::Stream {
   CallStream(Loop& loop, const MessageLimits& limits)
       : loop_(loop), limits_(limits), reader_(limits.max_receive) {}
   ~CallStream() {
-    assert(!conn_ && !recv_in_use_ && !send_in_use_ && !assembles() && "a stream ends at rest");
+    assert(!conn_ && !recv_in_use_ && !send_in_use_ && !assembles_ && "a stream ends at rest");
     if (counted_) --loop_.counts().streams;
   }
   void count_in() {
@@ -145,8 +145,7 @@ class CallStream : public http2::Stream {
   [[gnu::cold]] Status too_long(std::size_t size);
   void deliver(bool compressed);
   [[gnu::noinline]] void deliver_compressed();
-  void want_more(std::size_t came);
-  bool assembles() const { return room_ > 0 || waits_for_room_; }
+  void want_more();
   void end_assembly();
   // For assertions; call_stream_credit.cc.
   bool credit_is_conserved() const;
@@ -166,8 +165,10 @@ class CallStream : public http2::Stream {
   std::size_t room_ = 0;    // bytes it may come to hold
   std::size_t marked_ = 0;  // bytes of it that had come at marked_at_
   TimePoint marked_at_{};
+  std::size_t seen_ = 0;  // bytes of it that the connection has been told of
   bool waits_for_room_ = false;
-  std::int64_t debt_ = 0;  // bytes received and not credited; negative while more was credited ahead
+  bool assembles_ = false;  // has room, or waits for it
+  std::int64_t debt_ = 0;   // bytes received and not credited; negative while more was credited ahead
   CallStream* prev_ = nullptr;
   CallStream* next_ = nullptr;
 };

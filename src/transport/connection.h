@@ -183,7 +183,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   // room for, as it holds what there is none for: while hardly anything comes, the one that got least far is
   // refused, and so is one that has room and hardly uses it.
   bool take_room(CallStream& stream, std::size_t bytes);
-  void note_progress(CallStream& stream, std::size_t came);
+  void note_progress(CallStream& stream);
   void end_assembly(CallStream& stream);
 
   // For a header block that was truncated: the limit it is over, such as "8192 bytes".

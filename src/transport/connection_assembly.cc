@@ -20,6 +20,8 @@ double share(const MessageReader& reader) {
 }  // namespace
 
 bool Connection::take_room(CallStream& stream, std::size_t bytes) {
+  stream.assembles_ = true;
+  stream.seen_ = stream.reader_.held();
   if (room_taken_ - stream.room_ + bytes > limits_.assembly_budget && beyond_budget_ != &stream) {
     if (beyond_budget_) {
       if (stream.waits_for_room_) return false;
@@ -41,7 +43,8 @@ bool Connection::take_room(CallStream& stream, std::size_t bytes) {
   return true;
 }
 
-void Connection::note_progress(CallStream& stream, std::size_t came) {
+void Connection::note_progress(CallStream& stream) {
+  const std::size_t came = stream.reader_.held() - std::exchange(stream.seen_, stream.reader_.held());
   if (!stream.waits_for_room_) assembly_came_ += came;
   if (stream.reader_.held() - stream.marked_ < kSome) return;
   stream.marked_ = stream.reader_.held();
@@ -49,6 +52,7 @@ void Connection::note_progress(CallStream& stream, std::size_t came) {
 }
 
 void Connection::end_assembly(CallStream& stream) {
+  stream.assembles_ = false;
   if (std::exchange(stream.waits_for_room_, false)) --waiting_for_room_;
   if (beyond_budget_ == &stream) beyond_budget_ = nullptr;
   if (stream.room_ == 0) return;
@@ -66,7 +70,7 @@ void Connection::let_in() {
     if (!next) return patience_.stop(Awaited::kAssembly);
     next->waits_for_room_ = false;
     --waiting_for_room_;
-    next->want_more(0);
+    next->want_more();
     if (next->waits_for_room_) return;
   }
 }
