@@ -177,11 +177,11 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::size_t slot = 0;        // where its owner keeps it
   std::uint64_t stranger = 0;  // its number among its owner's connections that have not greeted; 0: none
 
-  // Room for a message that is let in beyond its stream's window: false if the budget has none, and then the
-  // stream's want_more() is called when there is. One message at a time may go beyond the budget, so that
-  // they never all wait for each other. They may still all wait for a peer that cannot send what there is
-  // room for, as it holds what there is none for: while hardly anything comes, the one that got least far is
-  // refused, and so is one that has room and hardly uses it.
+  // Room for a message that is let in beyond its stream's window. False: the budget has none left; the
+  // stream's want_more() is called when it has. One message at a time may go beyond the budget: else all
+  // might have part of their room, and none the rest. An intermediary with one window for all streams may
+  // have filled it with messages that wait, and then cannot send the others. So while hardly anything comes,
+  // the waiting message that got least far is refused. So is one that has room and hardly uses it.
   bool take_room(CallStream& stream, std::size_t bytes);
   void note_progress(CallStream& stream);
   void end_assembly(CallStream& stream);

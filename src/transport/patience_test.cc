@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "sluice/async/sleep.h"
@@ -13,12 +13,13 @@ namespace sluice::transport {
 namespace {
 
 using namespace std::chrono_literals;
+using Events = std::vector<std::pair<Awaited, long>>;
 
 struct Waiting final : Patience::Owner {
   explicit Waiting(Loop& l) : loop(l), begin(l.now()), patience(l, *this) {}
   void on_impatient(Awaited what) override {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(loop.now() - begin).count();
-    events += std::to_string(static_cast<int>(what)) + "@" + std::to_string(seconds) + " ";
+    events.emplace_back(what, seconds);
     EXPECT_FALSE(patience.awaits(what));
   }
   void await(Awaited what, Duration in) { patience.await(what, after(loop.now(), in)); }
@@ -26,7 +27,7 @@ struct Waiting final : Patience::Owner {
   Loop& loop;
   const TimePoint begin;
   Patience patience;
-  std::string events;
+  Events events;
 };
 
 Task<void> wait_long() { (void)co_await sleep(1h); }
@@ -45,7 +46,24 @@ TEST(Patience, EndsForEachInItsTime) {
     return w;
   });
   loop.run(wait_long());
-  EXPECT_EQ(waiting->events, "7@1 0@20 3@30 ");
+  EXPECT_EQ(waiting->events,
+            (Events{{Awaited::kGoodbye, 1}, {Awaited::kHandshake, 20}, {Awaited::kWrite, 30}}));
+}
+
+// Each is the first of several at some time, and then stopped or put off.
+TEST(Patience, GoesOnWithTheNextWhenTheFirstIsStopped) {
+  support::TestLoop loop(1);
+  auto waiting = loop.lead_and([&] {
+    auto w = std::make_unique<Waiting>(*loop);
+    w->await(Awaited::kHandshake, 1s);
+    w->await(Awaited::kWrite, 2s);
+    w->await(Awaited::kOutput, 3s);
+    w->patience.stop(Awaited::kHandshake);
+    w->await(Awaited::kWrite, 4s);
+    return w;
+  });
+  loop.run(wait_long());
+  EXPECT_EQ(waiting->events, (Events{{Awaited::kOutput, 3}, {Awaited::kWrite, 4}}));
 }
 
 TEST(Patience, OfNothingHoldsNoTimer) {
@@ -74,7 +92,7 @@ TEST(Patience, ThatEndsForTwoAtOnceTellsOfBoth) {
     return w;
   });
   loop.run(wait_long());
-  EXPECT_EQ(waiting->events, "3@2 4@2 ");
+  EXPECT_EQ(waiting->events, (Events{{Awaited::kWrite, 2}, {Awaited::kOutput, 2}}));
 }
 
 }  // namespace

@@ -96,11 +96,12 @@ struct Limits {
   // keep others out, and a burst of honest ones loses none. Who is refused is told by a GOAWAY.
   std::uint32_t handshakes = 4096;
 
-  // Bytes that messages may take which are longer than their streams' windows and not complete yet, on one
-  // connection. Beyond it they are let in one after the other, those first that have come furthest, and one
-  // at a time may be longer. While some wait and hardly anything comes (less than 16 KiB in a second of all,
-  // or in ten seconds of one that does not wait), the call of the one that got least far, or of that one,
-  // ends with RESOURCE_EXHAUSTED, and the connection goes on.
+  // Bytes of room for messages that are longer than their streams' windows and not complete yet. A message
+  // for which no room is left waits until others are complete; those that have come furthest go first. One
+  // message at a time may go beyond the budget. Two kinds of messages end their calls with RESOURCE_EXHAUSTED
+  // while others wait, and the connection goes on: one that has room, and of which less than 16 KiB came in
+  // ten seconds; and the waiting one that got least far, if of all messages with room less than 16 KiB came
+  // in a second.
   std::size_t assembly_budget = 64 << 20;
 
   // INVALID_ARGUMENT names the first that no peer can keep to, and its value: a time of nothing or less, no
