@@ -3,7 +3,7 @@
 
   // expect g++-12: unbalanced     this major version of g++ only
   // expect g++: runs              any version
-Outcomes: runs (exit code 0) · unbalanced (exit code 3: something was destroyed twice or never) ·
+Outcomes: runs (exit code 0) · unbalanced (exit code 3: something was destroyed twice or never) · wrong (exit code 4) ·
 overflows (the sanitizer reports a stack overflow) · does-not-compile · crashes.
 Where the head names only another version of the compiler, the trap must compile or not, run or not, as it likes:
 it documents a bug of that version.
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-OUTCOMES = {"runs", "unbalanced", "overflows", "does-not-compile", "crashes"}
+OUTCOMES = {"runs", "unbalanced", "wrong", "overflows", "does-not-compile", "crashes"}
 
 
 def limit_stack():
@@ -37,7 +37,7 @@ def outcome(compiler, source, folder):
     text = ran.stdout + ran.stderr
     if "stack-overflow" in text:
         return "overflows", text
-    return {0: "runs", 3: "unbalanced"}.get(ran.returncode, "crashes"), text
+    return {0: "runs", 3: "unbalanced", 4: "wrong"}.get(ran.returncode, "crashes"), text
 
 
 def main():
