@@ -10,6 +10,19 @@
 
 namespace sluice::net {
 
+namespace {
+
+// A name that never leaves this machine (RFC 6761 section 6.3), also where there is no /etc/hosts to say so.
+bool is_localhost(std::string host) {
+  for (char& c : host) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (host.ends_with('.')) host.pop_back();
+  return host == "localhost" || host.ends_with(".localhost");
+}
+
+}  // namespace
+
 // Lifetime: its own; its worker frees it, or whoever withdraws it from the pool.
 class Resolver::Lookup final : public BlockingPool::Work {
  public:
@@ -73,6 +86,15 @@ void Resolver::perform(Lookup& lookup) {
 }
 
 Resolver::Answer Resolver::ask_system(const std::string& host) {
+  Answer answer = ask_getaddrinfo(host);
+  if (answer.status.ok() || !is_localhost(host)) return answer;
+  answer.status = Status();
+  for (const char* loopback : {"127.0.0.1:0", "[::1]:0"})
+    answer.addrs.push_back(*to_literal(*parse_host_port({"tcp", loopback})));
+  return answer;
+}
+
+Resolver::Answer Resolver::ask_getaddrinfo(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;

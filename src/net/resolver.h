@@ -28,6 +28,7 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
     std::vector<SocketAddr> addrs;  // in the system's order, with port 0
   };
   using LookUp = std::function<Answer(const std::string& host)>;
+  // "localhost" and names below it are known also where the system does not know them.
   static Answer ask_system(const std::string& host);
 
   // `look_up` is called on threads of `pool`, and may block.
@@ -60,6 +61,7 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
   bool try_abandon(Waiter& waiter);
 
  private:
+  static Answer ask_getaddrinfo(const std::string& host);
   void perform(Lookup& lookup);
 
   BlockingPool& pool_;

@@ -149,5 +149,16 @@ TEST_F(ResolverTest, MakesAFailureOfWhatALookUpThrows) {
   EXPECT_EQ(answered.text(), "INTERNAL: cannot resolve \"name\": the look-up threw: broken");
 }
 
+// Whatever the system knows of it.
+TEST(ResolverOfTheSystem, KnowsLocalhost) {
+  for (const char* name : {"localhost", "LocalHost", "localhost.", "any.localhost"}) {
+    const Resolver::Answer answer = Resolver::ask_system(name);
+    EXPECT_EQ(answer.status, Status()) << name;
+    ASSERT_FALSE(answer.addrs.empty()) << name;
+    const std::string first = to_addr(answer.addrs.front()).text;
+    EXPECT_TRUE(first == "127.0.0.1:0" || first == "[::1]:0") << name << ": " << first;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::net
