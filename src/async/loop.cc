@@ -96,10 +96,12 @@ Loop::~Loop() {
 void Loop::expect_empty() const noexcept {
   const LiveCounts left = live();
   const int owners = owners_.load(std::memory_order_relaxed);
-  if (left.all_zero() && owners == 0) return;
+  if (left.all_zero() && owners == 0 && unread_.held() == 0) return;
   std::string what = left.all_zero() ? "" : left.to_string();
   if (owners != 0)
     what += std::string(what.empty() ? "" : ", ") + "channels and servers " + std::to_string(owners);
+  if (unread_.held() != 0)
+    what += std::string(what.empty() ? "" : ", ") + "unread bytes " + std::to_string(unread_.held());
   group_.fail("a loop was destroyed while something lives on it: " + what +
               "; servers, channels, calls and streams go before their Runtime");
 }

@@ -86,7 +86,7 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
       connection_limits_(options.limits),
       backoff_(options.backoff),
       interceptors_(std::move(options.interceptors)),
-      last_stream_id_(last_stream_id),
+      flow_control_(options.flow_control),
       identity_{
           options.authority.empty() ? authority_of(addr_) : options.authority,
           options.user_agent.empty() ? "grpc-c++-sluice/0.1" : options.user_agent + " grpc-c++-sluice/0.1",
@@ -97,7 +97,8 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
       limits_{options.max_receive_message_size, options.max_send_message_size},
       pending_(*this),
       dial_(*this),
-      backoff_timer_(*this) {}
+      backoff_timer_(*this),
+      last_stream_id_(last_stream_id) {}
 
 ClientChannel::~ClientChannel() = default;
 
@@ -194,6 +195,7 @@ void ClientChannel::dialled() {
   options.max_concurrent_streams = 0;  // servers open no streams
   options.handshake_deadline = dial_.deadline;
   options.limits = &connection_limits_;
+  options.flow_control = flow_control_;
   options.last_stream_id = last_stream_id_;
   connection_ =
       std::make_unique<Connection>(std::move(conn), options, static_cast<transport::ConnectionOwner&>(*this));
@@ -201,7 +203,7 @@ void ClientChannel::dialled() {
 }
 
 void ClientChannel::attempt_failed(std::string_view why) {
-  ++failures_;
+  if (failures_ < std::numeric_limits<std::uint16_t>::max()) ++failures_;
   fail_calls(why);
 }
 
@@ -258,7 +260,7 @@ bool ClientChannel::spent(const Connection& connection, std::string_view why) {
     return true;
   }
   last_error_ = Status(StatusCode::kUnavailable, std::string(why) + " before it answered a call");
-  ++failures_;
+  if (failures_ < std::numeric_limits<std::uint16_t>::max()) ++failures_;
   not_before_ = std::max(not_before_, after(connection.begun(), next_backoff()));
   return failures_ == 1;
 }
@@ -317,6 +319,7 @@ void ClientChannel::on_closed(Connection& connection, const Status& why) {
                       "connection to " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
   if (connection.exceeded() != Limit::kNone) limit_counters_.count(connection.exceeded());
+  if (const LimitPeaks* peaks = connection.peaks(); peaks) limit_counters_.note(*peaks);
   if (!current) {
     if (connection.goes_on() && !proved_itself(connection)) (void)spent(connection, why.message());
     std::erase_if(retiring_, [&](const ConnectionPtr& c) { return c.get() == &connection; });
@@ -403,6 +406,7 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
     return Status(StatusCode::kInvalidArgument, std::move(why));
   if (Status s = options.backoff.check(); !s.ok()) return s;
   if (Status s = options.limits.check(); !s.ok()) return s;
+  if (Status s = options.flow_control.check(); !s.ok()) return s;
   net::Network* network = host.network(addr->scheme);
   if (!network) return host.no_network(addr->scheme);
   if (Status s = network->check_dial(*addr); !s.ok()) return s;

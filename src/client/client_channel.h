@@ -39,6 +39,7 @@ class ClientChannel final : public ChannelBase,
   }
   ConnectivityState state() const override { return state_.load(std::memory_order_relaxed); }
   LimitCounts limit_counts() const override { return limit_counters_.read(); }
+  LimitPeaks limit_peaks() const override { return limit_counters_.read_peaks(); }
   std::uint64_t long_waits() const override { return long_waits_.load(std::memory_order_relaxed); }
   void close() override;
 
@@ -100,7 +101,7 @@ class ClientChannel final : public ChannelBase,
   const Limits connection_limits_;
   const BackoffOptions backoff_;
   const InterceptorChain<ClientInterceptor> interceptors_;
-  const http2::StreamId last_stream_id_;
+  const FlowControl flow_control_;
   transport::HeldRequests held_requests_;  // loop-only
   const transport::ClientIdentity identity_;
   const transport::MessageLimits limits_;
@@ -116,12 +117,13 @@ class ClientChannel final : public ChannelBase,
   transport::PendingCalls pending_;
   Dial dial_;
   BackoffTimer backoff_timer_;
-  TimePoint not_before_{};               // the next attempt, unless this one makes a connection
-  Status last_error_;                    // of the failures
-  unsigned failures_ = 0;                // in a row, and not followed by a connection that has proved itself
-  bool long_wait_told_ = false;          // in the log, since calls began to wait
-  bool waiting_ = false;                 // registered as a waiter
-  std::shared_ptr<ClientChannel> self_;  // while anything on the loop refers to it
+  TimePoint not_before_{};                // the next attempt, unless this one makes a connection
+  Status last_error_;                     // of the failures
+  std::uint16_t failures_ = 0;            // in a row, and not followed by a connection that has proved itself
+  bool long_wait_told_ = false;           // in the log, since calls began to wait
+  bool waiting_ = false;                  // registered as a waiter
+  const http2::StreamId last_stream_id_;  // here, where it costs no bytes
+  std::shared_ptr<ClientChannel> self_;   // while anything on the loop refers to it
 };
 
 }  // namespace sluice

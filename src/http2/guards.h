@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 
 #include "sluice/base/limits.h"
 #include "sluice/base/time.h"
@@ -24,6 +25,8 @@ class Bucket {
     return true;
   }
 
+  std::uint32_t spent() const { return spent_; }
+
  private:
   void refill(const RateLimit& rate, TimePoint now) {
     using std::chrono::seconds;
@@ -40,6 +43,23 @@ class Bucket {
 
   std::uint32_t spent_ = 0;
   TimePoint since_{};  // up to where what came back is in spent_; meaningless if that is 0
+};
+
+// The nearest that a session has come to each of its limits. A word while that is not a hundredth of any.
+class Peaks {
+ public:
+  void note(Limit which, std::uint64_t value, std::uint64_t limit) {
+    if (value * 100 < limit || limit == 0) return;
+    keep(which, {value, limit});
+  }
+  const LimitPeaks* kept() const { return kept_.get(); }  // null: none
+
+ private:
+  [[gnu::cold, gnu::noinline]] void keep(Limit which, LimitPeak peak) {
+    if (!kept_) kept_ = std::make_unique<LimitPeaks>();
+    kept_->note(which, peak);
+  }
+  std::unique_ptr<LimitPeaks> kept_;
 };
 
 // The state behind the guards of one session.

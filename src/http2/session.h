@@ -182,6 +182,8 @@ class Session {
   // The same for the block that on_headers_end is telling of.
   std::size_t received_list_size() const { return received_list_size_; }
   const FrameCounts& counts() const { return counts_; }
+  Peaks& peaks() { return peaks_; }
+  std::uint64_t data_received() const { return conn_credited_ + conn_gathered_; }  // bytes, with padding
   // Of what waits to be taken: frames that the peer's frames asked for, and bytes without DATA's payload.
   std::uint32_t queued_replies() const { return replies_; }
   std::size_t queued_bytes() const { return out_.size() - queued_payload_; }
@@ -229,6 +231,7 @@ class Session {
   // session_guards.cc: is what comes within the limits? For stream errors, which have nobody to tell, feed
   // looks at error_.
   [[gnu::cold]] bool exceeded(Limit limit);
+  void count_reply();
   bool admit_ping();
   bool admit_control_frame();
   bool admit_reset(const Stream& stream);
@@ -365,12 +368,14 @@ class Session {
   Block block_;
   HpackDecoder decoder_;
   std::size_t received_list_size_ = 0;
-  std::int64_t conn_recv_window_;  // what the peer may still send
+  std::int64_t conn_recv_window_;    // what the peer may still send
+  std::uint64_t conn_credited_ = 0;  // given back beyond the first window
   std::uint32_t conn_gathered_ = 0;
   std::uint32_t replies_ = 0;  // frames that the peer made us queue since the last take_output
   FrameCounts counts_;
   TimePoint now_{};
   Guards guards_;
+  Peaks peaks_;
 
   // Sending.
   Output out_;

@@ -257,6 +257,7 @@ void Session::give_back(std::uint32_t n) {
     return;
   write_window_update(out_, 0, conn_gathered_);
   conn_recv_window_ += conn_gathered_;
+  conn_credited_ += conn_gathered_;
   conn_gathered_ = 0;
 }
 

@@ -32,7 +32,7 @@ bool Session::handle_settings(const FrameHeader& header, std::span<const std::by
   peer_ = next;
   settings_received_ = true;
   write_settings_ack(out_);
-  ++replies_;
+  count_reply();
   sink.on_settings(peer_);
   return true;
 }
@@ -78,7 +78,7 @@ bool Session::handle_ping(const FrameHeader& header, std::span<const std::byte> 
   } else {
     if (!admit_ping()) return false;
     write_ping(out_, flag::kAck, value);
-    ++replies_;
+    count_reply();
   }
   return true;
 }

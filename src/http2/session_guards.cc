@@ -10,6 +10,8 @@ namespace {
 
 // WINDOW_UPDATE frames whose mean is looked at.
 constexpr std::uint32_t kUpdatesLookedAt = 1000;
+// Fewer of them are a connection's first, and no measure of what it does.
+constexpr std::uint64_t kUpdatesThatSaySomething = 16;
 // More than this waiting is more than a usual frame.
 constexpr std::size_t kFrameWaits = kMinMaxFrameSize;
 
@@ -21,19 +23,31 @@ bool Session::exceeded(Limit limit) {
   return false;
 }
 
+void Session::count_reply() {
+  ++replies_;
+  peaks_.note(Limit::kOutputStall, replies_, options_.limits->queued_replies);
+}
+
 bool Session::admit_ping() {
   const std::uint64_t earned =
       guards_.frames_sent - std::exchange(guards_.frames_pinged, guards_.frames_sent);
-  return guards_.pings.take(options_.limits->pings, now_, earned) || exceeded(Limit::kPings);
+  const RateLimit& rate = options_.limits->pings;
+  if (!guards_.pings.take(rate, now_, earned)) return exceeded(Limit::kPings);
+  peaks_.note(Limit::kPings, guards_.pings.spent(), rate.burst);
+  return true;
 }
 
 bool Session::admit_control_frame() {
-  return guards_.control_frames.take(options_.limits->control_frames, now_) ||
-         exceeded(Limit::kControlFrames);
+  const RateLimit& rate = options_.limits->control_frames;
+  if (!guards_.control_frames.take(rate, now_)) return exceeded(Limit::kControlFrames);
+  peaks_.note(Limit::kControlFrames, guards_.control_frames.spent(), rate.burst);
+  return true;
 }
 
 void Session::admit_provoked_reset() {
-  if (!guards_.provoked_resets.take(options_.limits->provoked_resets, now_)) exceeded(Limit::kProvokedResets);
+  const RateLimit& rate = options_.limits->provoked_resets;
+  if (!guards_.provoked_resets.take(rate, now_)) exceeded(Limit::kProvokedResets);
+  peaks_.note(Limit::kProvokedResets, guards_.provoked_resets.spent(), rate.burst);
 }
 
 // A server that resets harms nobody but itself: the client chooses what it opens. And a client that resets
@@ -54,8 +68,11 @@ bool Session::admit_reset(const Stream& stream) {
   const std::uint64_t streams = g.streams - g.streams_before;
   // A client that hedges every call resets half of its streams, but not in step.
   const std::uint32_t slack = options_.limits->resets / 10;
-  if (g.resets <= options_.limits->resets || g.early_resets <= streams / 2 + slack) return true;
-  return exceeded(Limit::kResets);
+  const std::uint64_t early = streams / 2 + slack;
+  if (g.resets > options_.limits->resets && g.early_resets > early) return exceeded(Limit::kResets);
+  // Both have to be exceeded.
+  if (g.early_resets > early) peaks_.note(Limit::kResets, g.resets, options_.limits->resets);
+  return true;
 }
 
 // Of a stream that is gone: the peer may not have known. It resets a stream once, and once more if it was
@@ -63,18 +80,21 @@ bool Session::admit_reset(const Stream& stream) {
 // one.
 bool Session::admit_late_reset() {
   const std::uint64_t received = counts_.frames[static_cast<std::size_t>(FrameType::kRstStream)];
-  return options_.limits->resets == Limits::kOff ||
-         received <= options_.limits->resets + 2 * guards_.streams + guards_.data_sent ||
-         exceeded(Limit::kResets);
+  if (options_.limits->resets == Limits::kOff) return true;
+  const std::uint64_t most = options_.limits->resets + 2 * guards_.streams + guards_.data_sent;
+  if (received > most) return exceeded(Limit::kResets);
+  peaks_.note(Limit::kResets, received, most);
+  return true;
 }
 
 // `stream`: null for the connection, and for streams that are gone.
 bool Session::admit_window_update(const Stream* stream, std::uint32_t increment) {
   const Limits& limits = *options_.limits;
   const std::uint64_t received = counts_.frames[static_cast<std::size_t>(FrameType::kWindowUpdate)];
-  if (limits.window_updates_per_data != Limits::kOff &&
-      received > 5 + 2 * (guards_.streams + limits.window_updates_per_data * guards_.data_sent)) {
-    return exceeded(Limit::kWindowUpdates);
+  const std::uint64_t most = 5 + 2 * (guards_.streams + limits.window_updates_per_data * guards_.data_sent);
+  if (limits.window_updates_per_data != Limits::kOff) {
+    if (received > most) return exceeded(Limit::kWindowUpdates);
+    if (received >= kUpdatesThatSaySomething) peaks_.note(Limit::kWindowUpdates, received, most);
   }
   const Stream* waiting = stream;
   if (waiting == nullptr && conn_send_window_ <= 0 && !ready_.empty()) waiting = &ready_.front();
@@ -84,7 +104,9 @@ bool Session::admit_window_update(const Stream* stream, std::uint32_t increment)
   if (++g.updates < kUpdatesLookedAt) return true;
   const std::uint64_t mean = g.updated / g.updates;
   g.updates = 0, g.updated = 0;
-  return mean >= limits.mean_window_update || exceeded(Limit::kMeanWindowUpdate);
+  if (mean < limits.mean_window_update) return exceeded(Limit::kMeanWindowUpdate);
+  peaks_.note(Limit::kMeanWindowUpdate, limits.mean_window_update, mean);
+  return true;
 }
 
 bool Session::admit_empty_frame() {
@@ -96,7 +118,9 @@ bool Session::admit_empty_frame() {
   Guards& g = guards_;
   g.empty_in_a_row = number == g.last_empty + 1 ? g.empty_in_a_row + 1 : 1;
   g.last_empty = number;
-  return g.empty_in_a_row <= options_.limits->empty_frames || exceeded(Limit::kEmptyFrames);
+  if (g.empty_in_a_row > options_.limits->empty_frames) return exceeded(Limit::kEmptyFrames);
+  peaks_.note(Limit::kEmptyFrames, g.empty_in_a_row, options_.limits->empty_frames);
+  return true;
 }
 
 }  // namespace sluice::http2

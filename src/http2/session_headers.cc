@@ -130,6 +130,7 @@ bool Session::handle_continuation(const FrameHeader& header, std::span<const std
   if (block_.stream == 0) return broken(ErrorCode::kProtocolError, "CONTINUATION without HEADERS");
   if (++block_.continuations > options_.limits->continuation_frames)
     return exceeded(Limit::kContinuationFrames);
+  peaks_.note(Limit::kContinuationFrames, block_.continuations, options_.limits->continuation_frames);
   if (payload.empty() && !admit_empty_frame()) return false;
   block_.bytes.insert(block_.bytes.end(), payload.begin(), payload.end());
   if (!header.has(flag::kEndHeaders)) return true;
@@ -175,7 +176,7 @@ bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
     return true;
   }
   write_rst_stream(out_, id, ErrorCode::kRefusedStream);
-  ++replies_;
+  count_reply();
   if (settings_acked_) admit_provoked_reset();  // it knows the limit
   mark_reset(id);
   return true;
@@ -195,6 +196,8 @@ bool Session::decode_block(Stream* stream, std::span<const std::byte> block, boo
       (reader.bomb() || ++guards_.header_list_breaches >= options_.limits->header_list_breaches)) {
     return exceeded(Limit::kHeaderList);
   }
+  if (reader.truncated())
+    peaks_.note(Limit::kHeaderList, guards_.header_list_breaches, options_.limits->header_list_breaches);
   if (stream == nullptr || stream->state_ == State::kClosed) return true;
   if (const std::string_view what = reader.malformed(end); !what.empty()) {
     stream_error(*stream, ErrorCode::kProtocolError, what, sink);

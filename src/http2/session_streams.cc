@@ -49,7 +49,8 @@ void Session::close(Stream& stream) {
 
 void Session::stream_error(Stream& stream, ErrorCode code, std::string_view what, EventSink& sink) {
   if (stream.state_ == State::kClosed) return;
-  ++counts_.provoked_resets, ++replies_;
+  ++counts_.provoked_resets;
+  count_reply();
   admit_provoked_reset();
   reset(stream, code);
   sink.on_stream_error(stream, Error::on_stream(stream.id_, code, what));
@@ -60,7 +61,8 @@ void Session::on_closed_stream(StreamId id) {
   const StreamId newest = options_.role == Role::kClient ? next_id_ - 2 : highest_peer_id_;
   const bool forgotten = (newest - id) / 2 >= kRememberedResets;
   if (forgotten || (reset_ids_ && reset_ids_->test((id >> 1) % kRememberedResets))) return;
-  ++counts_.provoked_resets, ++replies_;
+  ++counts_.provoked_resets;
+  count_reply();
   admit_provoked_reset();
   write_rst_stream(out_, id, ErrorCode::kStreamClosed);
   mark_reset(id);

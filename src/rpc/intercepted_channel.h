@@ -26,6 +26,7 @@ class InterceptedChannel final : public ChannelBase {
   }
   ConnectivityState state() const override { return inner_->state(); }
   LimitCounts limit_counts() const override { return inner_->limit_counts(); }
+  LimitPeaks limit_peaks() const override { return inner_->limit_peaks(); }
   std::uint64_t long_waits() const override { return inner_->long_waits(); }
   void close() override { inner_->close(); }
 

@@ -16,7 +16,7 @@ constexpr unsigned kResolverThreads = 4;
 }  // namespace
 
 Runtime::Runtime(RuntimeOptions options, detail::Assertions assertions)
-    : group_(std::make_unique<LoopGroup>(std::move(options.log), assertions)),
+    : group_(std::make_unique<LoopGroup>(std::move(options.log), assertions, options.memory_budget)),
       blocking_(options.blocking_threads),
       resolving_(kResolverThreads) {
   if (options.simulation_seed) simulation_.emplace(*options.simulation_seed);

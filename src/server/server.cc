@@ -109,6 +109,8 @@ Status Server::stop_listening(const Addr& addr) { return core_->stop_listening(a
 
 LimitCounts Server::limit_counts() const { return core_->limit_counters().read(); }
 
+LimitPeaks Server::limit_peaks() const { return core_->limit_counters().read_peaks(); }
+
 Op<Status> Server::drain() { return {kDrain, core_.get(), nullptr, nullptr}; }
 
 void Server::close() { core_->close(); }

@@ -70,6 +70,7 @@ Status ServerCore::check_options() const {
   if (options_.max_concurrent_streams == 0)
     return Status(StatusCode::kInvalidArgument, "max_concurrent_streams of 0 lets no call through");
   if (Status s = options_.limits.check(); !s.ok()) return s;
+  if (Status s = options_.flow_control.check(); !s.ok()) return s;
   if (Status s = options_.compressors.check(options_.compression_algorithm); !s.ok()) return s;
   return options_.codecs.check();
 }

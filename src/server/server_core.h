@@ -56,6 +56,7 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   void accept_on(Accept& accept);
   bool accepted(Accept& accept);  // false: no more to accept; `accept` is gone
   void take(std::unique_ptr<net::Conn> conn);
+  void note_strangers();
   bool make_room(const Addr& peer);
   [[gnu::cold]] void turn_away(std::unique_ptr<net::Conn> conn, Limit limit);
   void on_said(transport::Farewell& farewell) override;

@@ -68,12 +68,22 @@ void ServerShard::take(std::unique_ptr<net::Conn> conn) {
   options.role = http2::Role::kServer;
   options.max_concurrent_streams = core_.options().max_concurrent_streams;
   options.limits = &limits;
+  options.flow_control = core_.options().flow_control;
   options.handshake_deadline = after(loop_.now(), limits.handshake_timeout);
   connections_.push_back(std::make_unique<Connection>(std::move(conn), options,
                                                       static_cast<transport::ConnectionOwner&>(*this)));
   connections_.back()->slot = connections_.size() - 1;
   strangers_.add(*connections_.back());
+  note_strangers();
   connections_.back()->start();
+}
+
+void ServerShard::note_strangers() {
+  const std::uint32_t most = core_.options().limits.handshakes;
+  if (strangers_.size() * 100 < most || most == 0) return;
+  LimitPeaks peaks;
+  peaks.note(Limit::kHandshakes, {strangers_.size(), most});
+  core_.limit_counters().note(peaks);
 }
 
 // For one more stranger from there. Who has had the longest time to say that it speaks HTTP/2 goes, if that
@@ -189,6 +199,7 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
                       "connection from " + connection.peer_addr().to_string() + " " + connection.ending(why));
   }
   if (connection.exceeded() != Limit::kNone) core_.limit_counters().count(connection.exceeded());
+  if (const LimitPeaks* peaks = connection.peaks(); peaks) core_.limit_counters().note(*peaks);
   strangers_.remove(connection);
   core_.admission().leave(connection.peer_addr());
   const std::size_t slot = connection.slot;

@@ -1,9 +1,15 @@
 // CallStream: assembling, delivering and sending messages, for both sides.
 #include "transport/call_stream.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice::transport {
+
+namespace {
+// So little is not told of: most messages wait for a moment only.
+constexpr std::size_t kUncounted = 1024;  // bytes
+}  // namespace
 
 void CallStream::attach_to(Connection& connection) {
   conn_ = &connection;
@@ -14,6 +20,7 @@ void CallStream::detach_from() {
   if (!conn_) return;
   on_detaching();
   end_assembly();
+  if (grown_ > 0) conn_->end_growth(std::exchange(grown_, 0));
   std::exchange(conn_, nullptr)->remove_stream(*this);
 }
 
@@ -50,6 +57,7 @@ bool CallStream::take_messages(Bytes data) {
     switch (reader_.feed(data)) {
       case MessageReader::Event::kNeedMore:
         want_more();
+        if (held_ > unread_bytes_ + kUncounted) count_unread();
         assert(holds_what_it_counts());
         return true;
       case MessageReader::Event::kError:
@@ -63,8 +71,20 @@ bool CallStream::take_messages(Bytes data) {
       }
     }
   }
+  if (held_ > unread_bytes_ + kUncounted) count_unread();
   assert(holds_what_it_counts());
   return true;
+}
+
+void CallStream::count_unread(std::size_t besides) {
+  const std::size_t unread = held_ + besides - (room_ > 0 ? reader_.held() : 0);
+  UnreadMemory& all = loop_.unread();
+  if (unread > unread_bytes_) {
+    all.hold(memory(), unread - unread_bytes_);
+  } else {
+    all.give_back(memory(), unread_bytes_ - unread);
+  }
+  unread_bytes_ = unread;
 }
 
 // A message that does not fit into the window is let in if somebody waits for it: its credit would else come
@@ -78,8 +98,10 @@ void CallStream::want_more() {
   const auto open = static_cast<std::size_t>(std::max<std::int64_t>(session.open_window(*this), 0));
   if (assembles_) conn_->note_progress(*this);
   const std::size_t window = conn_->stream_window();
-  const std::size_t most = std::max(std::min(missing, std::max(window, reader_.held())), window / 2);
+  const std::size_t ahead = std::max({window, reader_.held(), conn_->window_of_link()});
+  const std::size_t most = std::max(std::min(missing, ahead), window / 2);
   if (open >= most / 2 || (open >= missing && !session.owes_credit(*this))) return;
+  conn_->measure_link();
   if (!conn_->take_room(*this, reader_.held() + most)) return;
   debt_ -= static_cast<std::int64_t>(session.open_window_to(*this, most));
   conn_->flush_soon();
@@ -92,13 +114,42 @@ void CallStream::end_assembly() {
 
 void CallStream::consume(std::size_t n) {
   held_ -= n;
+  if ((unread_bytes_ | grown_) != 0) [[unlikely]]
+    count_less();
   const std::int64_t due = debt_ - static_cast<std::int64_t>(held_);
   if (due <= 0) return;
   debt_ -= due;
   if (!conn_ || !attached() || remote_closed()) return;
   conn_->session().credit(*this, static_cast<std::size_t>(due));
-  if (conn_->session().has_output()) conn_->flush_soon();
+  if (conn_->session().has_output()) {
+    if (conn_->windows_grow()) grow_window();
+    conn_->flush_soon();
+  }
   assert(credit_is_conserved());
+}
+
+// Not of one whose reader has not kept up.
+void CallStream::grow_window() {
+  conn_->measure_link();
+  const std::size_t window = conn_->stream_window() + grown_;
+  const std::size_t more = !discarding_ && held_ * 2 <= window ? conn_->grow_window(window) : 0;
+  if (more == 0) return;
+  grown_ += more;
+  conn_->session().credit(*this, more, http2::Session::When::kNow);
+}
+
+void CallStream::count_less() {
+  if (unread_bytes_ > held_) count_unread();
+  if (grown_ > 0 && memory().exceeded()) shrink_window();
+}
+
+// By what would be credited now.
+void CallStream::shrink_window() {
+  const std::int64_t due = debt_ - static_cast<std::int64_t>(held_);
+  const std::size_t less = std::min(grown_, static_cast<std::size_t>(std::max<std::int64_t>(due, 0)));
+  grown_ -= less;
+  debt_ -= static_cast<std::int64_t>(less);
+  if (less > 0) conn_->end_growth(less);
 }
 
 // recv_.message is for the reader that waits.

@@ -47,6 +47,7 @@ class CallStream : public http2::Stream {
       : loop_(loop), limits_(limits), reader_(limits.max_receive) {}
   ~CallStream() {
     assert(!conn_ && !recv_in_use_ && !send_in_use_ && !assembles_ && "a stream ends at rest");
+    if (unread_bytes_ > 0) loop_.unread().give_back(memory(), unread_bytes_);
     if (counted_) --loop_.counts().streams;
   }
   void count_in() {
@@ -119,6 +120,11 @@ class CallStream : public http2::Stream {
   // A reader is there for the message that is being assembled.
   virtual bool wants_message() const { return recv_waiting(); }
   void consume(std::size_t n);  // n bytes of messages were taken: their credit goes back
+  MemoryBudget& memory() const { return loop_.group().memory(); }
+  // Tells the loop what is unread: what is held, but for what has room, and `besides` that is no stream's any
+  // more.
+  [[gnu::noinline]] void count_unread(std::size_t besides = 0);
+  bool counts_unread() const { return unread_bytes_ > 0; }
   static constexpr std::size_t kPrefix = 5;
   void reset(http2::ErrorCode code);
 
@@ -146,6 +152,9 @@ class CallStream : public http2::Stream {
   void deliver(bool compressed);
   [[gnu::noinline]] void deliver_compressed();
   void want_more();
+  [[gnu::noinline]] void grow_window();
+  [[gnu::noinline]] void count_less();
+  [[gnu::cold]] void shrink_window();
   void end_assembly();
   // For assertions; call_stream_credit.cc.
   bool credit_is_conserved() const;
@@ -160,7 +169,8 @@ class CallStream : public http2::Stream {
   bool text_ = false;
   bool watched_ = false;
   bool counted_ = false;
-  std::size_t held_ = 0;  // bytes received and not consumed
+  std::size_t held_ = 0;          // bytes received and not consumed
+  std::size_t unread_bytes_ = 0;  // what the loop has been told of
   // Of the message in assembly, if it is longer than the window; Connection's.
   std::size_t room_ = 0;    // bytes it may come to hold
   std::size_t marked_ = 0;  // bytes of it that had come at marked_at_
@@ -168,7 +178,10 @@ class CallStream : public http2::Stream {
   std::size_t seen_ = 0;  // bytes of it that the connection has been told of
   bool waits_for_room_ = false;
   bool assembles_ = false;  // has room, or waits for it
-  std::int64_t debt_ = 0;   // bytes received and not credited; negative while more was credited ahead
+  std::size_t grown_ = 0;   // bytes, of its window
+  // Bytes received and not credited, but for what the window has grown by; negative while more was credited
+  // ahead.
+  std::int64_t debt_ = 0;
   CallStream* prev_ = nullptr;
   CallStream* next_ = nullptr;
 };

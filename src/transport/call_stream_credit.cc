@@ -7,7 +7,7 @@ namespace sluice::transport {
 bool CallStream::credit_is_conserved() const {
   if (!conn_ || !attached()) return true;
   const std::optional<std::int64_t> uncredited = conn_->session().uncredited(*this);
-  return !uncredited || *uncredited == debt_;
+  return !uncredited || *uncredited == debt_ - static_cast<std::int64_t>(grown_);
 }
 
 // What counts as held is the messages that wait and the one that is being assembled. Once the stream has

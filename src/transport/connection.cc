@@ -16,12 +16,13 @@ namespace {
 constexpr int kReadsPerTurn = 16;
 
 // In memory bytes are not copied and cost the sender's memory only: windows large enough for whole messages
-// save WINDOW_UPDATE frames. On sockets the window bounds what a slow reader holds; 64 KiB is the protocol's
-// default.
+// save WINDOW_UPDATE frames. On sockets the window of a stream bounds what a slow reader holds; it begins
+// with the protocol's default. The connection's bounds nothing that streams hold: its credit goes back as
+// bytes come.
 constexpr std::uint32_t kPipeStreamWindow = 8 << 20;
-constexpr std::uint32_t kPipeConnectionWindow = 64 << 20;
+constexpr std::uint32_t kConnectionWindow = 64 << 20;
+constexpr std::size_t kPipeOutputLimit = 64 << 20;
 constexpr std::uint32_t kPipeFrameSize = 4 << 20;
-constexpr std::uint32_t kSocketConnectionWindow = 1 << 20;
 constexpr std::size_t kQuotedGreeting = 32;  // bytes
 // A client that does not answer the PING of a drain: as long as grpc-go waits.
 constexpr std::chrono::seconds kDrainPingTimeout{5};
@@ -42,13 +43,20 @@ http2::SessionOptions session_options(const ConnectionOptions& options, bool in_
   session.max_headers = options.limits->headers;
   // Up to here a list is read to its end, and fails its call with what there is to say about it.
   session.header_list_hard_limit = options.limits->header_list_hard_limit;
-  session.connection_window = in_memory ? kPipeConnectionWindow : kSocketConnectionWindow;
+  const FlowControl& flow = options.flow_control;
+  session.connection_window = flow.connection_window > 0 ? flow.connection_window : kConnectionWindow;
   if (in_memory) {
     session.local.initial_window_size = kPipeStreamWindow;
     session.local.max_frame_size = kPipeFrameSize;
-    session.output_limit = kPipeConnectionWindow;
+    session.output_limit = kPipeOutputLimit;
   }
+  if (flow.stream_window > 0) session.local.initial_window_size = flow.stream_window;
   return session;
+}
+
+bool grows(const ConnectionOptions& options, const net::Conn& conn) {
+  return !conn.in_memory() && options.flow_control.largest_stream_window >
+                                  session_options(options, false).local.initial_window_size;
 }
 
 }  // namespace
@@ -61,6 +69,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       conn_(std::move(conn)),
       peer_credentials_(conn_->peer_credentials()),
       stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
+      largest_window_(grows(options, *conn_) ? options.flow_control.largest_stream_window : 0),
       limits_(*options.limits),
       max_handlers_(limits_.running_handlers > 0 ? limits_.running_handlers : options.max_concurrent_streams),
       last_stream_id_(options.last_stream_id),
@@ -82,15 +91,16 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
                    c.read_queued_ = false;
                    c.closing() ? c.read_away() : c.read_on();
                  }),
-      patience_(loop_, *this) {
+      patience_(loop_, *this),
+      meter_(largest_window_ > 0 ? stream_window_ : 0) {
   ++loop_.counts().sessions;
   loop_.add_waiter(*this);
   patience_.await(Awaited::kHandshake, options.handshake_deadline);
 }
 
 Connection::~Connection() {
-  assert(!streams_ && stream_count_ == 0 && room_taken_ == 0 && reset_when_sent_.empty() &&
-         "every stream has ended, and given back what it had");
+  assert(!streams_ && stream_count_ == 0 && room_taken_ == 0 && grown_ == 0 && !lacks_memory_ &&
+         reset_when_sent_.empty() && "every stream has ended, and given back what it had");
   assert(!busy_ && !close_wanted_ && !read_.active && !write_.active && "a connection ends at rest");
   for (Place* place = places_; place != nullptr; place = place->next) place->on = nullptr;
   patience_.stop_all();
@@ -255,7 +265,10 @@ void Connection::flush() {
 void Connection::Write::done(Runnable& self) noexcept {
   Connection& c = static_cast<Write&>(self).connection;
   c.write_.active = false;
-  c.patience_.stop(Awaited::kWrite);
+  if (c.patience_.awaits(Awaited::kWrite)) {
+    c.note_wait(Awaited::kWrite, Limit::kWriteStall, c.limits_.write_stall_timeout);
+    c.patience_.stop(Awaited::kWrite);
+  }
   if (c.closing()) return c.say_goodbye();
   if (!c.write_.status.ok()) return c.write_failed();
   if (c.session_.has_output() || !c.reset_when_sent_.empty()) return c.flush_soon();

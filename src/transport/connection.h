@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "http2/session.h"
+#include "sluice/base/flow_control.h"
 #include "sluice/base/limits.h"
 #include "sluice/net/conn.h"
 #include "sluice/rpc/compressor.h"
 #include "transport/patience.h"
+#include "transport/round_trip_meter.h"
 #include "transport/shared_addr.h"
 
 namespace sluice::transport {
@@ -45,6 +47,7 @@ struct ConnectionOptions {
   std::uint32_t max_concurrent_streams = http2::Settings::kUnlimited;  // of the peer's
   TimePoint handshake_deadline = kNever;                               // for the peer's first SETTINGS
   const Limits* limits = &kDefaultLimits;                              // outlive the connection
+  FlowControl flow_control = {};
   // Client: the connection drains once a stream has this id. Ids are not used again (RFC 9113 section 5.1.1);
   // at three quarters of them there is time to connect anew before they run out.
   http2::StreamId last_stream_id = http2::kMaxStreamId / 4 * 3;
@@ -142,6 +145,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   bool broken() const { return broken_; }
   // The limit that it went beyond, and that ended it.
   Limit exceeded() const { return exceeded_; }
+  const LimitPeaks* peaks() { return session_.peaks().kept(); }  // null: it came near none
   const Limits& limits() const { return limits_; }
   // The peer's GOAWAY says that it has not processed the stream, and will not.
   bool left_out(http2::StreamId id) const { return goaway_ && id > goaway_->last; }
@@ -177,11 +181,12 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::size_t slot = 0;        // where its owner keeps it
   std::uint64_t stranger = 0;  // its number among its owner's connections that have not greeted; 0: none
 
-  // Room for a message that is let in beyond its stream's window. False: the budget has none left; the
-  // stream's want_more() is called when it has. One message at a time may go beyond the budget: else all
-  // might have part of their room, and none the rest. An intermediary with one window for all streams may
-  // have filled it with messages that wait, and then cannot send the others. So while hardly anything comes,
-  // the waiting message that got least far is refused. So is one that has room and hardly uses it.
+  // Room for a message that is let in beyond its stream's window. False: this connection's budget, or the
+  // Runtime's, has none left; the stream's want_more() is called when it has. One message at a time may go
+  // beyond each budget: else all might have part of their room, and none the rest. An intermediary with one
+  // window for all streams may have filled it with messages that wait, and then cannot send the others. So
+  // while hardly anything comes, the waiting message that got least far is refused. So is one that has room
+  // and hardly uses it.
   bool take_room(CallStream& stream, std::size_t bytes);
   void note_progress(CallStream& stream);
   void end_assembly(CallStream& stream);
@@ -191,6 +196,15 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
 
   // The window that each stream of the peer starts with.
   std::size_t stream_window() const { return stream_window_; }
+  // What the link has been seen to bring ahead of an answer: as much of a message that somebody waits for may
+  // be let in at once. 0: nothing is known.
+  std::size_t window_of_link() const { return std::min(2 * meter_.per_round_trip(), largest_window_); }
+  bool windows_grow() const { return largest_window_ > 0; }
+  // Much has come on a stream; learns how much the link brings.
+  void measure_link();
+  // For a stream that is read as it comes: so many bytes more may be sent ahead than its window of today.
+  std::size_t grow_window(std::size_t window);
+  void end_growth(std::size_t bytes);
 
   // Cached header blocks of requests, by path.
   RequestCache& request_cache(std::string_view path) {
@@ -214,6 +228,11 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   void reset_when_sent(CallStream& stream);
 
  private:
+  MemoryBudget& memory() const { return loop_.group().memory(); }
+  [[gnu::noinline]] bool find_room(CallStream& stream, std::size_t more);
+  [[gnu::cold]] void wait_for_room(CallStream& stream);
+  void stop_waiting(CallStream& stream);
+  void look_from_now();
   [[gnu::cold]] void let_in();
   [[gnu::cold]] void look_at_assemblies();
   [[gnu::cold]] void refuse_assembly(CallStream& stream, std::string_view why);
@@ -259,6 +278,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   void settle();  // after the session was busy
   void flush();
   [[gnu::noinline]] void watch_write();
+  [[gnu::cold]] void note_wait(Awaited what, Limit limit, Duration timeout);
   void start_write(Chain&& data);
   bool output_full() const;
   [[gnu::cold]] void pause_reading();
@@ -289,7 +309,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   void on_stream_error(http2::Stream& stream, const http2::Error& error) override;
   void on_closed(http2::Stream& stream) override;
   void on_settings(const http2::Settings& peer) override;
-  void on_settings_ack() override { patience_.stop(Awaited::kSettingsAck); }
+  void on_settings_ack() override;
   void on_ping_ack(std::uint64_t payload) override;
   void on_goaway(http2::StreamId last, http2::ErrorCode code, std::string_view debug) override;
 
@@ -303,6 +323,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   const std::unique_ptr<net::Conn> conn_;
   const std::optional<PeerCredentials> peer_credentials_;
   const std::size_t stream_window_;
+  const std::size_t largest_window_;  // 0: none grows
   const Limits& limits_;
   const std::size_t max_handlers_;
   const http2::StreamId last_stream_id_;
@@ -351,9 +372,14 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   Place* first_waiting_ = nullptr;  // for a place
   Place* last_waiting_ = nullptr;
   std::vector<CallStream*> reset_when_sent_;
-  // Of the messages that are longer than their windows.
+  RoundTripMeter meter_;
+  // Of the messages that are longer than their windows, and of what windows have grown by.
+  std::size_t grown_ = 0;             // bytes, of windows
   std::size_t room_taken_ = 0;        // bytes
   std::size_t waiting_for_room_ = 0;  // messages
+  unsigned idle_looks_ = 0;           // in a row that saw hardly anything come while some waited
+  bool room_refused_ = false;         // the last time it was asked for
+  bool lacks_memory_ = false;         // some wait for the Runtime's; counted there
   std::size_t assembly_came_ = 0;     // bytes since it was last looked
   CallStream* beyond_budget_ = nullptr;
 

@@ -62,6 +62,8 @@ void Connection::on_closed(http2::Stream& stream) {
 void Connection::on_settings(const http2::Settings&) {
   if (state_ == State::kHandshake) {
     state_ = State::kReady;
+    note_wait(Awaited::kHandshake, Limit::kHandshakeTimeout,
+              patience_.deadline(Awaited::kHandshake) - begun_);
     patience_.stop(Awaited::kHandshake);
     patience_.await(Awaited::kSettingsAck, after(loop_.now(), limits_.settings_ack_timeout));
     return owner_.on_ready(*this);
@@ -69,7 +71,13 @@ void Connection::on_settings(const http2::Settings&) {
   owner_.on_capacity(*this);
 }
 
+void Connection::on_settings_ack() {
+  note_wait(Awaited::kSettingsAck, Limit::kSettingsAckTimeout, limits_.settings_ack_timeout);
+  patience_.stop(Awaited::kSettingsAck);
+}
+
 void Connection::on_ping_ack(std::uint64_t payload) {
+  if (payload == RoundTripMeter::kPing) return meter_.on_ack(session_.data_received());
   if (drain_ping_ == 0 || payload != drain_ping_) return;
   patience_.stop(Awaited::kDrainPing);
   finish_drain();

@@ -40,6 +40,15 @@ void Connection::on_impatient(Awaited what) {
   }
 }
 
+// How long it took what is awaited no more.
+void Connection::note_wait(Awaited what, Limit limit, Duration timeout) {
+  if (!patience_.awaits(what)) return;
+  using std::chrono::milliseconds;
+  const Duration took = timeout - (patience_.deadline(what) - loop_.now());
+  session_.peaks().note(limit, static_cast<std::uint64_t>(std::max<std::int64_t>(took / milliseconds(1), 0)),
+                        static_cast<std::uint64_t>(timeout / milliseconds(1)));
+}
+
 void Connection::turn_away(Limit limit) {
   broken_ = true;
   exceeded_ = limit;
@@ -85,7 +94,10 @@ void Connection::resume_reading() {
 void Connection::watch_header_block() {
   const bool was_watched = header_block_watched_;
   header_block_watched_ = session_.in_header_block() && !closing();
-  if (!header_block_watched_) return patience_.stop(Awaited::kHeaderBlock);
+  if (!header_block_watched_) {
+    note_wait(Awaited::kHeaderBlock, Limit::kHeaderBlockTimeout, limits_.header_block_timeout);
+    return patience_.stop(Awaited::kHeaderBlock);
+  }
   if (was_watched && header_block_ == session_.header_block()) return;
   header_block_ = session_.header_block();
   patience_.await(Awaited::kHeaderBlock, after(loop_.now(), limits_.header_block_timeout));

@@ -273,9 +273,18 @@ void ServerStream::accept(http2::EndStream end) {
       return this->end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded before the call started"));
     loop_.arm(timer_, deadline_);
   }
+  if (loop_.group().memory().exceeded()) [[unlikely]]
+    return refuse({200, out_of_memory()});
   if (!method_->interceptors.empty() && !admitted()) return;
   if (method_->client_streams) start_soon();
   if (end == http2::EndStream::kYes) on_remote_end();
+}
+
+Status ServerStream::out_of_memory() const {
+  const MemoryBudget& memory = loop_.group().memory();
+  return Status(StatusCode::kResourceExhausted,
+                "messages that nobody has taken, and room for others, use " + std::to_string(memory.used()) +
+                    " bytes of a memory_budget of " + std::to_string(memory.bytes()));
 }
 
 bool ServerStream::admitted() {

@@ -79,7 +79,9 @@ void ServerStream::start_handler() {
     if (place_.on) place_.on->give_place(place_);
     return try_free();
   }
-  if (!place_.on && !conn_->take_place(place_, *this)) return;
+  if (!place_.on && !conn_->take_place(place_, *this)) return count_unread(request_.size());
+  if (counts_unread()) [[unlikely]]
+    count_unread();
   if (!methods_.handlers.enter()) [[unlikely]] {
     if (place_.on) place_.on->give_place(place_);
     return end(Status(StatusCode::kUnavailable, "server closed"));  // its connection is about to be closed

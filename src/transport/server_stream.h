@@ -207,6 +207,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void settle_authority();
   void accept(http2::EndStream end);
   [[gnu::noinline]] bool admitted();  // false: an interceptor has ended the call
+  [[gnu::cold]] Status out_of_memory() const;
   [[gnu::cold]] void refuse(const Refusal& refusal);
   [[gnu::cold]] void refuse_messages(const Status& status);
   // A line in the log, if it is the first about this connection.

@@ -99,6 +99,39 @@ TEST_P(WrongOptions, OfAServerAreToldByServe) {
   }
 }
 
+TEST_P(WrongOptions, WindowsAreToldByBothSides) {
+  const struct {
+    FlowControl windows;
+    const char* text;
+  } wrong[] = {{{.stream_window = 0x80000000},
+                "flow_control.stream_window of 2147483648 is more than HTTP/2 allows, 2147483647"},
+               {{.connection_window = 65'534},
+                "flow_control.connection_window of 65534 is less than HTTP/2 begins with, 65535"},
+               {{.connection_window = 0xffffffff},
+                "flow_control.connection_window of 4294967295 is more than HTTP/2 allows, 2147483647"},
+               {{.largest_stream_window = 0x80000000},
+                "flow_control.largest_stream_window of 2147483648 is more than HTTP/2 allows, 2147483647"}};
+  for (const auto& [windows, text] : wrong) {
+    expect_refused(ServerOptions{.flow_control = windows}, text);
+    expect_refused(ChannelOptions{.flow_control = windows}, text);
+  }
+}
+
+TEST_P(WrongOptions, WindowsThatAreSmallOrLargeAreTaken) {
+  for (const FlowControl& windows : {FlowControl{.stream_window = 65'535, .connection_window = 65'535},
+                                     FlowControl{.stream_window = 0x7fffffff,
+                                     .connection_window = 0x7fffffff,
+                                     .largest_stream_window = 0x7fffffff}}) {
+    RawService service;
+    ServedRaw served(runtime(), service,
+                     {.server = {.flow_control = windows}, .channel = {.flow_control = windows}});
+    for (const std::size_t size : {0u, 1u, 100'000u}) {
+      const Chain request = pattern(size);
+      EXPECT_EQ(text_of(served.unary(request).get()), request.to_string());
+    }
+  }
+}
+
 TEST_P(WrongOptions, OfAChannelAreToldByDial) {
   for (const char* authority : {"a b", "a\nb", "user@host", "a/b", "\"", "caf\xc3\xa9", " "}) {
     const bool control = std::string_view(authority) == "a\nb";
@@ -174,11 +207,11 @@ TEST_P(WrongOptions, OddOnesThatMakeSenseAreTaken) {
                     .empty_frames = 0,
                     .continuation_frames = 0,
                     .header_list_breaches = 0,
-                    .informational_headers = 0,
                     .queued_replies = 1,
                     .queued_bytes = 1,
                     .goodbye_timeout = 0s,
                     .handshakes = 0,
+                    .informational_headers = 0,
                     .assembly_budget = 0};
   for (const Limits& limits : {none, Limits{.resets_window = Limits::kForever,
                                      .header_list_size = Limits::kOff,

@@ -15,6 +15,8 @@ import os
 import re
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
 
 from installed import HERE, Failed, Setting, run
@@ -26,7 +28,7 @@ def hello_project(setting, way):
     """An empty folder, and what a user would write into it."""
     project = setting.folder / "hello"
     project.mkdir()
-    for file in ("hello.proto", "hello.cc", "bytes.cc", "packed.cc", "details.cc"):
+    for file in ("hello.proto", "hello.cc", "bytes.cc", "packed.cc", "details.cc", "stranger.cc"):
         shutil.copy(HERE / "hello" / file, project)
     if way != "pkg_config":
         shutil.copy(HERE / "hello" / f"{way}.cmake", project / "CMakeLists.txt")
@@ -96,8 +98,12 @@ def add_subdirectory(setting):
                        build_type="Release")
     programs = sorted(path.name for path in build.rglob("*")
                       if path.is_file() and os.access(path, os.X_OK) and "CMakeFiles" not in path.parts)
-    if programs != ["hello", "protoc-gen-sluice"]:
+    if programs != ["hello", "protoc-gen-sluice", "stranger"]:
         raise Failed(f"a project that takes sluice in builds {programs}")
+    # A program with assertions finds its mistakes although the library has none.
+    done = subprocess.run([build / "stranger"], capture_output=True, text=True)
+    if done.returncode != -signal.SIGABRT or "a loop-only member was used on a thread that does not run the loop" not in done.stderr:
+        raise Failed(f"stranger ended with {done.returncode}: {done.stderr}")
     run(setting.args.cmake, "--install", build, "--prefix", setting.folder / "prefix")
     if (setting.folder / "prefix").exists():
         raise Failed("a project that takes sluice in installs it")

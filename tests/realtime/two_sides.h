@@ -110,8 +110,12 @@ inline std::string name_of(const ::testing::TestParamInfo<Between>& info) {
 class TwoSides : public ::testing::TestWithParam<Between> {
  protected:
   // Of each side: threads for its loop.
-  TwoSides(unsigned client_threads, unsigned server_threads)
-      : server_side({.threads = server_threads, .log = log.sink(), .memory_network = pipes}),
+  TwoSides(unsigned client_threads, unsigned server_threads,
+           std::size_t memory_of_server = MemoryBudget::kDefault)
+      : server_side({.threads = server_threads,
+                     .memory_budget = memory_of_server,
+                     .log = log.sink(),
+                     .memory_network = pipes}),
         client_side({.threads = client_threads, .log = log.sink(), .memory_network = pipes}) {}
   ~TwoSides() override {
     channel = Channel();

@@ -115,7 +115,8 @@ inline void expect_idle(Runtime& runtime) {
 // A Runtime of the kind asked for, which must be idle at the end of the test.
 class RuntimeTest : public ::testing::TestWithParam<RuntimeParam> {
  protected:
-  RuntimeTest() : runtime_(options_of(GetParam(), log_)) {}
+  explicit RuntimeTest(std::size_t memory_budget = MemoryBudget::kDefault)
+      : runtime_(options_of(GetParam(), log_, memory_budget)) {}
   ~RuntimeTest() override {
     expect_idle(runtime_);
     EXPECT_EQ(log_.at(LogLevel::kError), std::vector<std::string>());
@@ -126,8 +127,9 @@ class RuntimeTest : public ::testing::TestWithParam<RuntimeParam> {
   bool simulated() { return runtime_.simulation() != nullptr; }
 
  private:
-  static RuntimeOptions options_of(const RuntimeParam& param, LogCollector& log) {
+  static RuntimeOptions options_of(const RuntimeParam& param, LogCollector& log, std::size_t memory_budget) {
     RuntimeOptions options;
+    options.memory_budget = memory_budget;
     options.log = log.sink();
     if (param.kind == RuntimeParam::Kind::kSimulated) options.simulation_seed = param.seed;
     if (param.kind == RuntimeParam::Kind::kTwoThreads) options.threads = 2;

@@ -51,6 +51,7 @@ inline constexpr support::RuntimeParam kNetworks[] = {
 
 class WireTest : public support::RuntimeTest {
  protected:
+  using RuntimeTest::RuntimeTest;
   // In virtual time only.
   void pass(Duration time) {
     struct Local {

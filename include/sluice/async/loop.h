@@ -168,6 +168,11 @@ class alignas(64) Loop {
     assert_led();
     return scratch_;
   }
+  // Of messages that have come to this loop and nobody has taken.
+  [[gnu::always_inline]] UnreadMemory& unread() {
+    assert_led();
+    return unread_;
+  }
   LiveCounts live() const;
   [[gnu::always_inline]] void add_waiter(Waiter& waiter) {
     assert_led();
@@ -326,6 +331,7 @@ class alignas(64) Loop {
   bool drove_ = false;              // the leader ran the loop, rather than looking in to start or cancel
   bool timers_put_off_ = false;     // due timers let what had arrived go first, once
   mutable bool was_stuck_ = false;  // what a simulation could not finish may stay on it
+  UnreadMemory unread_;
   std::uint32_t ticks_ = 0;
   std::uint64_t timer_order_ = 0;
   std::size_t watches_ = 0;

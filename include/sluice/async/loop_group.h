@@ -1,9 +1,11 @@
-// LoopGroup: what the loops of one Runtime share: where they log, and whether they assert.
+// LoopGroup: what the loops of one Runtime share: where they log, whether they assert, and what their
+// messages may hold.
 #pragma once
 
 #include <string_view>
 #include <vector>
 
+#include "sluice/async/memory_budget.h"
 #include "sluice/base/fail.h"
 #include "sluice/base/log.h"
 
@@ -15,8 +17,9 @@ class Loop;
 class LoopGroup {
  public:
   // With assertions its loops check at their end that nothing lives on them.
-  explicit LoopGroup(LogSink log = {}, detail::Assertions assertions = detail::kAssertions)
-      : log_(std::move(log)), assertions_(assertions) {}
+  explicit LoopGroup(LogSink log = {}, detail::Assertions assertions = detail::kAssertions,
+                     std::size_t memory_budget = MemoryBudget::kDefault)
+      : log_(std::move(log)), assertions_(assertions), memory_(memory_budget) {}
   void add(Loop& loop) { loops_.push_back(&loop); }
   // True if the calling thread leads one of them.
   bool leads_any() const;
@@ -24,6 +27,7 @@ class LoopGroup {
   void log(LogLevel level, std::string_view text) const;
   bool logs() const { return static_cast<bool>(log_); }
   bool asserts() const { return assertions_ == detail::Assertions::kOn; }
+  MemoryBudget& memory() { return memory_; }
   // Ends the process: see detail::fail.
   [[noreturn, gnu::cold]] void fail(std::string_view text) const noexcept { detail::fail(text, log_); }
 
@@ -31,6 +35,7 @@ class LoopGroup {
   std::vector<Loop*> loops_;
   const LogSink log_;
   const detail::Assertions assertions_;
+  MemoryBudget memory_;
 };
 
 }  // namespace sluice

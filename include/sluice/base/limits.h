@@ -66,8 +66,6 @@ struct Limits {
   std::uint32_t header_list_hard_limit = 16 << 10;  // bytes
   // Lists past the hard limit, or with too many fields: with so many of them the connection ends.
   std::uint32_t header_list_breaches = 3;
-  // 1xx header blocks before a response, client only: then the call fails.
-  std::uint32_t informational_headers = 10;
 
   // What the peer's frames made us queue while it does not read: beyond either we read no more from it, and
   // end the connection if it stays so for `output_stall_timeout`. DATA is not in the bytes: windows bound it,
@@ -95,6 +93,9 @@ struct Limits {
   // that has the most, if that has had a second; else it is refused. So peers that are slow on purpose cannot
   // keep others out, and a burst of honest ones loses none. Who is refused is told by a GOAWAY.
   std::uint32_t handshakes = 4096;
+
+  // 1xx header blocks before a response, client only: then the call fails.
+  std::uint32_t informational_headers = 10;
 
   // Bytes of room for messages that are longer than their streams' windows and not complete yet. A message
   // for which no room is left waits until others are complete; those that have come furthest go first. One
@@ -147,6 +148,35 @@ struct LimitCounts {
     std::uint64_t sum = 0;
     for (const std::uint64_t n : counts) sum += n;
     return sum;
+  }
+};
+
+// The nearest that a connection has come to a limit: its value, and the limit as it was then.
+struct LimitPeak {
+  std::uint64_t value = 0;
+  std::uint64_t limit = 0;
+
+  bool is_above(const LimitPeak& other) const {
+    return other.limit == 0 || static_cast<double>(value) * static_cast<double>(other.limit) >
+                                   static_cast<double>(other.value) * static_cast<double>(limit);
+  }
+};
+
+// The same of each limit, of many connections. {0, 0} where no connection came to a hundredth of it. What
+// makes room for others, such as data we sent for WINDOW_UPDATE, is in `limit`. Times are in milliseconds.
+// The mean of WINDOW_UPDATE is the other way round: its value is the limit.
+struct LimitPeaks {
+  std::array<LimitPeak, kLimits> peaks{};
+
+  const LimitPeak& operator[](Limit limit) const { return peaks[static_cast<std::size_t>(limit)]; }
+  void note(Limit which, LimitPeak peak) {
+    LimitPeak& most = peaks[static_cast<std::size_t>(which)];
+    if (peak.is_above(most)) most = peak;
+  }
+  void note(const LimitPeaks& others) {
+    for (std::size_t i = 0; i < kLimits; ++i) {
+      if (others.peaks[i].limit != 0) note(static_cast<Limit>(i), others.peaks[i]);
+    }
   }
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/base/flow_control.h"
 #include "sluice/base/limits.h"
 #include "sluice/base/result.h"
 #include "sluice/net/host.h"
@@ -44,7 +45,8 @@ struct ChannelOptions {
   CodecSet codecs = {};
   // Of calls, unless their CallOptions say otherwise: one of `codecs`; empty or "proto": none of them.
   std::string codec = {};
-  Limits limits = {};  // of what a server may cost; the defaults are safe
+  Limits limits = {};             // of what a server may cost; the defaults are safe
+  FlowControl flow_control = {};  // of replies
   BackoffOptions backoff = {};
   // Around every call, the first outermost (interceptor.h).
   InterceptorChain<ClientInterceptor> interceptors = {};
@@ -80,6 +82,8 @@ class Channel {
   ConnectivityState state() const { return base_->state(); }
   // How often each limit has ended a connection so far; a server's is Server::limit_counts().
   LimitCounts limit_counts() const { return base_->limit_counts(); }
+  // The nearest that a connection has come to each limit, of those that have ended.
+  LimitPeaks limit_peaks() const { return base_->limit_peaks(); }
   // How many calls have waited so far for longer than a second because all streams that the server allows at
   // once were in use (its SETTINGS_MAX_CONCURRENT_STREAMS). The log tells of the first.
   std::uint64_t long_waits() const { return base_->long_waits(); }

@@ -66,6 +66,8 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   virtual ConnectivityState state() const = 0;
   // How often each limit has ended a connection so far.
   virtual LimitCounts limit_counts() const { return {}; }
+  // The nearest that a connection has come to each limit, of those that have ended.
+  virtual LimitPeaks limit_peaks() const { return {}; }
   // How many calls so far have waited for a stream for more than a second.
   virtual std::uint64_t long_waits() const { return 0; }
   // Fails what is in flight and what comes; idempotent, does not block.

@@ -25,6 +25,11 @@ struct RuntimeOptions {
   // uses up its core and needs no waking: what another core sends it is there within a microsecond, instead
   // of 15 to 30. Zero: it sleeps at once. Nothing in a simulation, nor in poll().
   Duration spin = Duration::zero();
+  // Bytes of messages that have come and nobody has taken yet, and of room for large ones that are on their
+  // way, of all connections together. When half of it is room, large messages wait for each other and windows
+  // grow no more; when all is used, windows that have grown shrink, and servers refuse new calls with
+  // RESOURCE_EXHAUSTED. What one connection may take of it is Limits' and FlowControl's.
+  std::size_t memory_budget = MemoryBudget::kDefault;
   LogSink log = {};  // off by default
   net::MemoryNetworkOptions memory = {};
   // Pipes shared with other Runtimes; null: a MemoryNetwork of its own.

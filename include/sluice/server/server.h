@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sluice/async/op.h"
+#include "sluice/base/flow_control.h"
 #include "sluice/base/limits.h"
 #include "sluice/net/host.h"
 #include "sluice/rpc/codec.h"
@@ -30,7 +31,8 @@ struct ServerOptions {
   // What calls may be encoded with, both ways, beside their messages' own encodings: the client chooses, by
   // its content-type. (grpc-go: encoding.RegisterCodec)
   CodecSet codecs = {};
-  Limits limits = {};  // of what a client may cost; the defaults are safe
+  Limits limits = {};             // of what a client may cost; the defaults are safe
+  FlowControl flow_control = {};  // of requests
   // Around every call, the first outermost (interceptor.h).
   InterceptorChain<ServerInterceptor> interceptors = {};
   // Serves the calls of methods nobody registered, as a stream of raw messages; its object is the second
@@ -81,6 +83,9 @@ class Server {
 
   // How often each limit has ended or refused a connection so far.
   LimitCounts limit_counts() const;
+  // The nearest that a connection has come to each limit, of those that have ended: what room there is before
+  // an honest client meets it.
+  LimitPeaks limit_peaks() const;
 
   // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have. A
   // client that nobody runs answers nothing: that takes Limits::goodbye_timeout, or 5 s if it has a stream.

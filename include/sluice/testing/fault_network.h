@@ -2,7 +2,6 @@
 // faults that a plan has for it.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,13 +37,7 @@ class FaultNetwork final : public net::Network {
   void cancel_dial(net::DialOp& op) override;
 
  private:
-  struct Dial;
-  Addr below_of(const Addr& addr) const;
-
-  const std::shared_ptr<net::Network> below_;
-  const FaultPlanner planner_;
-  const std::string scheme_;
-  std::atomic<std::uint64_t> dialled_{0};
+  const std::unique_ptr<net::Network> network_;
 };
 
 // A listener whose conns have faults; for a server that anybody may dial, over tcp too.

@@ -1,0 +1,49 @@
+// LinkNetwork: conns of the network below, each with a link before its end.
+#include "sluice/testing/link_network.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "testing/link_conn.h"
+#include "testing/wrapping_network.h"
+
+namespace sluice::testing {
+namespace {
+
+constexpr std::size_t kSmallestBuffer = 256 << 10;
+constexpr std::size_t kBufferWithoutBandwidth = 16 << 20;
+
+LinkOptions resolved(LinkOptions options) {
+  if (options.buffer > 0) return options;
+  if (options.bytes_per_second == 0) {
+    options.buffer = kBufferWithoutBandwidth;
+  } else {
+    const double seconds = std::chrono::duration<double>(options.latency + options.jitter).count();
+    const auto under_way = static_cast<std::size_t>(static_cast<double>(options.bytes_per_second) * seconds);
+    options.buffer = std::max(2 * under_way, kSmallestBuffer);
+  }
+  return options;
+}
+
+detail::Wrap wrap_with(const LinkOptions& options) {
+  return [options = resolved(options), made = std::make_shared<std::atomic<std::uint64_t>>(0)](
+             std::unique_ptr<net::Conn> conn, detail::Side) -> std::unique_ptr<net::Conn> {
+    const std::uint64_t number = made->fetch_add(1, std::memory_order_relaxed);
+    return std::make_unique<detail::LinkConn>(std::move(conn), options, options.seed + number);
+  };
+}
+
+}  // namespace
+
+LinkNetwork::LinkNetwork(std::shared_ptr<net::Network> below, const LinkOptions& options, std::string scheme)
+    : network_(detail::wrapping_network(std::move(below), wrap_with(options), std::move(scheme))) {}
+
+Result<std::unique_ptr<net::Listener>> LinkNetwork::listen(const Addr& addr) {
+  return network_->listen(addr);
+}
+Status LinkNetwork::check_dial(const Addr& addr) const { return network_->check_dial(addr); }
+bool LinkNetwork::start_dial(net::DialOp& op, Loop& loop) { return network_->start_dial(op, loop); }
+void LinkNetwork::cancel_dial(net::DialOp& op) { network_->cancel_dial(op); }
+
+}  // namespace sluice::testing
