@@ -98,6 +98,45 @@ inline std::string json_string(std::string_view text) {
   return out + '"';
 }
 
+// The calls of the case `steady`, and how those that failed did so.
+class Tally {
+ public:
+  using Clock = std::chrono::steady_clock;
+  explicit Tally(double seconds)
+      : end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(seconds))) {}
+
+  bool going_on() const { return Clock::now() < end_; }
+  // A line for the runner after the first call with status OK, and then several times a second.
+  void add(int code, const std::string& message) {
+    ++calls_;
+    if (code != 0 && ++failures_[code] == 1) whys_[code] = message;
+    if (code != 0 || Clock::now() < next_) return;
+    next_ = Clock::now() + std::chrono::milliseconds(300);
+    std::printf("{\"progress\": %d}\n", calls_);
+    std::fflush(stdout);
+  }
+  // The sum; UNAVAILABLE (14) is the only failure that may be. `last`: of the last call.
+  void finish(int last) const {
+    std::string failures, wrong;
+    for (const auto& [code, count] : failures_) {
+      failures += (failures.empty() ? "\"" : ", \"") + std::to_string(code) + "\": " + std::to_string(count);
+      if (code != 14)
+        wrong += std::to_string(count) + " calls ended with " + std::to_string(code) + ", " + whys_.at(code) +
+                 "; ";
+    }
+    std::printf("{\"calls\": %d, \"failures\": {%s}}\n", calls_, failures.c_str());
+    check(wrong.empty(), wrong);
+    check(last == 0, "calls fail for good: ", last);
+  }
+
+ private:
+  const Clock::time_point end_;
+  Clock::time_point next_{};
+  int calls_ = 0;
+  std::map<int, int> failures_;
+  std::map<int, std::string> whys_;  // of the first of each
+};
+
 // Runs the cases of the list "a,b,c" and prints a line for each.
 inline void run_cases(const std::string& list, const std::map<std::string, std::function<void()>>& cases) {
   std::istringstream names(list);
@@ -193,6 +232,17 @@ inline Request replies_request(int replies, int size, std::string text = "") {
   return request;
 }
 
+// The request for the cases load_*; the reply is 10 bytes.
+inline Request load_request(std::size_t size) {
+  Request request = request_of(pattern(size, 1));
+  request.mutable_plan()->set_reply_size(10);
+  return request;
+}
+inline void check_load(const Reply& reply, const Totals& sent) {
+  check(reply.payload() == pattern(10, 0), "a wrong payload of ", reply.payload().size(), " bytes");
+  check_totals(reply, sent, "Unary");
+}
+
 // Pairs in the order in which they are sent; those of one key stay together.
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -283,6 +333,17 @@ inline Pairs big_metadata() {
 inline Pairs sequence_metadata(int i) {
   return {{"x-header-" + std::to_string(i % 13),
            std::to_string(i) + std::string(static_cast<std::size_t>(i % 97), 'v')}};
+}
+
+// 60,000 bytes under keys with this prefix, of characters that Huffman's code does not make shorter.
+inline Pairs long_metadata(const std::string& prefix) {
+  Pairs pairs;
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::string value = pattern(7500, i);
+    for (char& c : value) c = static_cast<char>('!' + static_cast<unsigned char>(c) % 94);
+    pairs.emplace_back(prefix + std::to_string(i), value);
+  }
+  return pairs;
 }
 
 inline std::vector<std::string> status_messages() {

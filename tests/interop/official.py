@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from peers import HERE, BuildFailed, Missing, Peer, Sluice, go_tools, output
-from process import CASE_SECONDS, Died, tail
+from process import CASE_SECONDS, Died, ends
 
 # In the order of gRPC's interop-test-descriptions.md.
 CASES = """empty_unary large_unary client_compressed_unary server_compressed_unary client_streaming client_compressed_streaming
@@ -162,7 +162,7 @@ async def run_job(runner, job):
             code = await server.ended()
             if code != 0:
                 why = "did not end" if code is None else f"ended with {code}"
-                runner.blame(job, before, f"the server {why}: {tail(server.log)}")
+                runner.blame(job, before, f"the server {why}: {ends(server.log)}")
         server.signal(signal.SIGKILL)
         await output_of_server
 
@@ -182,4 +182,4 @@ async def run_case(runner, job, target, case):
     if code == 0 and job.pair.client.passed(case, text):
         runner.add(job.pair, case, "passed")
     else:
-        runner.add(job.pair, case, "failed", f"the client ended with {code}: {tail(client.log)}")
+        runner.add(job.pair, case, "failed", f"the client ended with {code}: {ends(client.log)}")

@@ -8,17 +8,19 @@ MARKS = {"failed": "**failed**", "skipped": "skipped", "inapplicable": "–", "p
 
 
 def table(title, cases, rows):
-    columns = list(dict.fromkeys((row["peer"], row["direction"]) for row in rows))
+    def column_of(row):
+        return row["peer"], row["direction"], row["transport"] if row["proxy"] else ""
+    columns = list(dict.fromkeys(map(column_of, sorted(rows, key=lambda row: row["transport"] if row["proxy"] else ""))))
     cells = {}
     for row in rows:
-        key = row["peer"], row["direction"], row["case"]
+        key = *column_of(row), row["case"]
         outcomes = cells.setdefault(key, set())
         outcomes.add(row["outcome"])
     # What cannot be over one transport alone (a pipe's server has no process) is no gap.
     marks = {key: MARKS[next(o for o in ("failed", "skipped", "passed", "inapplicable") if o in outcomes)]
              for key, outcomes in cells.items()}
-    heads = [f"{peer.removeprefix('official-')}, {'both' if peer.endswith('sluice') else DIRECTIONS[direction]}"
-             for peer, direction in columns]
+    heads = [f"{proxy}, {peer}" if proxy else f"{peer.removeprefix('official-')}, {'both' if peer.endswith('sluice') else DIRECTIONS[direction]}"
+             for peer, direction, proxy in columns]
     lines = [f"| {title} | " + " | ".join(heads) + " |", "|---|" + ":-:|" * len(columns)]
     lines += [f"| {case} | " + " | ".join(marks.get((*column, case), "") for column in columns) + " |" for case in cases]
     return "\n".join(lines)

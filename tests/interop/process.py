@@ -12,27 +12,38 @@ class Died(Exception):
     """A program that ended or fell silent when it should not."""
 
 
-def tail(path, lines=3):
+def ends(path, lines=3):
+    """The first and the last lines of a log: why a program went wrong may stand in either."""
     text = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-    return " | ".join(text[-lines:])[-600:]
+    if len(text) <= 2 * lines:
+        head, tail = text, []
+    else:
+        head, tail = [*text[:lines], "…"], text[-lines:]
+    return " | ".join(filter(None, [" | ".join(head)[:600], " | ".join(tail)[-600:]]))
 
 
 class Program:
-    """A process whose stdout is read by lines and whose stderr goes to a file; it is dead when this is left."""
+    """A process whose stdout is read by lines and whose stderr goes to a file. It is dead when this is left, and so are
+    its children. `user`: whom it runs as, if not as we do."""
 
-    def __init__(self, command, env, log):
-        self.command, self.env, self.log = command, env, log
+    def __init__(self, command, env, log, user=None):
+        self.command, self.env, self.log, self.user = command, env, log, user
 
     async def __aenter__(self):
+        ids = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
         with open(self.log, "ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-                env={**os.environ, **self.env}, limit=1 << 20, start_new_session=True)
+                env={**os.environ, **self.env}, limit=1 << 20, start_new_session=True, **ids)
         return self
 
     async def __aexit__(self, *_):
-        self.signal(signal.SIGKILL)
+        self.kill()
         await self.process.wait()
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def signal(self, number):
         # Not by process.send_signal(), which takes the exit code away from whoever waits for it.
@@ -47,7 +58,7 @@ class Program:
         except asyncio.TimeoutError:
             raise Died(f"nothing within {CASE_SECONDS} s") from None
         if not line:
-            raise Died(f"ended with {await self.process.wait()}: {tail(self.log)}")
+            raise Died(f"ended with {await self.process.wait()}: {ends(self.log)}")
         return line.decode(errors="replace").strip()
 
     async def rest(self):

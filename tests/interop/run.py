@@ -15,20 +15,24 @@ import tempfile
 import time
 
 import official
+import proxies
 from page import write_page
 from peers import HERE, ROOT, WORK, BuildFailed, Missing, all_peers
-from process import Died, Program, tail
+from process import Died, Program, ends
 
 # In the order in which one client process runs them; README.md says what each checks.
 COMMON_CASES = """unary server_stream client_stream bidi empty metadata metadata_many metadata_bin metadata_big sequence
     status_message status_plain status_details status_kinds unimplemented utf8 deadline deadline_stream cancel_unary
     cancel_stream cancel_bidi server_ends_early server_ends_early_ok large volume many too_long crowd""".split()
 SHUTDOWN = "shutdown"  # the runner's own: SIGTERM ends an idle server with 0
-CASES = [*COMMON_CASES, SHUTDOWN, "crowd_queued", "drain", "ping_pong"]
+OWN_CASES = [*COMMON_CASES, SHUTDOWN, "crowd_queued", "drain", "ping_pong"]
+CASES = [*OWN_CASES, *proxies.CASES]
+ALL_CASES = [*CASES, *proxies.EVENTS, *official.CASES]
+PROXY_CASES = [*COMMON_CASES, *proxies.CASES, *proxies.EVENTS]
 
 PING_PONG_SECONDS = 1
 LONG_PING_PONG_SECONDS = 10  # with grpc-go over tcp, whose window estimator sends PINGs while data arrives
-SUITES = {"our cases": CASES, "gRPC's interop service": official.CASES}
+SUITES = {"our cases": CASES, "through proxies": PROXY_CASES, "gRPC's interop service": official.CASES}
 SYMBOLS = {"passed": ".", "failed": "F", "skipped": "s", "inapplicable": "-"}
 
 
@@ -39,13 +43,22 @@ class Pair:
     direction: str
     server: object
     client: object
-    transport: str
+    transport: str  # a proxy has its name here: one stands between them
+    proxy: object = None
 
     def is_official(self):
         return isinstance(self.peer, official.OfficialPeer)
 
     def cases(self):
-        return official.CASES if self.is_official() else CASES
+        if self.is_official():
+            return official.CASES
+        if self.proxy:
+            return proxies.cases(self, COMMON_CASES)
+        return [*OWN_CASES, *proxies.CASES] if self.has_loads() else OWN_CASES
+
+    def has_loads(self):
+        """Whether what runs through proxies runs here too, without one."""
+        return self.transport == "tcp" and self.server.name == "sluice"
 
     def title(self):
         return f"{self.peer.name}, {self.direction}, {self.transport}"
@@ -60,21 +73,27 @@ class Job:
     max_streams: int = 2000
     seconds: float = PING_PONG_SECONDS
     ends_itself: bool = False  # the case drains the server
+    flags: list = dataclasses.field(default_factory=list)  # of server and client
 
 
 class Runner:
-    def __init__(self, args, peers):
-        self.args, self.peers = args, peers
+    def __init__(self, args, peers, chosen):
+        self.args, self.peers, self.proxies = args, peers, chosen
+        self.ready = set()  # peers that are built
         self.rows = []
         self.inapplicable = read_inapplicable()
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
         self.count = 0
 
     def add(self, pair, case, outcome, why=""):
-        self.rows.append({"peer": pair.peer.name, "version": pair.peer.version, "direction": pair.direction,
-                          "transport": pair.transport, "case": case, "outcome": outcome, "why": why})
+        self.rows.append({**self.row(pair, case), "outcome": outcome, "why": why})
         if outcome == "failed":
             print(f"FAILED {pair.title()}, {case}: {why}", flush=True)
+
+    @staticmethod
+    def row(pair, case):
+        return {"peer": pair.peer.name, "version": pair.peer.version, "direction": pair.direction, "transport": pair.transport,
+                "proxy": pair.proxy.version if pair.proxy else None, "case": case}
 
     def wanted(self, pair, cases):
         """Those that are to be run; notes those that cannot be."""
@@ -91,6 +110,8 @@ class Runner:
     def jobs(self, pair):
         if pair.is_official():
             jobs = [Job(pair, "official", official.CASES)]
+        elif pair.proxy:
+            jobs = [Job(pair, *job) for job in proxies.jobs(pair, COMMON_CASES)]
         else:
             jobs = self.own_jobs(pair)
         for job in jobs:
@@ -100,23 +121,31 @@ class Runner:
     def own_jobs(self, pair):
         long_one = pair.peer.name == "grpc-go" and pair.transport == "tcp"
         seconds = self.args.seconds or (LONG_PING_PONG_SECONDS if long_one else PING_PONG_SECONDS)
-        return [Job(pair, "ping_pong", ["ping_pong"], seconds=seconds), Job(pair, "common", [*COMMON_CASES, SHUTDOWN]),
+        jobs = [Job(pair, "ping_pong", ["ping_pong"], seconds=seconds), Job(pair, "common", [*COMMON_CASES, SHUTDOWN]),
                 Job(pair, "crowd_queued", ["crowd_queued"], max_streams=100),
                 Job(pair, "drain", ["drain"], ends_itself=True)]
+        if pair.has_loads():
+            jobs += [Job(pair, "loads", proxies.LOADS), Job(pair, "special", proxies.SPECIAL, flags=proxies.RAISED)]
+        return jobs
 
     def program(self, job, peer, role, *arguments):
         command = (peer.server() if role == "server" else peer.client()) + list(arguments)
         if peer.name == "sluice":
             # Loops with threads of their own in every combination that a program would have.
-            threads = {("server", "tcp"): 2, ("server", "unix"): 1, ("client", "unix"): 2}.get((role, job.pair.transport), 0)
+            threads = {("server", "tcp"): 2, ("server", "unix"): 1, ("client", "unix"): 2}.get((role, "tcp" if job.pair.proxy else job.pair.transport), 0)
             command += ["--threads", str(threads)]
-        log = WORK / "log" / f"{job.pair.peer.name}-{job.pair.direction}-{job.pair.transport}-{job.name}-{role}.log"
-        return Program(command, peer.env, log)
+        return Program(command + job.flags, peer.env, self.log(job, role))
+
+    @staticmethod
+    def log(job, role):
+        return WORK / "log" / f"{job.pair.peer.name}-{job.pair.direction}-{job.pair.transport}-{job.name}-{role}.log"
 
     def client(self, job, target, cases):
         arguments = ["--target", target, "--case", ",".join(cases), "--seconds", str(job.seconds)]
         if job.pair.server.joined and not job.pair.client.joined:
             arguments.append("--joined")
+        if self.args.long and job.name == "loads":
+            arguments.append("--long")
         if job.pair.transport == "pipe":
             arguments += ["--max-streams", str(job.max_streams)]
         return self.program(job, job.pair.client, "client", *arguments)
@@ -142,7 +171,7 @@ class Runner:
             code = await client.ended()
             if code != 0:
                 why = "did not end" if code is None else f"ended with {code}"
-                self.blame(job, before, f"the client {why} after its last case: {tail(client.log)}")
+                self.blame(job, before, f"the client {why} after its last case: {ends(client.log)}")
         return left
 
     async def run_server(self, job, cases):
@@ -164,13 +193,13 @@ class Runner:
             while left and left[0] != SHUTDOWN:
                 left = await self.run_client(job, target, left if SHUTDOWN not in left else left[:-1]) + left[-1:] * (SHUTDOWN in left)
                 if server.process.returncode is not None and not job.ends_itself:
-                    self.blame(job, before, f"the server ended with {server.process.returncode}: {tail(server.log)}")
+                    self.blame(job, before, f"the server ended with {server.process.returncode}: {ends(server.log)}")
                     return left
             if job.ends_itself or left == [SHUTDOWN]:
                 if not job.ends_itself:
                     server.signal(signal.SIGTERM)
                 code = await server.ended()
-                why = "" if code == 0 else f"the server {'did not end' if code is None else f'ended with {code}'}: {tail(server.log)}"
+                why = "" if code == 0 else f"the server {'did not end' if code is None else f'ended with {code}'}: {ends(server.log)}"
                 if left == [SHUTDOWN]:
                     self.add(job.pair, left.pop(), "failed" if why else "passed", why)
                 elif why:
@@ -192,6 +221,9 @@ class Runner:
         if job.pair.is_official():
             await official.run_job(self, job)
             return
+        if job.pair.proxy:
+            await proxies.run_job(self, job)
+            return
         left = job.cases
         while left:
             if job.pair.transport == "pipe":
@@ -202,8 +234,11 @@ class Runner:
     def pairs(self):
         if self.args.pair:
             server, client = (self.peers[name] for name in self.args.pair.split(":"))
-            return [Pair(server, f"served to {client.name}", server, client, transport) for transport in ("tcp", "unix")
-                    if transport in server.transports]
+            title = f"served to {client.name}"
+            pairs = [Pair(server, title, server, client, transport) for transport in ("tcp", "unix") if transport in server.transports]
+            # Through proxies only when they are asked for.
+            pairs += [Pair(server, title, server, client, proxy.name, proxy) for proxy in self.proxies if self.args.proxy]
+            return [pair for pair in pairs if not self.args.transport or pair.transport in self.args.transport]
         pairs = []
         for peer in self.peers.values():
             if self.args.peer and peer.name not in self.args.peer:
@@ -213,19 +248,20 @@ class Runner:
                 if peer is not ours:
                     pairs.append(Pair(peer, "peer-client", ours, peer, transport))
                 pairs.append(Pair(peer, "peer-server", peer, ours, transport))
+            if peer.name in proxies.CLIENTS:
+                direction = "peer-server" if peer is ours else "peer-client"
+                pairs += [Pair(peer, direction, ours, peer, proxy.name, proxy) for proxy in self.proxies]
         return [pair for pair in pairs if not self.args.transport or pair.transport in self.args.transport]
 
     def unprepared(self, pair, problems):
         """Notes every case of a pair that cannot run; false when it can."""
-        for peer in (pair.peer, pair.server, pair.client):
-            problem = problems.get(peer.name)
+        for name in (pair.peer.name, pair.server.name, pair.client.name, pair.proxy and pair.proxy.name):
+            problem = problems.get(name)
             if problem is None:
                 continue
             must = isinstance(problem, BuildFailed) or os.environ.get("CI") == "true"
             for case in self.wanted(pair, pair.cases()):
-                self.rows.append({"peer": pair.peer.name, "version": pair.peer.version, "direction": pair.direction,
-                                  "transport": pair.transport, "case": case, "outcome": "failed" if must else "skipped",
-                                  "why": str(problem)})
+                self.rows.append({**self.row(pair, case), "outcome": "failed" if must else "skipped", "why": str(problem)})
             return True
         return False
 
@@ -243,11 +279,7 @@ class Runner:
             shutil.rmtree(self.sockets, ignore_errors=True)
         names = list(self.peers)
         self.rows.sort(key=lambda row: (names.index(row["peer"]), row["direction"], row["transport"],
-                                        self.cases_of(row["peer"]).index(row["case"])))
-
-
-    def cases_of(self, name):
-        return official.CASES if isinstance(self.peers[name], official.OfficialPeer) else CASES
+                                        ALL_CASES.index(row["case"])))
 
 
 def ours_for(name):
@@ -274,7 +306,7 @@ def read_inapplicable():
         if not line.strip() or line.startswith("#"):
             continue
         fields = line.split(None, 4)
-        if len(fields) < 5 or fields[3] not in ("*", *CASES, *official.CASES):
+        if len(fields) < 5 or fields[3] not in ("*", *ALL_CASES):
             sys.exit(f"inapplicable.txt:{number}: want `peer direction transport case reason`, got: {line}")
         entries.append(fields)
     return Inapplicable(entries)
@@ -312,12 +344,16 @@ def print_matrix(title, cases, rows):
 
 def by_suite(rows):
     """Title, cases and rows of each."""
-    return [(title, cases, [row for row in rows if row["peer"].startswith("official-") == (cases is official.CASES)])
-            for title, cases in SUITES.items()]
+    def suite_of(row):
+        if row["peer"].startswith("official-"):
+            return official.CASES
+        return PROXY_CASES if row["proxy"] else CASES
+    return [(title, cases, [row for row in rows if suite_of(row) is cases]) for title, cases in SUITES.items()]
 
 
 def versions_of(rows):
-    return [f"{peer} {version}" for peer, version in dict.fromkeys((row["peer"], row["version"]) for row in rows)]
+    found = [(row["peer"], row["version"]) for row in rows] + [(row["transport"], row["proxy"]) for row in rows if row["proxy"]]
+    return [f"{name} {version}" for name, version in dict.fromkeys(found)]
 
 
 def report(rows, problems, seconds):
@@ -329,7 +365,7 @@ def report(rows, problems, seconds):
         kind = "did not build" if isinstance(problem, BuildFailed) else "is not here"
         print(f"{name} {kind}: {problem}")
     for row in rows:
-        if row["outcome"] == "failed" and row["peer"] not in problems:
+        if row["outcome"] == "failed" and row["peer"] not in problems and row["transport"] not in problems:
             print(f"{row['peer']}, {row['direction']}, {row['transport']}, {row['case']}: {row['why']}")
     counts = collections.Counter(row["outcome"] for row in rows)
     for row in dict.fromkeys((r["peer"], r["case"], r["why"]) for r in rows if r["outcome"] == "inapplicable"):
@@ -351,19 +387,23 @@ def main():
     parser.add_argument("--page", type=pathlib.Path, help="write the tables into this page")
     parser.add_argument("--peer", type=names, default=[], help="only these, separated by commas")
     parser.add_argument("--case", type=names, default=[], help="only these")
-    parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe")
+    parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe, and the proxies")
+    parser.add_argument("--proxy", type=names, default=[], help="these, or none; otherwise all")
+    parser.add_argument("--long", action="store_true", help="load_many in its full size")
     parser.add_argument("--pair", help="SERVER:CLIENT: these two, whoever they are")
     parser.add_argument("--seconds", type=float, help="length of ping_pong")
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="pairs of processes at once")
     args = parser.parse_args()
     builds = args.build.resolve(), args.grpcpp_build.resolve()
     peers = {**all_peers(*builds), **official.official_peers(*builds)}
+    through = proxies.all_proxies()
     if args.pair and args.pair.count(":") != 1:
         parser.error(f"--pair: want SERVER:CLIENT, got: {args.pair}")
-    if args.page and (args.pair or args.peer or args.case or args.transport):
+    if args.page and (args.pair or args.peer or args.case or args.transport or args.proxy):
         parser.error("--page wants a run of everything")
     asked = [*args.peer, *(args.pair.split(":") if args.pair else [])]
-    for given, known, what in ((asked, peers, "peer"), (args.case, [*CASES, *official.CASES], "case"), (args.transport, ("tcp", "unix", "pipe"), "transport")):
+    for given, known, what in ((asked, peers, "peer"), (args.case, ALL_CASES, "case"),
+                               (args.transport, ("tcp", "unix", "pipe", *through), "transport"), (args.proxy, ("none", *through), "proxy")):
         for name in given:
             if name not in known:
                 parser.error(f"no such {what}: {name}; there are {', '.join(known)}")
@@ -372,14 +412,23 @@ def main():
         involved = set(args.pair.split(":"))
     elif args.peer:
         involved = {*args.peer, *map(ours_for, args.peer)}
+    chosen = [proxy for name, proxy in through.items() if name in (args.proxy or through)]
+    if not involved & set(proxies.CLIENTS) or args.pair and not args.proxy or args.transport and not set(args.transport) & set(through):
+        chosen = []
+    if chosen and "sluice" in involved:
+        involved.add("grpc++")  # beside ours, while a proxy reloads
     if args.prepare:
-        prepare([peer for name, peer in peers.items() if name in involved and not peer.of_cmake])
+        prepare([peer for name, peer in peers.items() if name in involved and not peer.of_cmake] + chosen)
         return 0
     start = time.monotonic()
-    problems = prepare([peers[name] for name in involved])
+    problems = prepare([*(peers[name] for name in involved), *chosen])
+    for proxy in chosen:
+        if proxy.name in problems:
+            print(f"NOT RUN: what goes through {proxy.name}: {problems[proxy.name]}", flush=True)
     shutil.rmtree(WORK / "log", ignore_errors=True)
     (WORK / "log").mkdir(parents=True)
-    runner = Runner(args, peers)
+    runner = Runner(args, peers, chosen)
+    runner.ready = {name for name in involved if name not in problems}
     asyncio.run(runner.run(problems))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)

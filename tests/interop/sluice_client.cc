@@ -2,6 +2,7 @@
 // has its command line, and says what each case must check.
 #include <unistd.h>
 
+#include <deque>
 #include <future>
 #include <memory>
 #include <optional>
@@ -55,6 +56,7 @@ class Client {
   Client(sluice::Runtime& runtime, const sluice::Channel& channel, const Args& args)
       : seconds_(std::stod(args.get("--seconds", "1"))),
         joined_(args.has("--joined")),
+        long_(args.has("--long")),
         runtime_(runtime),
         stub_(channel),
         missing_(channel) {}
@@ -139,9 +141,15 @@ class Client {
   void all(const std::string& id, const Plan& plan);
   void drain();
   void ping_pong();
+  void load(std::size_t calls, std::size_t at_once, std::size_t size);
+  void sizes();
+  void slow_reader();
+  void streams();
+  void steady();
 
   const double seconds_;
   const bool joined_;
+  const bool long_;
   sluice::Runtime& runtime_;
   const Interop::Stub stub_;
   const Missing::Stub missing_;
@@ -515,6 +523,83 @@ void Client::ping_pong() {
   check(turns > 100 * seconds_, "only ", turns, " turns in ", seconds_, " s");
 }
 
+// Unary calls of `size` bytes each, so many at once.
+void Client::load(std::size_t calls, std::size_t at_once, std::size_t size) {
+  const Request request = load_request(size);
+  Totals sent;
+  sent.add(request.payload());
+  std::deque<sluice::Call<Reply>> open;
+  std::size_t started = 0, failed = 0;
+  Status first;
+  while (started < calls || !open.empty()) {
+    while (started < calls && open.size() < at_once) {
+      open.push_back(stub_.Unary(request, {.timeout = kCallTimeout}).start());
+      ++started;
+    }
+    const Result<Reply> reply = open.front().get();
+    open.pop_front();
+    if (reply.ok()) {
+      check_load(*reply, sent);
+    } else if (failed++ == 0) {
+      first = reply.status();
+    }
+  }
+  check(failed == 0, failed, " of ", calls, " calls failed; the first: ", first);
+}
+
+void Client::sizes() {
+  for (std::size_t mebibytes : {1, 4, 16}) {
+    const Request request = request_of(pattern(mebibytes << 20, mebibytes));
+    check_echo(reply_of(request, "Unary"), request, "Unary");
+  }
+}
+
+void Client::slow_reader() {
+  auto stream = stub_.ServerStream(replies_request(128, 64 << 10, "down"), {.timeout = kCallTimeout});
+  for (int i = 0; i < 128; ++i) {
+    check_numbered(read(stream, "ServerStream"), i, 64 << 10, "down");
+    pause();
+    pause();
+  }
+  check_ok(end(stream), "ServerStream");
+}
+
+// 200 streams at once, of which each has a reply read in turn.
+void Client::streams() {
+  using Stream = decltype(stub_.ServerStream(Request(), {}));
+  std::deque<Stream> open;
+  for (int k = 0; k < 200; ++k)
+    open.push_back(
+        stub_.ServerStream(replies_request(1000, 10, std::to_string(k)), {.timeout = kCallTimeout}));
+  for (int i = 0; i < 1000; ++i) {
+    for (std::size_t k = 0; k < open.size(); ++k)
+      check_numbered(read(open[k], "ServerStream"), i, 10, std::to_string(k));
+  }
+  for (Stream& stream : open) check_ok(end(stream), "ServerStream");
+}
+
+// Small Unary calls, eight at once, whatever becomes of them.
+void Client::steady() {
+  const Request request = load_request(100);
+  Tally tally(seconds_);
+  std::deque<sluice::Call<Reply>> open;
+  Status last;
+  const auto end_one = [&] {
+    last = open.front().get().status();
+    open.pop_front();
+    tally.add(static_cast<int>(last.code()), std::string(last.message()));
+    if (!last.ok()) pause();
+  };
+  while (tally.going_on()) {
+    while (open.size() < 8) open.push_back(stub_.Unary(request, {.timeout = kCallTimeout}).start());
+    end_one();
+  }
+  while (!open.empty()) end_one();
+  for (const auto end = Clock::now() + 10s; !last.ok() && Clock::now() < end; pause())
+    last = call(request).status();
+  tally.finish(static_cast<int>(last.code()));
+}
+
 std::map<std::string, std::function<void()>> Client::cases() {
   const auto constant = [](std::size_t size) { return [size](std::size_t) { return size; }; };
   Plan gather, early;
@@ -553,6 +638,16 @@ std::map<std::string, std::function<void()>> Client::cases() {
       {"crowd_queued", [this] { all("", Plan()); }},
       {"drain", [this] { drain(); }},
       {"ping_pong", [this] { ping_pong(); }},
+      {"load_many", [this] { load(long_ ? 3000 : 1000, 100, 300'000); }},
+      {"load_large", [this] { load(200, 16, 3 << 20); }},
+      {"load_burst", [this] { load(100, 100, 300'000); }},
+      {"headers_60k",
+       [this] { exchange(long_metadata("x-header-")), exchange(long_metadata("x-trailer-")); }},
+      {"sizes", [this] { sizes(); }},
+      {"slow_reader", [this] { slow_reader(); }},
+      {"streams_200", [this] { streams(); }},
+      {"turnover", [this] { load(2000, 1, 100), load(2000, 50, 100); }},
+      {"steady", [this] { steady(); }},
   };
 }
 
@@ -580,7 +675,13 @@ void run(const Args& args) {
     pipe_server.emplace(runtime, target,
                         static_cast<std::uint32_t>(std::stoul(args.get("--max-streams", "2000"))));
   }
-  const sluice::Channel channel = sluice::dial(runtime, target).value();
+  sluice::ChannelOptions options;
+  options.max_receive_message_size = std::stoul(args.get("--max-message", "4194304"));
+  if (args.has("--max-headers")) {
+    options.limits.header_list_size = static_cast<std::uint32_t>(std::stoul(args.get("--max-headers")));
+    options.limits.header_list_hard_limit = options.limits.header_list_size;
+  }
+  const sluice::Channel channel = sluice::dial(runtime, target, options).value();
   Client client(runtime, channel, args);
   run_cases(args.get("--case"), client.cases());
 }

@@ -24,9 +24,15 @@ int serve(const Args& args) {
                              std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
                            }});
   SluiceService service([] { kill(getpid(), SIGTERM); });
-  sluice::Server server(
-      runtime,
-      {.max_concurrent_streams = static_cast<std::uint32_t>(std::stoul(args.get("--max-streams", "2000")))});
+  const auto number = [&](const std::string& flag, const std::string& otherwise) {
+    return static_cast<std::uint32_t>(std::stoul(args.get(flag, otherwise)));
+  };
+  sluice::ServerOptions options;
+  options.max_concurrent_streams = number("--max-streams", "2000");
+  options.max_receive_message_size = number("--max-message", "4194304");
+  if (args.has("--max-headers"))
+    options.limits.header_list_size = options.limits.header_list_hard_limit = number("--max-headers", "");
+  sluice::Server server(runtime, options);
   if (sluice::Status status = server.register_service(service); !status.ok())
     throw sluice::StatusError(status);
   auto listener = runtime.listen(args.get("--listen")).value();

@@ -27,7 +27,7 @@ var cases = map[string]func(*client){
 	"deadline_stream": deadlineStream, "cancel_unary": cancelUnary, "cancel_stream": cancelStream,
 	"cancel_bidi": cancelBidi, "server_ends_early": serverEndsEarly, "server_ends_early_ok": serverEndsEarlyOK,
 	"large": large, "volume": volume, "many": many, "too_long": tooLong, "crowd": crowd, "crowd_queued": crowdQueued,
-	"drain": drain, "ping_pong": pingPong,
+	"drain": drain, "ping_pong": pingPong, "load_many": loadMany, "load_large": loadLarge, "load_burst": loadBurst,
 }
 
 func checkReply(reply *pb.Reply, request *pb.Request, what string) {
@@ -606,3 +606,48 @@ func pingPong(c *client) {
 	checkEnd(err, "Bidi")
 	check(float64(turns) > 100*c.seconds, "only %d turns in %v s", turns, c.seconds)
 }
+
+// load makes Unary calls of `size` bytes, so many at once.
+func (c *client) load(calls, atOnce, size int) {
+	request := &pb.Request{Payload: pattern(size, 1), Plan: &pb.Plan{ReplySize: 10}}
+	crc, want := crc32.ChecksumIEEE(request.Payload), pattern(10, 0)
+	one := func() string {
+		ctx, cancel := c.context()
+		defer cancel()
+		reply, err := c.stub.Unary(ctx, request)
+		if err != nil {
+			return err.Error()
+		}
+		if !bytes.Equal(reply.Payload, want) || reply.Count != 1 || reply.Size != int64(size) || reply.Crc != crc {
+			return fmt.Sprintf("the server counted %d messages, %d bytes, crc %08x", reply.Count, reply.Size, reply.Crc)
+		}
+		return ""
+	}
+	var group sync.WaitGroup
+	places, whys := make(chan struct{}, atOnce), make(chan string, calls)
+	for i := 0; i < calls; i++ {
+		places <- struct{}{}
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			if why := one(); why != "" {
+				whys <- why
+			}
+			<-places
+		}()
+	}
+	group.Wait()
+	if failed := len(whys); failed > 0 {
+		check(false, "%d of %d calls failed; the first: %s", failed, calls, <-whys)
+	}
+}
+
+func loadMany(c *client) {
+	calls := 1000
+	if c.long {
+		calls = 3000
+	}
+	c.load(calls, 100, 300_000)
+}
+func loadLarge(c *client) { c.load(200, 16, 3<<20) }
+func loadBurst(c *client) { c.load(100, 100, 300_000) }

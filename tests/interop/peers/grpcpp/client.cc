@@ -56,12 +56,17 @@ Pairs pairs_of(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata
 class Client {
  public:
   explicit Client(const Args& args)
-      : seconds_(std::stod(args.get("--seconds", "1"))), joined_(args.has("--joined")) {
+      : seconds_(std::stod(args.get("--seconds", "1"))),
+        joined_(args.has("--joined")),
+        long_(args.has("--long")) {
     const std::string addr = args.get("--target");
     const bool tcp = starts_with(addr, "tcp:");
     check(tcp || starts_with(addr, "unix:"), "want tcp:HOST:PORT or unix:PATH, got: ", addr);
     grpc::ChannelArguments options;
     options.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    if (args.has("--max-message")) options.SetMaxReceiveMessageSize(std::stoi(args.get("--max-message")));
+    if (args.has("--max-headers"))
+      options.SetInt(GRPC_ARG_MAX_METADATA_SIZE, std::stoi(args.get("--max-headers")));
     const auto channel =
         grpc::CreateCustomChannel(tcp ? addr.substr(4) : addr, grpc::InsecureChannelCredentials(), options);
     stub_ = Interop::NewStub(channel);
@@ -135,9 +140,15 @@ class Client {
   void all(const std::string& id, const Plan& plan);
   void drain();
   void ping_pong();
+  void load(std::size_t calls, std::size_t at_once, std::size_t size);
+  void sizes();
+  void slow_reader();
+  void streams();
+  void steady();
 
   const double seconds_;
   const bool joined_;
+  const bool long_;
   std::unique_ptr<Interop::Stub> stub_;
   std::unique_ptr<Missing::Stub> missing_;
   int ids_ = 0;
@@ -555,6 +566,132 @@ void Client::ping_pong() {
   check(turns > 100 * seconds_, "only ", turns, " turns in ", seconds_, " s");
 }
 
+// Unary calls with one request, so many at once.
+class Calls {
+ public:
+  using Ended = std::function<void(const Status&, const Reply&)>;  // called by one thread at a time
+  Calls(Interop::Stub& stub, std::size_t at_once, const Request& request, Ended ended)
+      : stub_(stub), at_once_(at_once), request_(request), ended_(std::move(ended)) {}
+  ~Calls() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return open_ == 0; });
+  }
+  Calls(const Calls&) = delete;
+  Calls& operator=(const Calls&) = delete;
+
+  // Starts one when there is room for it.
+  void start() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return open_ < at_once_; });
+    ++open_;
+    lock.unlock();
+    auto* flight = new Flight;  // its callback deletes it
+    stub_.async()->Unary(&flight->context, &request_, &flight->reply, [this, flight](const Status& status) {
+      const std::unique_ptr<Flight> own(flight);
+      const std::lock_guard guard(mutex_);
+      ended_(status, own->reply);
+      --open_;
+      changed_.notify_all();
+    });
+  }
+
+ private:
+  struct Flight {
+    Context context;
+    Reply reply;
+  };
+  Interop::Stub& stub_;
+  const std::size_t at_once_;
+  const Request& request_;
+  const Ended ended_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t open_ = 0;
+};
+
+void Client::load(std::size_t calls, std::size_t at_once, std::size_t size) {
+  const Request request = load_request(size);
+  Totals sent;
+  sent.add(request.payload());
+  std::size_t failed = 0;
+  std::string first;
+  {
+    Calls open(*stub_, at_once, request, [&](const Status& status, const Reply& reply) {
+      try {
+        check_ok(status, "Unary");
+        check_load(reply, sent);
+      } catch (const Failure& failure) {
+        if (failed++ == 0) first = failure.what();
+      }
+    });
+    for (std::size_t i = 0; i < calls; ++i) open.start();
+  }
+  check(failed == 0, failed, " of ", calls, " calls failed; the first: ", first);
+}
+
+void Client::sizes() {
+  for (std::size_t mebibytes : {1, 4, 16}) {
+    const Request request = request_of(pattern(mebibytes << 20, mebibytes));
+    Reply reply;
+    check_ok(call(request, &reply), "Unary");
+    check_echo(reply, request, "Unary");
+  }
+}
+
+void Client::slow_reader() {
+  Context context;
+  const auto stream = stub_->ServerStream(&context, replies_request(128, 64 << 10, "down"));
+  Reply reply;
+  for (int i = 0; i < 128; ++i) {
+    check(stream->Read(&reply), "the stream ended before reply ", i);
+    check_numbered(reply, i, 64 << 10, "down");
+    pause();
+    pause();
+  }
+  check(!stream->Read(&reply), "a reply more than expected");
+  check_ok(stream->Finish(), "ServerStream");
+}
+
+// 200 streams at once, of which each has a reply read in turn.
+void Client::streams() {
+  constexpr std::size_t kStreams = 200;
+  const std::unique_ptr<Context[]> contexts(new Context[kStreams]);
+  std::vector<std::unique_ptr<grpc::ClientReader<Reply>>> open;
+  for (std::size_t k = 0; k < kStreams; ++k)
+    open.push_back(stub_->ServerStream(&contexts[k], replies_request(1000, 10, std::to_string(k))));
+  Reply reply;
+  for (int i = 0; i < 1000; ++i) {
+    for (std::size_t k = 0; k < kStreams; ++k) {
+      check(open[k]->Read(&reply), "stream ", k, " ended before reply ", i);
+      check_numbered(reply, i, 10, std::to_string(k));
+    }
+  }
+  for (const auto& stream : open) {
+    check(!stream->Read(&reply), "a reply more than expected");
+    check_ok(stream->Finish(), "ServerStream");
+  }
+}
+
+// Small Unary calls, eight at once, whatever becomes of them.
+void Client::steady() {
+  const Request request = load_request(100);
+  Tally tally(seconds_);
+  std::atomic<int> last = 0;
+  {
+    Calls open(*stub_, 8, request, [&](const Status& status, const Reply&) {
+      last = status.error_code();
+      tally.add(status.error_code(), status.error_message());
+    });
+    while (tally.going_on()) {
+      open.start();
+      if (last != 0) pause();
+    }
+  }
+  for (const auto end = Clock::now() + 10s; last != 0 && Clock::now() < end; pause())
+    last = call(request).error_code();
+  tally.finish(last);
+}
+
 std::map<std::string, std::function<void()>> Client::cases() {
   const auto constant = [](std::size_t size) { return [size](std::size_t) { return size; }; };
   const auto gather = [] {
@@ -601,6 +738,16 @@ std::map<std::string, std::function<void()>> Client::cases() {
       {"crowd_queued", [this] { all("", Plan()); }},
       {"drain", [this] { drain(); }},
       {"ping_pong", [this] { ping_pong(); }},
+      {"load_many", [this] { load(long_ ? 3000 : 1000, 100, 300'000); }},
+      {"load_large", [this] { load(200, 16, 3 << 20); }},
+      {"load_burst", [this] { load(100, 100, 300'000); }},
+      {"headers_60k",
+       [this] { exchange(long_metadata("x-header-")), exchange(long_metadata("x-trailer-")); }},
+      {"sizes", [this] { sizes(); }},
+      {"slow_reader", [this] { slow_reader(); }},
+      {"streams_200", [this] { streams(); }},
+      {"turnover", [this] { load(2000, 1, 100), load(2000, 50, 100); }},
+      {"steady", [this] { steady(); }},
   };
 }
 
