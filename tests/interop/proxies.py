@@ -267,7 +267,7 @@ async def running(proxy, backend, log, calls=CALLS):
                         return
                 finally:
                     program.kill()
-                    await reader
+                    reader.cancel()
             why = ends(log)
     raise Died(f"{proxy.name} did not start: {why}")
 
