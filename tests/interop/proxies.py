@@ -26,6 +26,7 @@ TURNOVER_CALLS = 100
 HEADER_BYTES = 128 << 10
 STREAMS = 2000  # at once on one connection: the case crowd has 1,000
 CLIENTS = ("sluice", "grpc++", "grpc-go")
+MESSAGES = 400_000  # that may wait for a client: the case streams_200 has half as many
 START_SECONDS = 10
 START_TRIES = 5  # a port that was free may be taken by the time the proxy binds it
 RELOADS = 3
@@ -158,6 +159,7 @@ errorlog-file=/dev/null
 frontend-http2-max-concurrent-streams={STREAMS}
 request-header-field-buffer={HEADER_BYTES}
 response-header-field-buffer={HEADER_BYTES}
+no-add-x-forwarded-proto=yes
 """
 
     def command(self, config):
@@ -199,9 +201,10 @@ class Envoy(Proxy):
         manager = {
             "@type": f"{extensions}.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "front", "codec_type": "HTTP2", "stream_idle_timeout": "0s", "max_request_headers_kb": HEADER_BYTES >> 10,
-            "http2_protocol_options": {"max_concurrent_streams": STREAMS},
+            "http2_protocol_options": {"max_concurrent_streams": STREAMS, "max_outbound_frames": MESSAGES},
             "common_http_protocol_options": {"max_requests_per_connection": calls},
-            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+            "generate_request_id": False,
+            "route_config": {"request_headers_to_remove": ["x-forwarded-proto"], "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
                 {"match": {"prefix": "/"}, "route": {"cluster": "back", "timeout": "0s"}}]}]},
             "http_filters": [{"name": "router", "typed_config": {"@type": f"{extensions}.filters.http.router.v3.Router"}}]}
         options = {"@type": f"{extensions}.upstreams.http.v3.HttpProtocolOptions",

@@ -85,8 +85,8 @@ class Runner:
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="interop-"))
         self.count = 0
 
-    def add(self, pair, case, outcome, why=""):
-        self.rows.append({**self.row(pair, case), "outcome": outcome, "why": why})
+    def add(self, pair, case, outcome, why="", seconds=None):
+        self.rows.append({**self.row(pair, case), "outcome": outcome, "why": why, "seconds": seconds})
         if outcome == "failed":
             print(f"FAILED {pair.title()}, {case}: {why}", flush=True)
 
@@ -164,7 +164,7 @@ class Runner:
                 if outcome["case"] != left[0]:
                     self.add(job.pair, left.pop(0), "failed", f"the client answered for {outcome['case']}")
                     return left
-                self.add(job.pair, left.pop(0), "passed" if outcome["ok"] else "failed", outcome["why"])
+                self.add(job.pair, left.pop(0), "passed" if outcome["ok"] else "failed", outcome["why"], outcome["seconds"])
                 if not outcome["ok"]:
                     return left  # a new connection for the next one
             # A sanitizer tells by the exit code what it found, leaks too.
@@ -261,7 +261,7 @@ class Runner:
                 continue
             must = isinstance(problem, BuildFailed) or os.environ.get("CI") == "true"
             for case in self.wanted(pair, pair.cases()):
-                self.rows.append({**self.row(pair, case), "outcome": "failed" if must else "skipped", "why": str(problem)})
+                self.rows.append({**self.row(pair, case), "outcome": "failed" if must else "skipped", "why": str(problem), "seconds": None})
             return True
         return False
 
