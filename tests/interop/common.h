@@ -53,19 +53,33 @@ inline std::string pattern(std::size_t size, std::size_t seed) {
   return bytes;
 }
 
-// CRC-32 as zlib has it, going on from `crc`.
+// CRC-32 as zlib has it, going on from `crc`. Eight bytes at a time: the loads send a gigabyte.
 inline std::uint32_t crc32(std::string_view bytes, std::uint32_t crc = 0) {
-  static constexpr std::array<std::uint32_t, 256> kTable = [] {
-    std::array<std::uint32_t, 256> table{};
+  static constexpr auto kTables = [] {
+    std::array<std::array<std::uint32_t, 256>, 8> tables{};
     for (std::uint32_t i = 0; i < 256; ++i) {
       std::uint32_t c = i;
       for (int k = 0; k < 8; ++k) c = (c & 1) != 0 ? (c >> 1) ^ 0xedb88320U : c >> 1;
-      table[i] = c;
+      tables[0][i] = c;
     }
-    return table;
+    // Table k: what a byte does that k zeros follow.
+    for (std::size_t k = 1; k < 8; ++k) {
+      for (std::size_t i = 0; i < 256; ++i)
+        tables[k][i] = (tables[k - 1][i] >> 8) ^ tables[0][tables[k - 1][i] & 255];
+    }
+    return tables;
   }();
+  const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+  const auto* const end = at + bytes.size();
   crc = ~crc;
-  for (const char byte : bytes) crc = kTable[(crc ^ static_cast<unsigned char>(byte)) & 255] ^ (crc >> 8);
+  for (; end - at >= 8; at += 8) {
+    const std::uint32_t low =
+        crc ^ (at[0] | at[1] << 8 | at[2] << 16 | static_cast<std::uint32_t>(at[3]) << 24);
+    crc = kTables[7][low & 255] ^ kTables[6][low >> 8 & 255] ^ kTables[5][low >> 16 & 255] ^
+          kTables[4][low >> 24] ^ kTables[3][at[4]] ^ kTables[2][at[5]] ^ kTables[1][at[6]] ^
+          kTables[0][at[7]];
+  }
+  for (; at != end; ++at) crc = kTables[0][(crc ^ *at) & 255] ^ (crc >> 8);
   return ~crc;
 }
 

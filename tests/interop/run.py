@@ -144,8 +144,6 @@ class Runner:
         arguments = ["--target", target, "--case", ",".join(cases), "--seconds", str(job.seconds)]
         if job.pair.server.joined and not job.pair.client.joined:
             arguments.append("--joined")
-        if self.args.long and job.name == "loads":
-            arguments.append("--long")
         if job.pair.transport == "pipe":
             arguments += ["--max-streams", str(job.max_streams)]
         return self.program(job, job.pair.client, "client", *arguments)
@@ -389,7 +387,6 @@ def main():
     parser.add_argument("--case", type=names, default=[], help="only these")
     parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe, and the proxies")
     parser.add_argument("--proxy", type=names, default=[], help="these, or none; otherwise all")
-    parser.add_argument("--long", action="store_true", help="load_many in its full size")
     parser.add_argument("--pair", help="SERVER:CLIENT: these two, whoever they are")
     parser.add_argument("--seconds", type=float, help="length of ping_pong")
     parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="pairs of processes at once")

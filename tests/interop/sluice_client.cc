@@ -56,7 +56,6 @@ class Client {
   Client(sluice::Runtime& runtime, const sluice::Channel& channel, const Args& args)
       : seconds_(std::stod(args.get("--seconds", "1"))),
         joined_(args.has("--joined")),
-        long_(args.has("--long")),
         runtime_(runtime),
         stub_(channel),
         missing_(channel) {}
@@ -149,7 +148,6 @@ class Client {
 
   const double seconds_;
   const bool joined_;
-  const bool long_;
   sluice::Runtime& runtime_;
   const Interop::Stub stub_;
   const Missing::Stub missing_;
@@ -638,7 +636,7 @@ std::map<std::string, std::function<void()>> Client::cases() {
       {"crowd_queued", [this] { all("", Plan()); }},
       {"drain", [this] { drain(); }},
       {"ping_pong", [this] { ping_pong(); }},
-      {"load_many", [this] { load(long_ ? 3000 : 1000, 100, 300'000); }},
+      {"load_many", [this] { load(3000, 100, 300'000); }},
       {"load_large", [this] { load(200, 16, 3 << 20); }},
       {"load_burst", [this] { load(100, 100, 300'000); }},
       {"headers_60k",

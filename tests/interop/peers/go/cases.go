@@ -642,12 +642,6 @@ func (c *client) load(calls, atOnce, size int) {
 	}
 }
 
-func loadMany(c *client) {
-	calls := 1000
-	if c.long {
-		calls = 3000
-	}
-	c.load(calls, 100, 300_000)
-}
+func loadMany(c *client)  { c.load(3000, 100, 300_000) }
 func loadLarge(c *client) { c.load(200, 16, 3<<20) }
 func loadBurst(c *client) { c.load(100, 100, 300_000) }

@@ -25,7 +25,6 @@ type client struct {
 	missing pb.MissingClient
 	seconds float64
 	joined  bool
-	long    bool
 	ids     int
 }
 
@@ -36,7 +35,7 @@ type outcome struct {
 	Seconds float64 `json:"seconds"`
 }
 
-func runCases(addr string, names []string, seconds float64, joined, long bool) error {
+func runCases(addr string, names []string, seconds float64, joined bool) error {
 	scheme, rest, err := splitAddr(addr)
 	if err != nil {
 		return err
@@ -50,7 +49,7 @@ func runCases(addr string, names []string, seconds float64, joined, long bool) e
 		return err
 	}
 	defer conn.Close()
-	c := &client{stub: pb.NewInteropClient(conn), missing: pb.NewMissingClient(conn), seconds: seconds, joined: joined, long: long}
+	c := &client{stub: pb.NewInteropClient(conn), missing: pb.NewMissingClient(conn), seconds: seconds, joined: joined}
 	out := json.NewEncoder(os.Stdout)
 	for _, name := range names {
 		start := time.Now()

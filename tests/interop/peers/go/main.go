@@ -17,7 +17,6 @@ func main() {
 	names := flag.String("case", "", "cases to run, separated by commas (client)")
 	seconds := flag.Float64("seconds", 1, "length of ping_pong (client)")
 	joined := flag.Bool("joined", false, "the server joins the values of one key (client)")
-	long := flag.Bool("long", false, "load_many in its full size (client)")
 	version := flag.Bool("version", false, "print the version of grpc-go")
 	flag.Parse()
 	var err error
@@ -27,7 +26,7 @@ func main() {
 	case *listen != "":
 		err = serve(*listen, uint32(*maxStreams))
 	case *target != "":
-		err = runCases(*target, strings.Split(*names, ","), *seconds, *joined, *long)
+		err = runCases(*target, strings.Split(*names, ","), *seconds, *joined)
 	default:
 		err = fmt.Errorf("want --listen or --target")
 	}

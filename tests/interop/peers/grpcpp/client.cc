@@ -56,9 +56,7 @@ Pairs pairs_of(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata
 class Client {
  public:
   explicit Client(const Args& args)
-      : seconds_(std::stod(args.get("--seconds", "1"))),
-        joined_(args.has("--joined")),
-        long_(args.has("--long")) {
+      : seconds_(std::stod(args.get("--seconds", "1"))), joined_(args.has("--joined")) {
     const std::string addr = args.get("--target");
     const bool tcp = starts_with(addr, "tcp:");
     check(tcp || starts_with(addr, "unix:"), "want tcp:HOST:PORT or unix:PATH, got: ", addr);
@@ -148,7 +146,6 @@ class Client {
 
   const double seconds_;
   const bool joined_;
-  const bool long_;
   std::unique_ptr<Interop::Stub> stub_;
   std::unique_ptr<Missing::Stub> missing_;
   int ids_ = 0;
@@ -738,7 +735,7 @@ std::map<std::string, std::function<void()>> Client::cases() {
       {"crowd_queued", [this] { all("", Plan()); }},
       {"drain", [this] { drain(); }},
       {"ping_pong", [this] { ping_pong(); }},
-      {"load_many", [this] { load(long_ ? 3000 : 1000, 100, 300'000); }},
+      {"load_many", [this] { load(3000, 100, 300'000); }},
       {"load_large", [this] { load(200, 16, 3 << 20); }},
       {"load_burst", [this] { load(100, 100, 300'000); }},
       {"headers_60k",
