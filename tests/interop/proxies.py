@@ -251,7 +251,7 @@ async def running(proxy, backend, log, calls=CALLS):
     user = unprivileged(proxy.command(pathlib.Path())[0])
     why = ""
     for _ in range(START_TRIES):
-        with tempfile.TemporaryDirectory(prefix=f"interop-{proxy.name}-") as folder:
+        with tempfile.TemporaryDirectory(prefix=f"interop-{proxy.name}-", ignore_cleanup_errors=True) as folder:
             config = pathlib.Path(folder) / "config.json"  # envoy goes by the name's end
             port = free_port()
             config.write_text(proxy.configuration(folder, port, backend, calls))
