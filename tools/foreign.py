@@ -137,11 +137,8 @@ def cargo_crate(crate, protos, folder, program):
     return folder / "target" / "release" / program
 
 
-def maven_project(project, protos, folder, main, flags=()):
-    """Builds the Java project in `project`, with the messages of `protos`; returns a script that runs the class `main`.
-
-    Only the versions that pom.xml names are fetched; the repository's copy and the build stay below `folder`.
-    """
+def java_tools(project):
+    """The commands java and mvn, and what java says of its version, new enough for pom.xml in `project`. Raises Missing."""
     java, mvn = shutil.which("java"), shutil.which("mvn")
     if not (java and mvn and shutil.which("javac")):
         raise Missing("there is no Java development kit with Maven (Debian: openjdk-17-jdk-headless maven)")
@@ -149,6 +146,34 @@ def maven_project(project, protos, folder, main, flags=()):
     version = output([java, "--version"])
     if version_of(version)[0] < int(wanted):
         raise Missing(f"{java} is {version.splitlines()[0]}; {project.relative_to(ROOT)}/pom.xml asks for {wanted} or newer")
+    return java, mvn, version
+
+
+def maven(mvn, pom, folder, log, *goals):
+    """Runs Maven, whose copy of the repository stays below `folder`."""
+    run([mvn, "-q", "-B", "-f", pom, f"-Dmaven.repo.local={folder / 'repository'}", *goals], log)
+
+
+def maven_programs(project, folder):
+    """Fetches what pom.xml in `project` depends on; returns the class path of the programs in it, and java."""
+    java, mvn, version = java_tools(project)
+    jars = folder / "jars"
+
+    def steps(log):
+        shutil.rmtree(jars, ignore_errors=True)
+        maven(mvn, project / "pom.xml", folder, log, "dependency:copy-dependencies", "-DincludeScope=runtime",
+              f"-DoutputDirectory={jars}")
+
+    build_once(folder, [project / "pom.xml"], steps, version)
+    return f"{jars}/*", java
+
+
+def maven_project(project, protos, folder, main, flags=()):
+    """Builds the Java project in `project`, with the messages of `protos`; returns a script that runs the class `main`.
+
+    Only the versions that pom.xml names are fetched; the repository's copy and the build stay below `folder`.
+    """
+    java, mvn, version = java_tools(project)
     sources = [path for path in project.rglob("*") if path.is_file()]
     script = folder / "run"
 
@@ -158,7 +183,7 @@ def maven_project(project, protos, folder, main, flags=()):
         shutil.copytree(project, source)
         imports = sorted({f"-I{proto.parent}" for proto in protos})
         run(["protoc", *imports, f"--java_out={source}/src/main/java", *(proto.name for proto in protos)], log)
-        run([mvn, "-q", "-B", "-f", source / "pom.xml", f"-Dmaven.repo.local={folder / 'repository'}", "compile"], log)
+        maven(mvn, source / "pom.xml", folder, log, "compile")
         script.write_text(f"#!/bin/sh\nexec {java} {' '.join(flags)} -cp '{source}/target/classes:{source}/target/dependency/*' "
                           f"{main} \"$@\"\n")
         script.chmod(0o755)

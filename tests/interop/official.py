@@ -5,8 +5,8 @@ import re
 import signal
 import subprocess
 
-from peers import HERE, BuildFailed, Missing, Peer, Sluice, go_tools, output
-from process import CASE_SECONDS, Died, ends
+from peers import HERE, BuildFailed, Missing, Peer, Sluice, go_tools, maven_programs, output
+from process import CASE_SECONDS, Died, ends, listening_port
 
 # In the order of gRPC's interop-test-descriptions.md.
 CASES = """empty_unary large_unary client_compressed_unary server_compressed_unary client_streaming client_compressed_streaming
@@ -29,6 +29,11 @@ class OfficialPeer(Peer):
     def listen(self):
         """The arguments that make a server take a free port."""
         return ["--port=0", "--use_tls=false"]
+
+    def port(self, line, pid):
+        """The port of the server that runs as `pid`, once it has said so; None for its other lines."""
+        found = re.search(self.listening, line)
+        return int(found[1]) if found else None
 
     def passed(self, case, text):
         """Whether a client that ended with 0 says that the case has passed."""
@@ -131,9 +136,40 @@ class OfficialRuby(OfficialPeer):
         return [self.ruby, str(self.programs / "client.rb")]
 
 
+class OfficialJava(OfficialPeer):
+    """grpc-java's TestServiceServer and TestServiceClient. The server says the port that it was asked for, 0."""
+    name = "official-java"
+    optional = True
+    # They live for a second each: the second compiler and the parallel collector cost more than they give.
+    flags = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+    def prepare(self):
+        project = PROGRAMS / "java"
+        self.jars, self.java = maven_programs(project, self.folder)
+        self.version = re.search(r"<grpc.version>([\d.]+)<", (project / "pom.xml").read_text())[1]
+
+    def server(self):
+        return self.program("TestServiceServer")
+
+    def client(self):
+        return self.program("TestServiceClient")
+
+    def program(self, name):
+        return [self.java, *self.flags, "-cp", self.jars, f"io.grpc.testing.integration.{name}"]
+
+    def listen(self):
+        return [*super().listen(), "--address_type=IPV4"]
+
+    def port(self, line, pid):
+        return listening_port(pid) if line.startswith("Server started") else None
+
+    def passed(self, case, text):
+        return "Test completed." in text
+
+
 def official_peers(build, grpcpp_build):
     """By name, ours first."""
-    peers = [OfficialSluice(build), OfficialRuby(), OfficialGo(), OfficialGrpcpp(grpcpp_build)]
+    peers = [OfficialSluice(build), OfficialRuby(), OfficialGo(), OfficialJava(), OfficialGrpcpp(grpcpp_build)]
     return {peer.name: peer for peer in peers}
 
 
@@ -147,7 +183,7 @@ async def run_job(runner, job):
         try:
             port = None
             while port is None:
-                port = re.search(job.pair.server.listening, await server.line())
+                port = job.pair.server.port(await server.line(), server.process.pid)
         except Died as error:
             for case in job.cases:
                 runner.add(job.pair, case, "failed", f"the server: {error}")
@@ -155,7 +191,7 @@ async def run_job(runner, job):
         output_of_server = asyncio.create_task(server.rest())
         before = len(runner.rows)
         for case in job.cases:
-            await run_case(runner, job, ["--server_host=127.0.0.1", f"--server_port={port[1]}", "--use_tls=false"], case)
+            await run_case(runner, job, ["--server_host=127.0.0.1", f"--server_port={port}", "--use_tls=false"], case)
         if isinstance(job.pair.server, OfficialSluice):
             # A sanitizer tells by the exit code what it found, leaks too.
             server.signal(signal.SIGTERM)

@@ -8,7 +8,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from foreign import BuildFailed, Missing, build_once, go_module, go_tools, output, run  # noqa: E402
+from foreign import BuildFailed, Missing, build_once, go_module, go_tools, maven_programs, output, run  # noqa: E402,F401
 
 WORK = ROOT / "build" / "interop"
 PROTO = HERE / "interop.proto"
@@ -16,10 +16,12 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 class Peer:
-    """`joined`: as a receiver it joins the ASCII values of one key. `of_cmake`: CMake builds it, and prepare() only looks."""
+    """`joined`: as a receiver it joins the ASCII values of one key. `of_cmake`: CMake builds it, and prepare() only looks.
+    `optional`: CI too may lack its tool-chain."""
     name = ""
     joined = False
     of_cmake = False
+    optional = False
     transports = ("tcp", "unix")
     env = {}
 

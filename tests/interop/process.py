@@ -2,10 +2,12 @@
 import asyncio
 import contextlib
 import os
+import pathlib
 import signal
 
 CASE_SECONDS = 60  # for one case, and for a program to start
 EXIT_SECONDS = 10  # for a server to end
+TCP_LISTEN = "0A"  # the state's number in /proc/net/tcp
 
 
 class Died(Exception):
@@ -20,6 +22,20 @@ def ends(path, lines=3):
     else:
         head, tail = [*text[:lines], "…"], text[-lines:]
     return " | ".join(filter(None, [" | ".join(head)[:600], " | ".join(tail)[-600:]]))
+
+
+def listening_port(pid):
+    """The TCP port on which a process listens, by what Linux says of its sockets; None when there is none."""
+    inodes = set()
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed since
+            inodes.add(os.readlink(entry).removeprefix("socket:[").removesuffix("]"))
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == TCP_LISTEN and fields[9] in inodes:
+                return int(fields[1].rpartition(":")[2], 16)
+    return None
 
 
 class Program:

@@ -257,7 +257,7 @@ class Runner:
             problem = problems.get(name)
             if problem is None:
                 continue
-            must = isinstance(problem, BuildFailed) or os.environ.get("CI") == "true"
+            must = isinstance(problem, BuildFailed) or (os.environ.get("CI") == "true" and not peer.optional)
             for case in self.wanted(pair, pair.cases()):
                 self.rows.append({**self.row(pair, case), "outcome": "failed" if must else "skipped", "why": str(problem), "seconds": None})
             return True
