@@ -122,6 +122,37 @@ class Grpcio(Peer):
         return [SYSTEM_PYTHON, str(HERE / "peers/python/client.py")]
 
 
+class Grpclib(Peer):
+    """Python's grpclib, which is asyncio over h2, in a virtual environment of the Python that runs this."""
+    name = "grpclib"
+
+    def __init__(self):
+        super().__init__()
+        self.env = {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.bin = self.folder / "venv/bin"
+        self.requirements = HERE / "peers/grpclib/requirements.txt"
+
+    def prepare(self):
+        probe = subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, text=True, check=False)
+        if probe.returncode:
+            raise Missing(f"{sys.executable} cannot make virtual environments (Debian: python3-venv)")
+        build_once(self.folder, [self.requirements, PROTO], self.install, sys.executable, sys.version)
+        self.version = re.search(r"^grpclib==(\S+)", self.requirements.read_text(), re.M)[1]
+
+    def install(self, log):
+        run([sys.executable, "-m", "venv", "--clear", self.folder / "venv"], log)
+        run([self.bin / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps",
+             "--cache-dir", self.folder / "cache", "--requirement", self.requirements], log)
+        run(["protoc", f"--plugin={self.bin}/protoc-gen-grpclib_python", f"-I{HERE}", f"--python_out={self.folder}",
+             f"--grpclib_python_out={self.folder}", PROTO.name], log)
+
+    def server(self):
+        return [str(self.bin / "python"), str(HERE / "peers/grpclib/server.py")]
+
+    def client(self):
+        return [str(self.bin / "python"), str(HERE / "peers/grpclib/client.py")]
+
+
 class GrpcJs(Peer):
     """@grpc/grpc-js, pure JavaScript over Node's own HTTP/2."""
     name = "grpc-js"
@@ -154,5 +185,5 @@ class GrpcJs(Peer):
 
 def all_peers(build, grpcpp_build):
     """By name, sluice first."""
-    peers = [Sluice(build), Grpcpp(grpcpp_build), GrpcGo(), Grpcio(), GrpcJs()]
+    peers = [Sluice(build), Grpcpp(grpcpp_build), GrpcGo(), Grpcio(), Grpclib(), GrpcJs()]
     return {peer.name: peer for peer in peers}
