@@ -8,7 +8,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from foreign import BuildFailed, Missing, build_once, go_module, go_tools, maven_programs, output, run  # noqa: E402,F401
+from foreign import BuildFailed, Missing, build_once, cargo_crate, go_module, go_tools, maven_programs, output, run  # noqa: E402,F401
 
 WORK = ROOT / "build" / "interop"
 PROTO = HERE / "interop.proto"
@@ -153,6 +153,22 @@ class Grpclib(Peer):
         return [str(self.bin / "python"), str(HERE / "peers/grpclib/client.py")]
 
 
+class Tonic(Peer):
+    """tonic (Rust), a crate of its own."""
+    name = "tonic"
+    optional = True
+
+    def prepare(self):
+        crate = HERE / "peers/rust"
+        self.program = cargo_crate(crate, [PROTO], self.folder, "interop-tonic")
+        self.version = re.search(r'^tonic = .*"=([\d.]+)"', (crate / "Cargo.toml").read_text(), re.M)[1]
+
+    def server(self):
+        return [str(self.program)]
+
+    client = server
+
+
 class GrpcJs(Peer):
     """@grpc/grpc-js, pure JavaScript over Node's own HTTP/2."""
     name = "grpc-js"
@@ -185,5 +201,5 @@ class GrpcJs(Peer):
 
 def all_peers(build, grpcpp_build):
     """By name, sluice first."""
-    peers = [Sluice(build), Grpcpp(grpcpp_build), GrpcGo(), Grpcio(), Grpclib(), GrpcJs()]
+    peers = [Sluice(build), Grpcpp(grpcpp_build), GrpcGo(), Grpcio(), Grpclib(), GrpcJs(), Tonic()]
     return {peer.name: peer for peer in peers}
