@@ -162,7 +162,9 @@ async def serve(addr):
     if path:
         await server.start(path=path)
     else:
-        listener = socket.create_server((host, port))
+        # grpclib turns Nagle's algorithm off only where the protocol was named.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind((host, port))
         addr = f"tcp:{host}:{listener.getsockname()[1]}"
         await server.start(sock=listener)
     print("listening", addr, flush=True)
