@@ -679,9 +679,12 @@ void run(const Args& args) {
     options.limits.header_list_size = static_cast<std::uint32_t>(std::stoul(args.get("--max-headers")));
     options.limits.header_list_hard_limit = options.limits.header_list_size;
   }
-  const sluice::Channel channel = sluice::dial(runtime, target, options).value();
+  sluice::Channel channel = sluice::dial(runtime, target, options).value();
   Client client(runtime, channel, args);
   run_cases(args.get("--case"), client.cases());
+  channel.close();
+  runtime.run(sleep_for(5ms));  // its connection ends
+  tell_peaks(channel.limit_peaks());
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ int serve(const Args& args) {
   int signal = 0;
   sigwait(&signals, &signal);
   const sluice::StopReport report = server.stop(runtime.now() + 30s).get().value();
+  tell_peaks(server.limit_peaks());
   for (const auto& call : report.still_running) {
     std::fprintf(stderr, "still running: %s of %s, %s\n", call.method.c_str(), call.peer.c_str(),
                  call.state.c_str());
