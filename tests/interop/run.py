@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import os
@@ -31,6 +32,10 @@ CASES = [*OWN_CASES, *proxies.CASES]
 ALL_CASES = [*CASES, *proxies.EVENTS, *official.CASES]
 PROXY_CASES = [*COMMON_CASES, *proxies.CASES, *proxies.EVENTS]
 
+BUSY = "busy"  # tcp once more, while two others use the cores
+BUSY_PEERS = ("sluice", "grpc++", "grpc-go")
+BUSY_LOOPS = 2
+
 PING_PONG_SECONDS = 1
 LONG_PING_PONG_SECONDS = 10  # with grpc-go over tcp, whose window estimator sends PINGs while data arrives
 SUITES = {"our cases": CASES, "through proxies": PROXY_CASES, "gRPC's interop service": official.CASES}
@@ -55,6 +60,8 @@ class Pair:
             return official.CASES
         if self.proxy:
             return proxies.cases(self, COMMON_CASES)
+        if self.transport == BUSY:
+            return [*COMMON_CASES, SHUTDOWN, "ping_pong"]
         return [*OWN_CASES, *proxies.CASES] if self.has_loads() else OWN_CASES
 
     def has_loads(self):
@@ -125,6 +132,8 @@ class Runner:
         jobs = [Job(pair, "ping_pong", ["ping_pong"], seconds=seconds), Job(pair, "common", [*COMMON_CASES, SHUTDOWN]),
                 Job(pair, "crowd_queued", ["crowd_queued"], max_streams=100),
                 Job(pair, "drain", ["drain"], ends_itself=True)]
+        if pair.transport == BUSY:
+            return jobs[:2]
         if pair.has_loads():
             jobs += [Job(pair, "loads", proxies.LOADS), Job(pair, "special", proxies.SPECIAL, flags=proxies.RAISED)]
         return jobs
@@ -133,7 +142,7 @@ class Runner:
         command = (peer.server() if role == "server" else peer.client()) + list(arguments)
         if peer.name == "sluice":
             # Loops with threads of their own in every combination that a program would have.
-            threads = {("server", "tcp"): 2, ("server", "unix"): 1, ("client", "unix"): 2}.get((role, "tcp" if job.pair.proxy else job.pair.transport), 0)
+            threads = {("server", "tcp"): 2, ("server", "unix"): 1, ("client", "unix"): 2}.get((role, "tcp" if job.pair.proxy or job.pair.transport == BUSY else job.pair.transport), 0)
             command += ["--threads", str(threads)]
         return Program(command + job.flags, peer.env, self.log(job, role))
 
@@ -177,7 +186,7 @@ class Runner:
         """Starts a server and runs cases on it until it fails; gives those that are left."""
         scheme = job.pair.transport
         self.count += 1
-        listen = "tcp:127.0.0.1:0" if scheme == "tcp" else f"unix:{self.sockets}/{self.count}.sock"
+        listen = "tcp:127.0.0.1:0" if scheme in ("tcp", BUSY) else f"unix:{self.sockets}/{self.count}.sock"
         left = list(cases)
         async with self.program(job, job.pair.server, "server", "--listen", listen, "--max-streams", str(job.max_streams)) as server:
             try:
@@ -243,7 +252,7 @@ class Runner:
             if self.args.peer and peer.name not in self.args.peer:
                 continue
             ours = self.peers[ours_for(peer.name)]
-            for transport in peer.transports:
+            for transport in [*peer.transports, *([BUSY] if peer.name in BUSY_PEERS else [])]:
                 if peer is not ours:
                     pairs.append(Pair(peer, "peer-client", ours, peer, transport))
                 pairs.append(Pair(peer, "peer-server", peer, ours, transport))
@@ -273,7 +282,12 @@ class Runner:
             async with places:
                 await self.run_job(job)
         try:
-            await asyncio.gather(*map(run_one, jobs))
+            await asyncio.gather(*(run_one(job) for job in jobs if job.pair.transport != BUSY))
+            busy = [job for job in jobs if job.pair.transport == BUSY]
+            async with contextlib.AsyncExitStack() as loops:
+                for _ in range(BUSY_LOOPS if busy else 0):
+                    await loops.enter_async_context(Program([sys.executable, "-c", "while True: pass"], {}, WORK / "log/busy.log"))
+                await asyncio.gather(*map(run_one, busy))
         finally:
             shutil.rmtree(self.sockets, ignore_errors=True)
         names = list(self.peers)
@@ -387,7 +401,7 @@ def main():
     parser.add_argument("--guards", type=pathlib.Path, help="write into this page how near connections came to their limits")
     parser.add_argument("--peer", type=names, default=[], help="only these, separated by commas")
     parser.add_argument("--case", type=names, default=[], help="only these")
-    parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe, and the proxies")
+    parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe, busy, and the proxies")
     parser.add_argument("--proxy", type=names, default=[], help="these, or none; otherwise all")
     parser.add_argument("--pair", help="SERVER:CLIENT: these two, whoever they are")
     parser.add_argument("--seconds", type=float, help="length of ping_pong")
@@ -402,7 +416,7 @@ def main():
         parser.error("--page wants a run of everything")
     asked = [*args.peer, *(args.pair.split(":") if args.pair else [])]
     for given, known, what in ((asked, peers, "peer"), (args.case, ALL_CASES, "case"),
-                               (args.transport, ("tcp", "unix", "pipe", *through), "transport"), (args.proxy, ("none", *through), "proxy")):
+                               (args.transport, ("tcp", "unix", "pipe", BUSY, *through), "transport"), (args.proxy, ("none", *through), "proxy")):
         for name in given:
             if name not in known:
                 parser.error(f"no such {what}: {name}; there are {', '.join(known)}")
