@@ -82,4 +82,61 @@ std::string_view to_string(Limit limit) {
   return "unknown limit";
 }
 
+std::string_view name(Limit limit) {
+  switch (limit) {
+    case Limit::kNone:
+    case Limit::kFrameKept:
+      return "";
+    case Limit::kResets:
+      return "resets";
+    case Limit::kProvokedResets:
+      return "provoked_resets";
+    case Limit::kPings:
+      return "pings";
+    case Limit::kControlFrames:
+      return "control_frames";
+    case Limit::kWindowUpdates:
+      return "window_updates_per_data";
+    case Limit::kMeanWindowUpdate:
+      return "mean_window_update";
+    case Limit::kEmptyFrames:
+      return "empty_frames";
+    case Limit::kContinuationFrames:
+      return "continuation_frames";
+    case Limit::kHeaderList:
+      return "header_list_breaches";
+    case Limit::kOutputStall:
+      return "queued_replies";
+    case Limit::kHandshakeTimeout:
+      return "handshake_timeout";
+    case Limit::kHeaderBlockTimeout:
+      return "header_block_timeout";
+    case Limit::kSettingsAckTimeout:
+      return "settings_ack_timeout";
+    case Limit::kWriteStall:
+      return "write_stall_timeout";
+    case Limit::kConnections:
+      return "connections";
+    case Limit::kConnectionsPerAddress:
+      return "connections_per_address";
+    case Limit::kHandshakes:
+      return "handshakes";
+  }
+  return "";
+}
+
+std::string to_string(const LimitPeaks& peaks) {
+  std::string text;
+  for (std::size_t i = 0; i < kLimits; ++i) {
+    const LimitPeak& peak = peaks.peaks[i];
+    if (peak.limit == 0) continue;
+    const std::string_view field = name(static_cast<Limit>(i));
+    if (!text.empty()) text += ", ";
+    text.append(field).append(" ").append(std::to_string(peak.value));
+    text.append(" of ").append(std::to_string(peak.limit));
+    if (field.ends_with("_timeout")) text += " ms";
+  }
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace sluice

@@ -101,7 +101,6 @@ void CallStream::want_more() {
   const std::size_t ahead = std::max({window, reader_.held(), conn_->window_of_link()});
   const std::size_t most = std::max(std::min(missing, ahead), window / 2);
   if (open >= most / 2 || (open >= missing && !session.owes_credit(*this))) return;
-  conn_->measure_link();
   if (!conn_->take_room(*this, reader_.held() + most)) return;
   debt_ -= static_cast<std::int64_t>(session.open_window_to(*this, most));
   conn_->flush_soon();
@@ -128,11 +127,11 @@ void CallStream::consume(std::size_t n) {
   assert(credit_is_conserved());
 }
 
-// Not of one whose reader has not kept up.
+// Not of one whose reader has not kept up. What is not complete yet nobody could read.
 void CallStream::grow_window() {
-  conn_->measure_link();
   const std::size_t window = conn_->stream_window() + grown_;
-  const std::size_t more = !discarding_ && held_ * 2 <= window ? conn_->grow_window(window) : 0;
+  const std::size_t unread = held_ - reader_.held();
+  const std::size_t more = !discarding_ && unread * 2 <= window ? conn_->grow_window(window) : 0;
   if (more == 0) return;
   grown_ += more;
   conn_->session().credit(*this, more, http2::Session::When::kNow);

@@ -158,6 +158,7 @@ void Connection::feed(Chain& data, std::string_view greeting) {
   http2::Error error;
   while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
   data.trim();  // the next read may be long in coming
+  if (windows_grow()) measure_link();
   if (!error.ok()) feed_failed(error, greeting);
 }
 

@@ -200,8 +200,6 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   // be let in at once. 0: nothing is known.
   std::size_t window_of_link() const { return std::min(2 * meter_.per_round_trip(), largest_window_); }
   bool windows_grow() const { return largest_window_ > 0; }
-  // Much has come on a stream; learns how much the link brings.
-  void measure_link();
   // For a stream that is read as it comes: so many bytes more may be sent ahead than its window of today.
   std::size_t grow_window(std::size_t window);
   void end_growth(std::size_t bytes);
@@ -233,6 +231,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   [[gnu::cold]] void wait_for_room(CallStream& stream);
   void stop_waiting(CallStream& stream);
   void look_from_now();
+  void measure_link();  // after a read
   [[gnu::cold]] void let_in();
   [[gnu::cold]] void look_at_assemblies();
   [[gnu::cold]] void refuse_assembly(CallStream& stream, std::string_view why);

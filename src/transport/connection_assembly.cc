@@ -103,7 +103,7 @@ void Connection::let_in() {
 }
 
 void Connection::measure_link() {
-  if (!meter_.asks(session_.data_received())) return;
+  if (!meter_.asks(session_.data_received()) || closing()) return;
   session_.submit_ping(RoundTripMeter::kPing);
   flush_soon();
 }

@@ -6,13 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 namespace sluice::transport {
 
-// Needs no clock: what comes between a PING and its acknowledgement is what a round trip brings. Where
-// windows are what holds the peer back that is as much as they are, and twice that is the next thing to try,
-// until the link holds the peer back. A PING is sent only when data has come since the last was acknowledged:
-// servers that count PINGs forgive those behind data of theirs.
+// Needs no clock: what comes from a little before a PING to its acknowledgement is what a round trip brings.
+// Where windows are what holds the peer back that is as much as they are, and twice that is the next thing to
+// try, until the link holds the peer back. A PING is sent as data comes: what windows let out comes at once,
+// so a later one would find nothing on its way. And servers that count PINGs forgive those behind data of
+// theirs.
 class RoundTripMeter {
  public:
   static constexpr std::uint64_t kPing = 0x736c'7569'6365'7274;  // payload
@@ -22,16 +24,17 @@ class RoundTripMeter {
       : per_round_trip_(window / 2),
         not_before_(window > 0 ? kMuch : std::numeric_limits<std::uint64_t>::max()) {}
 
-  // `received`: all bytes so far. True: a PING is to leave.
+  // After each read. `received`: all bytes so far. True: a PING is to leave.
   bool asks(std::uint64_t received) {
-    if (in_flight_ || received < not_before_) return false;
-    asked_at_ = received;
+    const std::uint64_t before = std::exchange(seen_, received);
+    if (in_flight_ || received < not_before_ || received == before) return false;
+    begun_at_ = before;
     return in_flight_ = true;
   }
   void on_ack(std::uint64_t received) {
     if (!in_flight_) return;
     in_flight_ = false;
-    const auto came = static_cast<std::size_t>(received - asked_at_);
+    const auto came = static_cast<std::size_t>(received - begun_at_);
     // Where nothing changes it is asked less often.
     pause_ = came > per_round_trip_ ? 1 : std::clamp(2 * pause_, kMuch, kLongestPause);
     not_before_ = received + pause_;
@@ -45,7 +48,8 @@ class RoundTripMeter {
   std::size_t per_round_trip_;
   std::size_t pause_ = 1;  // bytes
   std::uint64_t not_before_;
-  std::uint64_t asked_at_ = 0;
+  std::uint64_t seen_ = 0;
+  std::uint64_t begun_at_ = 0;
   bool in_flight_ = false;
 };
 

@@ -282,9 +282,11 @@ void ServerStream::accept(http2::EndStream end) {
 
 Status ServerStream::out_of_memory() const {
   const MemoryBudget& memory = loop_.group().memory();
-  return Status(StatusCode::kResourceExhausted,
-                "messages that nobody has taken, and room for others, use " + std::to_string(memory.used()) +
-                    " bytes of a memory_budget of " + std::to_string(memory.bytes()));
+  return Status(
+      StatusCode::kResourceExhausted,
+      "the server has no memory for new calls: messages that nobody has taken, and room for others, "
+      "use " +
+          std::to_string(memory.used()) + " bytes of its memory_budget of " + std::to_string(memory.bytes()));
 }
 
 bool ServerStream::admitted() {

@@ -19,7 +19,7 @@ inline void tell_peaks(const sluice::LimitPeaks& peaks) {
   for (std::size_t i = 0; i < sluice::kLimits; ++i) {
     const sluice::LimitPeak& peak = peaks.peaks[i];
     if (peak.limit == 0) continue;
-    const std::string text(to_string(static_cast<sluice::Limit>(i)));
+    const std::string text(name(static_cast<sluice::Limit>(i)));
     std::fprintf(stderr, "limit peak: %s: %llu of %llu\n", text.c_str(),
                  static_cast<unsigned long long>(peak.value), static_cast<unsigned long long>(peak.limit));
   }

@@ -62,5 +62,17 @@ TEST(LimitPeaks, AreComparedByWhatTheyAreOfTheirLimits) {
   EXPECT_EQ(all[Limit::kPings].limit, 0u);
 }
 
+TEST(LimitPeaks, AreNamedByTheFieldsOfLimits) {
+  LimitPeaks peaks;
+  EXPECT_EQ(to_string(peaks), "none");
+  peaks.note(Limit::kWriteStall, {900, 60'000});
+  peaks.note(Limit::kPings, {12, 1000});
+  EXPECT_EQ(to_string(peaks), "pings 12 of 1000, write_stall_timeout 900 of 60000 ms");
+  for (std::size_t i = 1; i < kLimits; ++i) {
+    const auto limit = static_cast<Limit>(i);
+    EXPECT_EQ(name(limit).empty(), limit == Limit::kFrameKept) << i;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::wire

@@ -63,7 +63,7 @@ TEST_P(MemoryBudgetOfARuntime, RefusesNewCallsWhileMessagesWaitForReaders) {
   EXPECT_GE(used(), 5 * kMebi - 65'536);
   const Status refused = served_.unary(bytes("new")).get().status();
   expect_names(refused, StatusCode::kResourceExhausted, "messages that nobody has taken");
-  expect_names(refused, StatusCode::kResourceExhausted, "bytes of a memory_budget of 4194304");
+  expect_names(refused, StatusCode::kResourceExhausted, "bytes of its memory_budget of 4194304");
 
   service_.go.count_down();
   for (auto& stream : streams) {

@@ -20,7 +20,7 @@ struct FlowControl {
   // much comes in one round trip. The window of a stream whose reader keeps up grows to twice that, up to
   // here: so a link with a long way is filled. A slow reader is sent no more than before. All that the
   // windows of a connection have grown by is at most half of Limits::assembly_budget.
-  // Not above stream_window: no window grows, and no PING is sent to measure.
+  // 0, or not above stream_window: no window grows, and no PING is sent to measure.
   std::uint32_t largest_stream_window = 16 << 20;
 
   // INVALID_ARGUMENT names the first that makes no sense, and its value. serve() and dial() ask this.

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
 
 #include "sluice/base/status.h"
@@ -138,6 +139,8 @@ inline constexpr std::size_t kLimits = static_cast<std::size_t>(Limit::kHandshak
 
 // In words, such as "too many PING frames".
 std::string_view to_string(Limit limit);
+// The field of Limits that is it, such as "pings"; empty where there is none.
+std::string_view name(Limit limit);
 
 // How often each cause has ended or refused a connection.
 struct LimitCounts {
@@ -162,9 +165,10 @@ struct LimitPeak {
   }
 };
 
-// The same of each limit, of many connections. {0, 0} where no connection came to a hundredth of it. What
-// makes room for others, such as data we sent for WINDOW_UPDATE, is in `limit`. Times are in milliseconds.
-// The mean of WINDOW_UPDATE is the other way round: its value is the limit.
+// The same of each limit, of many connections. {0, 0} where no connection came to a hundredth of it: none of
+// them is good news. What makes room for more, such as data we sent for WINDOW_UPDATE, is in `limit`. Those
+// of timeouts are in milliseconds, queued_replies stands for what the peer does not read, and
+// mean_window_update is the other way round: its value is the limit.
 struct LimitPeaks {
   std::array<LimitPeak, kLimits> peaks{};
 
@@ -179,5 +183,8 @@ struct LimitPeaks {
     }
   }
 };
+
+// "pings 12 of 1000, write_stall_timeout 900 of 60000 ms"; "none" if there are none.
+std::string to_string(const LimitPeaks& peaks);
 
 }  // namespace sluice

@@ -25,10 +25,12 @@ struct RuntimeOptions {
   // uses up its core and needs no waking: what another core sends it is there within a microsecond, instead
   // of 15 to 30. Zero: it sleeps at once. Nothing in a simulation, nor in poll().
   Duration spin = Duration::zero();
-  // Bytes of messages that have come and nobody has taken yet, and of room for large ones that are on their
-  // way, of all connections together. When half of it is room, large messages wait for each other and windows
-  // grow no more; when all is used, windows that have grown shrink, and servers refuse new calls with
-  // RESOURCE_EXHAUSTED. What one connection may take of it is Limits' and FlowControl's.
+  // Bytes that messages of all connections may hold: requests that no handler has read, replies that no
+  // caller has read, and room for large messages that are on their way. When half of it is room, large
+  // messages wait for each other, and windows grow no more. When all of it is used, windows that have grown
+  // shrink, and servers refuse new calls with RESOURCE_EXHAUSTED; clients refuse none. What one connection
+  // may take of it is for Limits and FlowControl to say. Exact to 64 KiB a loop and a KiB a stream: at least
+  // a MiB makes sense. 0 is no default.
   std::size_t memory_budget = MemoryBudget::kDefault;
   LogSink log = {};  // off by default
   net::MemoryNetworkOptions memory = {};

@@ -84,7 +84,7 @@ class Server {
   // How often each limit has ended or refused a connection so far.
   LimitCounts limit_counts() const;
   // The nearest that a connection has come to each limit, of those that have ended: what room there is before
-  // an honest client meets it.
+  // an honest client meets it. to_string() has it in words.
   LimitPeaks limit_peaks() const;
 
   // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have. A
