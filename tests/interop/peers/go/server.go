@@ -16,6 +16,7 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -32,7 +33,9 @@ func serve(addr string, maxStreams uint32) error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer(grpc.MaxConcurrentStreams(maxStreams))
+	// As strict as can be: no PING but those behind data of ours is forgiven.
+	strict := keepalive.EnforcementPolicy{MinTime: time.Hour, PermitWithoutStream: false}
+	server := grpc.NewServer(grpc.MaxConcurrentStreams(maxStreams), grpc.KeepaliveEnforcementPolicy(strict))
 	pb.RegisterInteropServer(server, &service{calls: map[string]*record{}})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)
