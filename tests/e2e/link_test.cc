@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 #define SLUICE_LINK_SPEED 125'000'000  // 1 Gbit/s; less where a sanitizer watches
 #endif
 constexpr std::uint64_t kSpeed = SLUICE_LINK_SPEED;
+// Of a mebibyte: some times what is under way on such a link.
+constexpr int kCallsAtOnce = static_cast<int>(kSpeed / 2'000'000) + 2;
 constexpr Duration kWarmUp = 3s, kMeasured = 1s;
 
 // Counts what comes in the second after the warm-up.
@@ -163,7 +165,7 @@ TEST_P(LinkForMessages, IsFilledByRequests) {
 TEST_F(Link, IsFilledByCallsOfAMebibyte) {
   Flow flow(runtime_.loop());
   service_.flow = &flow;
-  runtime_.run(call_often(channel_, flow, 64));
+  runtime_.run(call_often(channel_, flow, kCallsAtOnce));
   RecordProperty("share", std::to_string(flow.share()));
   EXPECT_GE(flow.share(), 0.9);
 }

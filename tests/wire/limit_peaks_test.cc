@@ -25,7 +25,9 @@ class LimitPeaksOfAServer : public WireTest {
   RawService service_;
   ServedRaw served_{runtime(), service_, {.address = "pipe:peaks"}};
 };
-INSTANTIATE_TEST_SUITE_P(All, LimitPeaksOfAServer, ::testing::ValuesIn(kRuntimes), support::name_of);
+// In virtual time: buckets refill with the clock.
+INSTANTIATE_TEST_SUITE_P(Simulated, LimitPeaksOfAServer, ::testing::ValuesIn(support::kSimulatedRuntimes),
+                         support::name_of);
 
 TEST_P(LimitPeaksOfAServer, AreOfTheConnectionThatCameNearest) {
   ping(0);
