@@ -144,7 +144,8 @@ TEST_F(Link, IsFilledByAStreamOfRequests) {
 // Also where few messages, one, or none fits into the window that streams begin with.
 class LinkForMessages : public Link, public ::testing::WithParamInterface<std::size_t> {};
 INSTANTIATE_TEST_SUITE_P(OfBytes, LinkForMessages,
-                         ::testing::Values(100, 16'000, 24'000, 64'000, 65'536, 100'000, 262'144, 1'000'000),
+                         ::testing::Values(1'000, 16'000, 24'000, 64'000, 65'536, 100'000, 262'144,
+                                           1'000'000),
                          ::testing::PrintToStringParamName());
 
 TEST_P(LinkForMessages, IsFilledByReplies) {
