@@ -54,11 +54,6 @@ http2::SessionOptions session_options(const ConnectionOptions& options, bool in_
   return session;
 }
 
-bool grows(const ConnectionOptions& options, const net::Conn& conn) {
-  return !conn.in_memory() && options.flow_control.largest_stream_window >
-                                  session_options(options, false).local.initial_window_size;
-}
-
 }  // namespace
 
 Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options,
@@ -69,7 +64,9 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       conn_(std::move(conn)),
       peer_credentials_(conn_->peer_credentials()),
       stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
-      largest_window_(grows(options, *conn_) ? options.flow_control.largest_stream_window : 0),
+      largest_window_(!conn_->in_memory() && options.flow_control.largest_stream_window > stream_window_
+                          ? options.flow_control.largest_stream_window
+                          : 0),
       limits_(*options.limits),
       max_handlers_(limits_.running_handlers > 0 ? limits_.running_handlers : options.max_concurrent_streams),
       last_stream_id_(options.last_stream_id),
@@ -92,7 +89,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
                    c.closing() ? c.read_away() : c.read_on();
                  }),
       patience_(loop_, *this),
-      meter_(largest_window_ > 0 ? stream_window_ : 0) {
+      meter_(stream_window_) {
   ++loop_.counts().sessions;
   loop_.add_waiter(*this);
   patience_.await(Awaited::kHandshake, options.handshake_deadline);

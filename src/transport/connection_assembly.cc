@@ -133,7 +133,7 @@ void Connection::look_at_assemblies() {
   if (room_taken_ == 0 && waiting_for_room_ == 0) return;
   idle_looks_ = stuck && waiting_for_room_ > 0 ? idle_looks_ + 1 : 0;
   const bool refuse_waiting = idle_looks_ >= (lacks_memory_ ? kLooksForMemory : 1);
-  const bool room_is_wanted = waiting_for_room_ > 0 || memory().others_wait();
+  const bool room_is_wanted = waiting_for_room_ > 0 || memory().is_waited_for();
   const TimePoint now = loop_.now();
   CallStream* least = nullptr;
   for (CallStream* s = streams_; s != nullptr; s = s->next_) {

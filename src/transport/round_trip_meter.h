@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 namespace sluice::transport {
@@ -19,10 +18,8 @@ class RoundTripMeter {
  public:
   static constexpr std::uint64_t kPing = 0x736c'7569'6365'7274;  // payload
 
-  // `window`: what half of it brings is nothing to tell of. 0: measures nothing.
-  explicit RoundTripMeter(std::size_t window)
-      : per_round_trip_(window / 2),
-        not_before_(window > 0 ? kMuch : std::numeric_limits<std::uint64_t>::max()) {}
+  // `window`: what half of it brings is nothing to tell of.
+  explicit RoundTripMeter(std::size_t window) : per_round_trip_(window / 2) {}
 
   // After each read. `received`: all bytes so far. True: a PING is to leave.
   bool asks(std::uint64_t received) {
@@ -47,7 +44,7 @@ class RoundTripMeter {
   static constexpr std::size_t kLongestPause = 1 << 20;
   std::size_t per_round_trip_;
   std::size_t pause_ = 1;  // bytes
-  std::uint64_t not_before_;
+  std::uint64_t not_before_ = kMuch;
   std::uint64_t seen_ = 0;
   std::uint64_t begun_at_ = 0;
   bool in_flight_ = false;

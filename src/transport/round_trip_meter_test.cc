@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::size_t kWindow = 65'535;
 
-TEST(RoundTripMeter, MeasuresNothingWithoutAWindow) {
-  RoundTripMeter meter(0);
-  for (std::uint64_t n = 0; n < 1000; ++n) EXPECT_FALSE(meter.asks(n << 20));
-  meter.on_ack(std::uint64_t{1} << 40);
-  EXPECT_EQ(meter.per_round_trip(), 0u);
-}
-
 TEST(RoundTripMeter, AsksWhenMuchHasComeAndOnce) {
   RoundTripMeter meter(kWindow);
   EXPECT_FALSE(meter.asks(16'383));

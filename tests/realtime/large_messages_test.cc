@@ -46,5 +46,42 @@ TEST_P(LargeMessages, BeyondTheBudgetAllArriveAlsoAfterTheServerIsReplaced) {
   call_all();
 }
 
+// The same with two connections whose server's Runtime has room for 4 MiB, and 12 MB come at once.
+class LargeMessagesOfTwoConnections : public TwoSides {
+ protected:
+  static constexpr int kCalls = 20;
+  LargeMessagesOfTwoConnections() : TwoSides(GetParam().threads, 1, 8 << 20) {}
+  ~LargeMessagesOfTwoConnections() override { other = Channel(); }
+
+  void call_all() {
+    const Chain request = e2e::pattern(300'000);
+    std::vector<Call<Chain>> calls;
+    for (int i = 0; i < kCalls; ++i) {
+      for (const Channel* c : {&channel, &other}) calls.push_back(c->invoke(kUnary, request).start());
+    }
+    for (Call<Chain>& call : calls) {
+      const Result<Chain> reply = call.get();
+      ASSERT_EQ(reply.status(), Status());
+      EXPECT_EQ(reply->to_string(), request.to_string());
+    }
+  }
+  Channel other;
+};
+INSTANTIATE_TEST_SUITE_P(Over, LargeMessagesOfTwoConnections, ::testing::ValuesIn(kBetween), name_of);
+
+TEST_P(LargeMessagesOfTwoConnections, AllArriveAlsoAfterTheServerIsReplaced) {
+  const std::string addr = free_addr();
+  const ChannelOptions options{.backoff = {.initial = 10ms, .max = 20ms}};
+  serve(addr);
+  channel = dial(client_side, addr, options).value();
+  other = dial(client_side, addr, options).value();
+  call_all();
+  server->close();
+  server.reset();
+  serve(addr);
+  until_not_ready();
+  call_all();
+}
+
 }  // namespace
 }  // namespace sluice::realtime

@@ -13,7 +13,7 @@ namespace sluice {
 
 class Loop;
 
-// The loops of one Runtime. Constant once they run.
+// The loops of one Runtime. Constant once they run, but for the memory, which is for any thread.
 class LoopGroup {
  public:
   // With assertions its loops check at their end that nothing lives on them.

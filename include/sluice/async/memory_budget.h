@@ -30,10 +30,11 @@ class MemoryBudget {
   void give_room_back(std::size_t bytes) { room_.fetch_sub(bytes, std::memory_order_relaxed); }
   // One at a time takes room beyond that, so that some message always gets on. False: another does.
   bool take_room_beyond(const void* who, std::size_t bytes);
-  void end_beyond(const void* who);  // gives nothing back
-  // How many connections wait for room.
+  // `who` takes no more beyond it. What it took is given back as other room is.
+  void end_beyond(const void* who);
+  // Counts the connections that wait for room.
   void count_waiting(int by) { waiting_.fetch_add(by, std::memory_order_relaxed); }
-  bool others_wait() const { return waiting_.load(std::memory_order_relaxed) > 0; }
+  bool is_waited_for() const { return waiting_.load(std::memory_order_relaxed) > 0; }
 
  private:
   friend class UnreadMemory;
