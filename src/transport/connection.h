@@ -231,6 +231,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   [[gnu::cold]] void wait_for_room(CallStream& stream);
   void stop_waiting(CallStream& stream);
   void look_from_now();
+  void look_in_time();
   void measure_link();  // after a read
   [[gnu::cold]] void let_in();
   [[gnu::cold]] void look_at_assemblies();
@@ -376,6 +377,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   std::size_t grown_ = 0;             // bytes, of windows
   std::size_t room_taken_ = 0;        // bytes
   std::size_t waiting_for_room_ = 0;  // messages
+  TimePoint look_at_{};               // when what came is looked at next
   unsigned idle_looks_ = 0;           // in a row that saw hardly anything come while some waited
   bool room_refused_ = false;         // the last time it was asked for
   bool lacks_memory_ = false;         // some wait for the Runtime's; counted there

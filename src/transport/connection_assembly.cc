@@ -13,7 +13,8 @@ constexpr std::size_t kSome = 16 << 10;
 constexpr Duration kLook = std::chrono::seconds(1);
 constexpr Duration kLookAgain = std::chrono::milliseconds(100);  // after one was refused
 constexpr Duration kNoProgress = std::chrono::seconds(10);
-constexpr unsigned kLooksForMemory = 12;  // longer than kNoProgress
+constexpr Duration kAskForMemory = std::chrono::milliseconds(20);  // whether others gave some back
+constexpr unsigned kLooksForMemory = 12;                           // longer than kNoProgress
 
 // How far the message that is being read got.
 double share(const MessageReader& reader) {
@@ -52,7 +53,7 @@ bool Connection::find_room(CallStream& stream, std::size_t more) {
 
 void Connection::wait_for_room(CallStream& stream) {
   if (std::exchange(stream.waits_for_room_, true)) return;
-  if (++waiting_for_room_ == 1) look_from_now();
+  ++waiting_for_room_ == 1 ? look_from_now() : look_in_time();
 }
 
 void Connection::stop_waiting(CallStream& stream) {
@@ -63,7 +64,13 @@ void Connection::stop_waiting(CallStream& stream) {
 void Connection::look_from_now() {
   assembly_came_ = 0;
   idle_looks_ = 0;
-  patience_.await(Awaited::kAssembly, after(loop_.now(), kLook));
+  look_at_ = after(loop_.now(), kLook);
+  look_in_time();
+}
+
+void Connection::look_in_time() {
+  const TimePoint ask = lacks_memory_ ? after(loop_.now(), kAskForMemory) : kNever;
+  patience_.await(Awaited::kAssembly, std::min(look_at_, ask));
 }
 
 void Connection::note_progress(CallStream& stream) {
@@ -128,9 +135,10 @@ void Connection::end_growth(std::size_t bytes) {
 // Room that another connection gave back is found here. Where the Runtime's memory is what lacks, others may
 // get on although nothing comes here: they are given longer.
 void Connection::look_at_assemblies() {
-  const bool stuck = std::exchange(assembly_came_, 0) < kSome;
   if (lacks_memory_) let_in();
   if (room_taken_ == 0 && waiting_for_room_ == 0) return;
+  if (loop_.now() < look_at_) return look_in_time();
+  const bool stuck = std::exchange(assembly_came_, 0) < kSome;
   idle_looks_ = stuck && waiting_for_room_ > 0 ? idle_looks_ + 1 : 0;
   const bool refuse_waiting = idle_looks_ >= (lacks_memory_ ? kLooksForMemory : 1);
   const bool room_is_wanted = waiting_for_room_ > 0 || memory().is_waited_for();
@@ -144,7 +152,8 @@ void Connection::look_at_assemblies() {
       break;
     }
   }
-  patience_.await(Awaited::kAssembly, after(now, least ? kLookAgain : kLook));
+  look_at_ = after(now, least ? kLookAgain : kLook);
+  look_in_time();
   if (!least) return;
   refuse_assembly(*least, least->waits_for_room_
                               ? "it waited for room, and hardly anything came of the others"
