@@ -11,7 +11,7 @@
 
 #include "echo.sluice.h"
 #include "gate_calls.h"
-#include "helloworld.sluice.h"
+#include "sluice_greeter.h"
 #include "support/payload.h"
 #include "support/subject.h"
 
@@ -20,15 +20,6 @@ namespace {
 using sluice::ServerContext;
 using sluice::Status;
 using sluice::Task;
-
-class Greeter final : public helloworld::Greeter::Service {
-  Task<sluice::Result<helloworld::HelloReply>> SayHello(ServerContext&,
-                                                        const helloworld::HelloRequest& request) override {
-    helloworld::HelloReply reply;
-    reply.set_message("Hello " + request.name());
-    co_return reply;
-  }
-};
 
 class Echo final : public echo::Echo::Service {
  public:
@@ -72,15 +63,24 @@ using ChatStream = sluice::ClientReaderWriter<echo::Payload, echo::Payload>;
 
 class Sluice final : public bench::Subject {
  public:
-  Sluice() {
-    require(server_.register_service(greeter_));
-    require(server_.register_service(echo_));
-    require(server_.serve(runtime_.listen(kAddr).value()));
+  explicit Sluice(const bench::Options& options) : tells_peaks_(options.peaks) {
+    bench::require(server_.register_service(greeter_));
+    bench::require(server_.register_service(echo_));
+    bench::require(server_.serve(runtime_.listen(kAddr).value()));
   }
 
-  bool unary(std::uint64_t i) override { return say_hello(greeter_stub_, i, {}); }
+  ~Sluice() override {
+    if (!tells_peaks_) return;
+    chat_.reset();
+    held_streams_.clear();
+    bench::tell_peaks(server_);
+    channel_.close();
+    bench::tell_peaks(channel_.limit_peaks());
+  }
+
+  bool unary(std::uint64_t i) override { return bench::say_hello(greeter_stub_, payloads_, i); }
   bool unary_deadline(std::uint64_t i) override {
-    return say_hello(greeter_stub_, i, {.timeout = std::chrono::minutes(1)});
+    return bench::say_hello(greeter_stub_, payloads_, i, {.timeout = std::chrono::minutes(1)});
   }
 
   bool unary_many(std::uint64_t calls, unsigned outstanding) override {
@@ -107,7 +107,7 @@ class Sluice final : public bench::Subject {
   void hold_connections(unsigned n) override {
     for (unsigned k = 0; k < n; ++k) {
       held_stubs_.emplace_back(sluice::dial(runtime_, kAddr).value());
-      say_hello(held_stubs_.back(), k, {});
+      bench::say_hello(held_stubs_.back(), payloads_, k);
     }
   }
 
@@ -129,17 +129,6 @@ class Sluice final : public bench::Subject {
   }
 
  private:
-  static void require(Status status) {
-    if (!status.ok()) throw sluice::StatusError(std::move(status));
-  }
-
-  bool say_hello(helloworld::Greeter::Stub& stub, std::uint64_t i, const sluice::CallOptions& options) {
-    helloworld::HelloRequest request;
-    request.set_name(payloads_.name(i));
-    sluice::Result<helloworld::HelloReply> reply = stub.SayHello(request, options).get();
-    return reply.ok() && reply->message() == payloads_.greeting(i);
-  }
-
   bool exchange(ChatStream& chat, std::uint64_t i) {
     out_.set_data(payloads_.text(i));
     return chat.write(out_).get().ok() && chat.read_into(in_).get() && in_.data() == payloads_.text(i);
@@ -184,9 +173,10 @@ class Sluice final : public bench::Subject {
   }
 
   // Destroyed from the bottom: streams before stubs, stubs before the server.
+  const bool tells_peaks_;
   const bench::Payloads payloads_;
   sluice::Runtime runtime_;
-  Greeter greeter_;
+  bench::Greeter greeter_;
   Echo echo_{payloads_};
   sluice::Server server_{runtime_, {.max_concurrent_streams = 1024}};
   sluice::Channel channel_ = sluice::dial(runtime_, kAddr).value();
@@ -205,5 +195,6 @@ class Sluice final : public bench::Subject {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::subject_main(argc, argv, [](const bench::Options&) { return std::make_unique<Sluice>(); });
+  return bench::subject_main(argc, argv,
+                             [](const bench::Options& options) { return std::make_unique<Sluice>(options); });
 }

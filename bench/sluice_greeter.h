@@ -3,6 +3,7 @@
 
 #include <sluice/sluice.h>
 
+#include <cstdio>
 #include <utility>
 
 #include "helloworld.sluice.h"
@@ -25,6 +26,16 @@ inline bool say_hello(const helloworld::Greeter::Stub& stub, const Payloads& pay
   request.set_name(payloads.name(i));
   sluice::Result<helloworld::HelloReply> reply = stub.SayHello(request, options).get();
   return reply.ok() && reply->message() == payloads.greeting(i);
+}
+
+// How near connections came to their limits, for tests/interop/guards.py.
+inline void tell_peaks(const sluice::LimitPeaks& peaks) {
+  std::fprintf(stderr, "limit peaks: %s\n", to_string(peaks).c_str());
+}
+// The same of a server; ends its connections first.
+inline void tell_peaks(sluice::Server& server) {
+  server.stop({}).get();
+  tell_peaks(server.limit_peaks());
 }
 
 inline void require(sluice::Status status) {

@@ -41,12 +41,17 @@ std::unique_ptr<T> make_on(const Options& options, unsigned k, Args&&... args) {
 
 // A Server of the greeter at `addr`.
 struct Served {
-  Served(Runtime& runtime, const char* addr) : server(runtime, {.max_concurrent_streams = 1024}) {
+  Served(const Options& options, Runtime& runtime, const char* addr)
+      : server(runtime, {.max_concurrent_streams = 1024}), tells_peaks(options.peaks) {
     bench::require(server.register_service(greeter));
     bench::require(server.serve(runtime.listen(addr).value()));
   }
+  ~Served() {
+    if (tells_peaks) bench::tell_peaks(server);
+  }
   bench::Greeter greeter;
   sluice::Server server;
+  bool tells_peaks;
 };
 
 // `calls` calls by each of a crew that share one stub.
@@ -73,7 +78,7 @@ class OwnThread final : public bench::Subject {
         options, 1, sluice::RuntimeOptions{.threads = 1, .spin = spin, .memory_network = network});
     client_runtime_ =
         make_on<Runtime>(options, 0, sluice::RuntimeOptions{.spin = spin, .memory_network = network});
-    served_.emplace(*server_runtime_, "pipe:bench");
+    served_.emplace(options, *server_runtime_, "pipe:bench");
     stub_.emplace(sluice::dial(*client_runtime_, "pipe:bench").value());
   }
   bool unary(std::uint64_t i) override { return bench::say_hello(*stub_, payloads_, i); }
@@ -91,6 +96,7 @@ class OwnThread final : public bench::Subject {
 
 class CallerRuns final : public bench::Subject {
  public:
+  explicit CallerRuns(const Options& options) : served_(options, runtime_, "pipe:bench") {}
   bool unary(std::uint64_t i) override { return bench::say_hello(stub_, payloads_, i); }
   bool unary_from(std::uint64_t calls, unsigned callers) override {
     return callers_.run(stub_, payloads_, calls, callers);
@@ -99,14 +105,15 @@ class CallerRuns final : public bench::Subject {
  private:
   const bench::Payloads payloads_;
   Runtime runtime_{{.threads = 1}};
-  Served served_{runtime_, "pipe:bench"};
+  Served served_;
   Stub stub_{sluice::dial(runtime_, "pipe:bench").value()};
   Callers callers_;
 };
 
 class Across final : public bench::Subject {
  public:
-  explicit Across(const Options& options) : crew_(2, placed(options)) {}
+  explicit Across(const Options& options)
+      : sides_{{options, network_, "pipe:0"}, {options, network_, "pipe:1"}}, crew_(2, placed(options)) {}
 
   bool unary_across(std::uint64_t calls) override {
     std::atomic<int> calling{2};
@@ -121,15 +128,15 @@ class Across final : public bench::Subject {
 
  private:
   struct Side {
-    Side(const std::shared_ptr<sluice::net::MemoryNetwork>& network, const char* addr)
-        : runtime({.memory_network = network}), served(runtime, addr) {}
+    Side(const Options& options, const std::shared_ptr<sluice::net::MemoryNetwork>& network, const char* addr)
+        : runtime({.memory_network = network}), served(options, runtime, addr) {}
     Runtime runtime;
     Served served;
   };
 
   const bench::Payloads payloads_;
   const std::shared_ptr<sluice::net::MemoryNetwork> network_ = std::make_shared<sluice::net::MemoryNetwork>();
-  Side sides_[2] = {{network_, "pipe:0"}, {network_, "pipe:1"}};
+  Side sides_[2];
   Stub stubs_[2] = {Stub(sluice::dial(sides_[0].runtime, "pipe:1").value()),
                     Stub(sluice::dial(sides_[1].runtime, "pipe:0").value())};
   bench::Crew crew_;
@@ -216,7 +223,8 @@ class alignas(64) LoopLoad {
 
 class Loops final : public bench::Subject {
  public:
-  explicit Loops(const Options& options) : runtime_({.threads = 2}), served_(runtime_, "pipe:bench") {
+  explicit Loops(const Options& options)
+      : runtime_({.threads = 2}), served_(options, runtime_, "pipe:bench") {
     unsigned k = 0;
     for (sluice::Loop* loop : runtime_.loops()) {
       loads_.push_back(std::make_unique<LoopLoad>(runtime_, *loop, payloads_));
@@ -243,7 +251,7 @@ class Loops final : public bench::Subject {
 std::unique_ptr<bench::Subject> make(const Options& options) {
   if (options.api == "park") return std::make_unique<OwnThread>(options, Duration::zero());
   if (options.api == "spin") return std::make_unique<OwnThread>(options, kSpin);
-  if (options.api == "caller") return std::make_unique<CallerRuns>();
+  if (options.api == "caller") return std::make_unique<CallerRuns>(options);
   if (options.api == "across") return std::make_unique<Across>(options);
   if (options.api == "loops") return std::make_unique<Loops>(options);
   std::fprintf(stderr, "there are park, spin, caller, across and loops, not \"%s\"\n", options.api.c_str());

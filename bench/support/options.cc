@@ -37,6 +37,7 @@ std::vector<int> to_rows(std::string_view flag, std::string_view text) {
 bool set_switch(Options& options, std::string_view flag) {
   if (flag == "--count") return options.count_allocations = true;
   if (flag == "--first-reply") return options.first_reply = true;
+  if (flag == "--peaks") return options.peaks = true;
   return false;
 }
 

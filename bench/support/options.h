@@ -20,6 +20,7 @@ struct Options {
   std::uint64_t calls = 0;         // --calls N
   bool count_allocations = false;  // --count: count allocations in a scenario
   bool first_reply = false;        // --first-reply: make one call, write one byte, end
+  bool peaks = false;              // --peaks: tell at the end how near connections came to their limits
 };
 
 // Exits with status 2 and a line on stderr when the command line makes no sense.

@@ -1,47 +1,15 @@
-// LinkNetwork: the contract suites of Conn and Listener over it, and the times that it is for.
+// LinkNetwork: the times that it is for.
 #include "sluice/testing/link_network.h"
 
 #include "sluice/net/memory_network.h"
-#include "support/conn_end_suite.h"
-#include "support/listener_suite.h"
+#include "support/conn_fixture.h"
 
 namespace sluice::support {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::LinkNetwork;
 using testing::LinkOptions;
-
-constexpr std::size_t kLinkCapacity = 100'000;
-
-ConnKind link_kind(std::string name, LinkOptions options) {
-  options.buffer = kLinkCapacity;
-  return {
-      .name = std::move(name),
-      .make_network = [options]() -> std::unique_ptr<net::Network> {
-        return std::make_unique<LinkNetwork>(
-            std::make_shared<net::MemoryNetwork>(net::MemoryNetworkOptions{.pipe_capacity = kLinkCapacity}),
-            options);
-      },
-      .listen_on = {"pipe", "suite"},
-      .nobody = {"pipe", "nobody"},
-      .closed_again = "pipe listener already closed",
-      .too_much = 4 * kLinkCapacity,
-  };
-}
-
-std::vector<ConnParam> link_params() {
-  std::vector<ConnParam> all;
-  for (const ConnKind& kind :
-       {link_kind("NoLink", {}), link_kind("Link", {.latency = 50us, .bytes_per_second = 1'000'000'000}),
-        link_kind("JitteryLink", {.latency = 10us, .jitter = 40us})}) {
-    for (const Loops loops : {Loops::kSimulated, Loops::kOne, Loops::kTwo}) all.push_back({kind, loops});
-  }
-  return all;
-}
-std::string link_name(const ::testing::TestParamInfo<ConnParam>& info) { return ConnParam::name(info.param); }
-
-INSTANTIATE_TEST_SUITE_P(Links, ConnSuite, ::testing::ValuesIn(link_params()), link_name);
-INSTANTIATE_TEST_SUITE_P(Links, ListenerSuite, ::testing::ValuesIn(link_params()), link_name);
 
 // Two ends over a link, in virtual time.
 class LinkTest : public ::testing::Test {

@@ -88,6 +88,8 @@ struct Target {
   ServedRaw served;
 };
 
+inline StreamId id_of(int i) { return static_cast<StreamId>(2 * i + 1); }
+
 class Attack : public wire::WireTest {
  protected:
   // Sends what `frames` gives, until the connection is closed, at most so often. How often it was sent.
@@ -140,7 +142,6 @@ class Attack : public wire::WireTest {
       wire.data(id, body.substr(at, kFrame), at + kFrame < body.size() ? 0 : kEnd);
     return wire.str();
   }
-  static StreamId id_of(int i) { return static_cast<StreamId>(2 * i + 1); }
 };
 
 inline constexpr support::RuntimeParam kSeeds[] = {support::kSimulatedRuntimes[0],

@@ -2,7 +2,7 @@
 // noted and bounded loosely; and what a neighbour has to wait for, counted in pieces of work of the loop.
 #include <time.h>
 
-#include "attacks/attack.h"
+#include "attacks/scripts.h"
 #include "support/uploads.h"
 
 namespace sluice::attacks {
@@ -181,8 +181,7 @@ TEST_P(Neighbours, WaitForLittle) {
     for (int i = 0; i < n; ++i) all += frames(i);
     return all;
   };
-  const std::string resets =
-      times(10'000, [](int i) { return open(id_of(i)) + Wire().rst(id_of(i), ErrorCode::kCancel).str(); });
+  const std::string resets = rapid_reset(10'000);
   const struct {
     const char* name;
     std::string bytes;

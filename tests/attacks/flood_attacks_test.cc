@@ -1,84 +1,9 @@
 // Frames that say nothing, by the thousand (CVE-2019-9512, 9513, 9515, 9518), from peers that read what they
 // are answered and from peers that do not.
-#include "attacks/attack.h"
+#include "attacks/scripts.h"
 
 namespace sluice::attacks {
 namespace {
-
-struct Flood {
-  const char* name;
-  std::string (*frame)();
-  int most;  // frames that are taken with the guard
-  Limit limit;
-  Limits off;
-};
-const Flood kFloods[] = {
-    {"PING", [] { return Wire().ping("12345678").str(); }, 1'000, Limit::kPings, {.pings = kNoRate}},
-    {"PING acknowledgements",
-     [] { return Wire().ping("12345678", http2::flag::kAck).str(); },
-     1'000,
-     Limit::kPings,
-     {.pings = kNoRate}},
-    {"SETTINGS",
-     [] { return Wire().settings().str(); },
-     1'000,
-     Limit::kControlFrames,
-     {.control_frames = kNoRate}},
-    {"SETTINGS that change all windows",
-     [] {
-       return Wire()
-           .settings({{SettingId::kInitialWindowSize, 0}, {SettingId::kInitialWindowSize, 65'535}})
-           .str();
-     },
-     1'000,
-     Limit::kControlFrames,
-     {.control_frames = kNoRate}},
-    {"PRIORITY",
-     [] { return Wire().frame(FrameType::kPriority, 0, 3, "12345").str(); },
-     1'000,
-     Limit::kControlFrames,
-     {.control_frames = kNoRate}},
-    {"unknown",
-     [] { return Wire().frame(static_cast<FrameType>(0xee), 0, 0, "what").str(); },
-     1'000,
-     Limit::kControlFrames,
-     {.control_frames = kNoRate}},
-    {"GOAWAY",
-     [] { return Wire().goaway(0, ErrorCode::kNoError).str(); },
-     1'000,
-     Limit::kControlFrames,
-     {.control_frames = kNoRate}},
-    {"empty DATA",
-     [] { return Wire().data(1, "").str(); },
-     10,
-     Limit::kEmptyFrames,
-     {.empty_frames = Limits::kOff}},
-    {"padding",
-     [] { return Wire().padded_data(1, "", 255).str(); },
-     10,
-     Limit::kEmptyFrames,
-     {.empty_frames = Limits::kOff}},
-    {"empty HEADERS",
-     [] { return Wire().headers(1, "").str(); },
-     10,
-     Limit::kEmptyFrames,
-     {.empty_frames = Limits::kOff}},
-    {"RST_STREAM of a stream that has gone",
-     [] { return Wire().rst(1, ErrorCode::kCancel).str(); },
-     502,
-     Limit::kResets,
-     {.resets = Limits::kOff}},
-    {"WINDOW_UPDATE",
-     [] { return Wire().window_update(0, 1).str(); },
-     7,
-     Limit::kWindowUpdates,
-     {.window_updates_per_data = Limits::kOff}},
-    {"WINDOW_UPDATE of a stream",
-     [] { return Wire().window_update(1, 1).str(); },
-     7,
-     Limit::kWindowUpdates,
-     {.window_updates_per_data = Limits::kOff}},
-};
 
 class FloodAttacks : public Attack {};
 INSTANTIATE_TEST_SUITE_P(Simulated, FloodAttacks, ::testing::ValuesIn(kSeeds), support::name_of);

@@ -13,7 +13,6 @@ class HostileServers : public wire::ClientTest {
         .headers(id, support::kOkTrailers, kEnd)
         .str();
   }
-  static StreamId id_of(int i) { return static_cast<StreamId>(2 * i + 1); }
 };
 INSTANTIATE_TEST_SUITE_P(Simulated, HostileServers, ::testing::ValuesIn(kSeeds), support::name_of);
 

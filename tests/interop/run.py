@@ -17,7 +17,7 @@ import time
 
 import official
 import proxies
-from guards import write_guards
+from guards import run_benchmark, write_guards
 from page import write_page
 from peers import HERE, ROOT, WORK, BuildFailed, Missing, all_peers
 from process import Died, Program, ends
@@ -399,6 +399,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="write the rows to this file")
     parser.add_argument("--page", type=pathlib.Path, help="write the tables into this page")
     parser.add_argument("--guards", type=pathlib.Path, help="write into this page how near connections came to their limits")
+    parser.add_argument("--bench-build", type=pathlib.Path, help="for --guards: where the benchmark's programs are")
     parser.add_argument("--peer", type=names, default=[], help="only these, separated by commas")
     parser.add_argument("--case", type=names, default=[], help="only these")
     parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe, busy, and the proxies")
@@ -449,7 +450,8 @@ def main():
     if args.page:
         write_page(args.page, by_suite(runner.rows), versions_of(runner.rows))
     if args.guards:
-        write_guards(args.guards, WORK / "log")
+        run_benchmark(args.bench_build.resolve(), WORK / "log")
+        write_guards(args.guards, WORK / "log", list(through))
     return 0 if report(runner.rows, problems, time.monotonic() - start) else 1
 
 

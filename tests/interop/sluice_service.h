@@ -16,13 +16,7 @@ namespace interop {
 
 // How near connections came to their limits; guards.py gathers the lines.
 inline void tell_peaks(const sluice::LimitPeaks& peaks) {
-  for (std::size_t i = 0; i < sluice::kLimits; ++i) {
-    const sluice::LimitPeak& peak = peaks.peaks[i];
-    if (peak.limit == 0) continue;
-    const std::string text(name(static_cast<sluice::Limit>(i)));
-    std::fprintf(stderr, "limit peak: %s: %llu of %llu\n", text.c_str(),
-                 static_cast<unsigned long long>(peak.value), static_cast<unsigned long long>(peak.limit));
-  }
+  std::fprintf(stderr, "limit peaks: %s\n", to_string(peaks).c_str());
 }
 
 // Thread: any number of loops. Lifetime: longer than the server.

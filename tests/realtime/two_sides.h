@@ -146,9 +146,10 @@ class TwoSides : public ::testing::TestWithParam<Between> {
     channel = dial(client_side, addr, {.backoff = {.initial = 10ms, .max = 20ms}}).value();
   }
   // Until the state is no more what it was, if there is a thread to see to that.
-  void until_not_ready() {
+  void until_not_ready() { until_not_ready(channel); }
+  void until_not_ready(const Channel& one) {
     if (client_side.threads_started() == 0) return;
-    EXPECT_TRUE(eventually([&] { return channel.state() != ConnectivityState::kReady; }));
+    EXPECT_TRUE(eventually([&] { return one.state() != ConnectivityState::kReady; }));
   }
 
   const std::shared_ptr<net::MemoryNetwork> pipes = std::make_shared<net::MemoryNetwork>();
