@@ -55,15 +55,15 @@ void CallStream::end_of_data() {
 bool CallStream::take_messages(Bytes data) {
   while (!data.empty()) {
     switch (reader_.feed(data)) {
-      case MessageReader::Event::kNeedMore:
+      case wire::MessageReader::Event::kNeedMore:
         want_more();
         if (held_ > unread_bytes_ + kUncounted) count_unread();
         assert(holds_what_it_counts());
         return true;
-      case MessageReader::Event::kError:
+      case wire::MessageReader::Event::kError:
         on_bad_message(std::move(reader_.error()));
         return false;
-      case MessageReader::Event::kMessage: {
+      case wire::MessageReader::Event::kMessage: {
         end_assembly();
         if (!on_message({reader_.take_message(), reader_.compressed()})) return false;
         if (discarding_) return consume(held_), true;

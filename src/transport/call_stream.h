@@ -10,7 +10,7 @@
 #include "transport/connection.h"
 #include "transport/message_encoding.h"
 #include "transport/message_queue.h"
-#include "transport/message_reader.h"
+#include "wire/message_reader.h"
 
 namespace sluice::transport {
 
@@ -160,7 +160,7 @@ class CallStream : public http2::Stream {
   bool credit_is_conserved() const;
   bool holds_what_it_counts() const;
 
-  MessageReader reader_;
+  wire::MessageReader reader_;
   bool unread_ = false;  // recv_.message is one that nobody has asked for yet
   bool unread_compressed_ = false;
   MessageQueue inbox_;  // complete and unread after that one

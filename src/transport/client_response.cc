@@ -4,10 +4,10 @@
 
 #include "base/escape.h"
 #include "transport/client_stream.h"
-#include "transport/content_type.h"
-#include "transport/error_map.h"
-#include "transport/grpc_status.h"
-#include "transport/http_status.h"
+#include "wire/content_type.h"
+#include "wire/error_map.h"
+#include "wire/grpc_status.h"
+#include "wire/http_status.h"
 
 namespace sluice::transport {
 namespace {
@@ -31,9 +31,9 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
   if (ended_) return 0;
   const std::string_view name = field.name;
   if (name == ":status") {
-    block_.http_status = parse_http_status(field.value);
+    block_.http_status = wire::parse_http_status(field.value);
   } else if (name == "content-type") {
-    block_.content_is_grpc = is_grpc_content(field.value);
+    block_.content_is_grpc = wire::is_grpc_content(field.value);
     if (block_.content_is_grpc) return kTagGrpcContent;
     block_.texts().content_type = field.value.substr(0, kMaxQuoted);
   } else if (name == "grpc-status") {
@@ -50,8 +50,8 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
   } else if (name == "grpc-encoding") {
     // In trailers it means nothing, and messages that wait may be of the one that the header has named.
     if (!header_seen_) encoding_named(field.value);
-  } else if (visible_metadata(name)) {
-    if (add_received(block_metadata_, name, field.value)) return 0;
+  } else if (wire::visible_metadata(name)) {
+    if (wire::add_received(block_metadata_, name, field.value)) return 0;
     block_.bad_metadata = true;
     block_.texts().bad_name = name.substr(0, kMaxQuoted);
   }
@@ -161,7 +161,8 @@ void ClientStream::trailer_block() {
 Status ClientStream::told_status() {
   if (block_.code_ok && !block_.has_details) return {};
   const StatusText& text = block_.texts();
-  return parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details, block_.has_details);
+  return wire::parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details,
+                                 block_.has_details);
 }
 
 // The reason why the server's own status does not count must not hide it.
@@ -186,7 +187,7 @@ Status ClientStream::foreign_status() const {
     if (!detail.empty()) detail += ": ";
     detail += escaped(foreign_->body, Keep::kUnicode);
   }
-  return status_of_http(foreign_->http_status, detail);
+  return wire::status_of_http(foreign_->http_status, detail);
 }
 
 void ClientStream::trailers_say_ok() {
@@ -258,12 +259,12 @@ void ClientStream::on_reset(http2::ErrorCode code) {
     return;
   if (conn_->left_out(id()))
     return end(Status(StatusCode::kUnavailable, "call not processed: " + conn_->goaway_text()));
-  end(to_status(code, deadline_ != kNever && loop_.now() >= deadline_));
+  end(wire::to_status(code, deadline_ != kNever && loop_.now() >= deadline_));
 }
 
 void ClientStream::on_stream_error(const http2::Error& error) {
-  end(Status(StatusCode::kInternal,
-             "stream error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what)));
+  end(Status(StatusCode::kInternal, "stream error: " + std::string(wire::error_code_name(error.code)) + ": " +
+                                        std::string(error.what)));
 }
 
 }  // namespace sluice::transport

@@ -5,9 +5,9 @@
 
 #include "base/escape.h"
 #include "sluice/async/run_on.h"
-#include "transport/content_type.h"
-#include "transport/error_map.h"
-#include "transport/grpc_timeout.h"
+#include "wire/content_type.h"
+#include "wire/error_map.h"
+#include "wire/grpc_timeout.h"
 
 namespace sluice::transport {
 
@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kMaxQuotedPath = 256;
 
 [[gnu::cold]] std::string content_type_of(const Codec& codec) {
-  return std::string(kGrpcContent).append("+").append(codec.name());
+  return std::string(wire::kGrpcContent).append("+").append(codec.name());
 }
 
 }  // namespace
@@ -191,13 +191,13 @@ bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::s
                          {":path", method_.path},
                          {":authority", identity_.authority},
                          {"te", "trailers"},
-                         {"content-type", with_codec ? std::string_view(subtype) : kGrpcContent},
+                         {"content-type", with_codec ? std::string_view(subtype) : wire::kGrpcContent},
                          {"user-agent", identity_.user_agent},
                          {"grpc-accept-encoding", identity_.compression.known.accept_encoding()}};
   const std::span<const Field> whole(fixed, identity_.compression.known.empty() ? 7 : 8);
   const std::span<const Field> pseudo = whole.first(4), common = whole.subspan(4);
-  std::optional<TimeoutText> timeout;
-  std::optional<MetadataFields> custom;
+  std::optional<wire::TimeoutText> timeout;
+  std::optional<wire::MetadataFields> custom;
   Field timeout_field, encoding_field;
   HeaderPart parts[5];
   std::size_t n = 0;
@@ -456,7 +456,7 @@ void ClientStream::conclude(Status status, Unread unread) {
     status_ = Status(StatusCode::kUnimplemented, "the server sent no reply message");
   }
   if (unary_in_use_ && !unary_.done()) complete_unary();
-  reset(from_server_ ? ErrorCode::kNoError : reset_code_for(status_.code()));
+  reset(from_server_ ? ErrorCode::kNoError : wire::reset_code_for(status_.code()));
   end_reads(unread == Unread::kDropped);
   if (send_waiting())
     complete_send(status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_);

@@ -10,8 +10,8 @@
 #include "sluice/rpc/channel_base.h"
 #include "sluice/rpc/interceptor.h"
 #include "transport/call_stream.h"
-#include "transport/metadata_fields.h"
 #include "transport/pending_calls.h"
+#include "wire/metadata_fields.h"
 
 namespace sluice::transport {
 

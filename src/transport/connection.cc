@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 #include "transport/call_stream.h"
-#include "transport/error_map.h"
+#include "wire/error_map.h"
 
 namespace sluice::transport {
 namespace {
@@ -170,7 +170,7 @@ void Connection::feed_failed(const http2::Error& error, std::string_view greetin
   broken_ = true;
   exceeded_ = error.limit;
   std::string text =
-      "connection error: " + std::string(error_code_name(error.code)) + ": " + std::string(error.what);
+      "connection error: " + std::string(wire::error_code_name(error.code)) + ": " + std::string(error.what);
   if (state_ == State::kHandshake) text += greeting;
   close(Status(StatusCode::kUnavailable, std::move(text)), error.code);
 }

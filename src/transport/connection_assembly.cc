@@ -17,7 +17,7 @@ constexpr Duration kAskForMemory = std::chrono::milliseconds(20);  // whether ot
 constexpr unsigned kLooksForMemory = 12;                           // longer than kNoProgress
 
 // How far the message that is being read got.
-double share(const MessageReader& reader) {
+double share(const wire::MessageReader& reader) {
   return static_cast<double>(reader.held()) / static_cast<double>(reader.message_size());
 }
 }  // namespace

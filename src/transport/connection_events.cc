@@ -2,7 +2,7 @@
 #include "base/escape.h"
 #include "transport/call_stream.h"
 #include "transport/connection.h"
-#include "transport/error_map.h"
+#include "wire/error_map.h"
 
 namespace sluice::transport {
 namespace {
@@ -84,7 +84,7 @@ void Connection::on_ping_ack(std::uint64_t payload) {
 }
 
 void Connection::on_goaway(http2::StreamId last, http2::ErrorCode code, std::string_view debug) {
-  std::string said = error_code_text(code);
+  std::string said = wire::error_code_text(code);
   if (!debug.empty())
     said.append(" \"").append(escaped(debug.substr(0, kQuotedDebugData), Keep::kAscii)).append("\"");
   // One that only says goodbye does not hide the error before it.

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "transport/connection.h"
-#include "transport/error_map.h"
+#include "wire/error_map.h"
 
 namespace sluice::transport {
 namespace {
@@ -62,7 +62,7 @@ void Connection::end_for(Limit limit, http2::ErrorCode code) {
   const std::string_view what = to_string(limit);
   session_.submit_goaway(session_.last_peer_stream(), code, what);
   close(Status(StatusCode::kUnavailable,
-               "connection error: " + std::string(error_code_name(code)) + ": " + std::string(what)),
+               "connection error: " + std::string(wire::error_code_name(code)) + ": " + std::string(what)),
         code);
 }
 

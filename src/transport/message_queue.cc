@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "http2/frame.h"
-#include "transport/message_reader.h"
+#include "wire/message_reader.h"
 
 namespace sluice::transport {
 namespace {
 
-constexpr std::size_t kPrefixSize = MessageReader::kPrefixSize;
+constexpr std::size_t kPrefixSize = wire::MessageReader::kPrefixSize;
 // Up to here a slot and a share in a block cost more than the bytes.
 constexpr std::size_t kMostCopied = 1024;
 // Blocks for copies; the first ones are small, as most queues are short.

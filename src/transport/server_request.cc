@@ -1,10 +1,10 @@
 // How a ServerStream reads the head of its request (gRPC PROTOCOL-HTTP2, "Requests"), and what it answers to
 // one that is none.
-#include "transport/content_type.h"
-#include "transport/error_map.h"
-#include "transport/grpc_status.h"
-#include "transport/grpc_timeout.h"
 #include "transport/server_stream.h"
+#include "wire/content_type.h"
+#include "wire/error_map.h"
+#include "wire/grpc_status.h"
+#include "wire/grpc_timeout.h"
 
 namespace sluice::transport {
 namespace {
@@ -21,7 +21,7 @@ constexpr std::size_t kMaxKnownValue = 256;
 http2::Tag ServerStream::on_header(const http2::Field& field) {
   if (head_done_) return 0;  // trailers of a client mean nothing
   const std::string_view name = field.name;
-  const std::string_view value = without_blanks(field.value);
+  const std::string_view value = wire::without_blanks(field.value);
   const auto know = [&](KnownField::Kind kind, const ServedMethod* method = nullptr) -> http2::Tag {
     if (value.size() > kMaxKnownValue) return 0;
     return conn_->know({kind, std::string(name), std::string(value), method});
@@ -48,9 +48,9 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
     return 0;
   }
   if (name == "content-type") {
-    content_ok_ = is_grpc_content(value);
+    content_ok_ = wire::is_grpc_content(value);
     if (!content_ok_) return 0;
-    if (const std::string_view subtype = subtype_of(value); !subtype.empty()) {
+    if (const std::string_view subtype = wire::subtype_of(value); !subtype.empty()) {
       plain_ = false;
       set_content_type(value, subtype);
       return 0;
@@ -60,7 +60,7 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
   const bool of_grpc = name.starts_with("grpc-");  // few are, and there may be many fields
   if (of_grpc && name == "grpc-timeout") {
     plain_ = false;
-    const auto timeout = parse_timeout(value);
+    const auto timeout = wire::parse_timeout(value);
     has_timeout_ = timeout.has_value();
     bad_timeout_ = !has_timeout_;
     if (timeout) timeout_ = *timeout;
@@ -73,9 +73,9 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
     if (++hosts_ == 1) metadata_.add(name, value);
     return 0;
   }
-  if (!visible_metadata(name)) return kTagNothingNew;  // :scheme, te, other grpc- fields
+  if (!wire::visible_metadata(name)) return kTagNothingNew;  // :scheme, te, other grpc- fields
   plain_ = false;
-  if (!add_received(metadata_, name, value)) bad_metadata_ = true;
+  if (!wire::add_received(metadata_, name, value)) bad_metadata_ = true;
   return 0;
 }
 
@@ -182,8 +182,9 @@ void ServerStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
 }
 
 void ServerStream::set_content_type(std::string_view type, std::string_view subtype) {
-  content_type_ = std::make_unique<std::string>(type.substr(0, kGrpcContent.size() + 1 + subtype.size()));
-  content_subtype_ = subtype_of(*content_type_);
+  content_type_ =
+      std::make_unique<std::string>(type.substr(0, wire::kGrpcContent.size() + 1 + subtype.size()));
+  content_subtype_ = wire::subtype_of(*content_type_);
   std::shared_ptr<const Codec> codec = methods_.codecs().share(content_subtype_);
   recv_.codec = codec_ = codec.get();
   if (codec || encoding_) encoding().codec = std::move(codec);
@@ -244,10 +245,10 @@ void ServerStream::refuse(const Refusal& refusal) {
   ended_ = true;
   header_sent_ = true;
   const std::string http_status = std::to_string(refusal.http_status);
-  const std::string text = encode_grpc_message(refusal.status.message());
+  const std::string text = wire::encode_grpc_message(refusal.status.message());
   const http2::Field fields[] = {{":status", http_status, http2::Indexing::kPlain},
                                  {"content-type", content_type()},
-                                 {"grpc-status", status_code_text(refusal.status.code())},
+                                 {"grpc-status", wire::status_code_text(refusal.status.code())},
                                  {"grpc-message", text, http2::Indexing::kPlain}};
   const http2::HeaderPart part{fields, nullptr};
   conn_->session().submit_headers(*this, {&part, 1}, http2::EndStream::kYes);

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "sluice/async/run_on.h"
-#include "transport/error_map.h"
-#include "transport/grpc_status.h"
+#include "wire/error_map.h"
+#include "wire/grpc_status.h"
 
 namespace sluice::transport {
 
@@ -268,16 +268,16 @@ void ServerStream::send_trailers_anew(const Status& status) {
   }
   const bool of_user = trailer_fields_ != nullptr;
   const Field fixed[] = {{":status", "200"}, {"content-type", content_type()}};
-  const Field code[] = {{"grpc-status", status_code_text(status.code())}};
+  const Field code[] = {{"grpc-status", wire::status_code_text(status.code())}};
   HeaderPart parts[3];
   std::size_t n = 0;
   if (!header_sent_) parts[n++] = {fixed, content_type_ ? nullptr : &conn_->common_cache};
   parts[n++] = {code, status.ok() ? &conn_->trailers_cache : nullptr};
   if (!status.ok()) {
-    MetadataFields& fields = trailer_fields();
+    wire::MetadataFields& fields = trailer_fields();
     const std::size_t room =
         std::min<std::size_t>(conn_->session().peer_settings().max_header_list_size, 1 << 20);
-    std::string text = encode_grpc_message(status.message(), room / 2);
+    std::string text = wire::encode_grpc_message(status.message(), room / 2);
     // In base64, beside a text and a few fields.
     const bool details_fit = status.details().size() / 3 * 4 + text.size() + 512 <= room;
     if (!text.empty()) fields.add_plain("grpc-message", fields.keep(text));
@@ -320,14 +320,14 @@ void ServerStream::cancel_handler(std::string why) {
 }
 
 void ServerStream::on_reset(http2::ErrorCode code) {
-  cancel_handler("the client reset the stream: " + error_code_text(code));
+  cancel_handler("the client reset the stream: " + wire::error_code_text(code));
 }
 
 void ServerStream::on_stream_error(const http2::Error& error) {
   if (conn_->complain()) {
     loop_.group().log(LogLevel::kWarning, "stream error from " + conn_->peer_addr().to_string() + " for \"" +
                                               std::string(path_.substr(0, kMaxQuotedPath)) +
-                                              "\": " + std::string(error_code_name(error.code)) + ": " +
+                                              "\": " + std::string(wire::error_code_name(error.code)) + ": " +
                                               std::string(error.what));
   }
   cancel_handler("stream error");
@@ -370,7 +370,7 @@ Status ServerStream::CallContext::add_trailer(std::string_view key, std::string_
   return stream.add(stream.trailer_fields(), {key, value});
 }
 
-Status ServerStream::add(MetadataFields& fields, KV pair) {
+Status ServerStream::add(wire::MetadataFields& fields, KV pair) {
   std::string lower;
   if (std::string why = check_metadata(pair); !why.empty()) {
     lower = lower_case(pair.key);
@@ -407,13 +407,13 @@ Status ServerStream::set_compression_algorithm(std::string_view name) {
   return {};
 }
 
-MetadataFields& ServerStream::header_fields() {
-  if (!header_fields_) header_fields_ = std::make_unique<MetadataFields>();
+wire::MetadataFields& ServerStream::header_fields() {
+  if (!header_fields_) header_fields_ = std::make_unique<wire::MetadataFields>();
   return *header_fields_;
 }
 
-MetadataFields& ServerStream::trailer_fields() {
-  if (!trailer_fields_) trailer_fields_ = std::make_unique<MetadataFields>();
+wire::MetadataFields& ServerStream::trailer_fields() {
+  if (!trailer_fields_) trailer_fields_ = std::make_unique<wire::MetadataFields>();
   return *trailer_fields_;
 }
 

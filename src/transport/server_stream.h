@@ -11,8 +11,8 @@
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 #include "transport/call_stream.h"
-#include "transport/content_type.h"
-#include "transport/metadata_fields.h"
+#include "wire/content_type.h"
+#include "wire/metadata_fields.h"
 
 namespace sluice::transport {
 
@@ -177,10 +177,10 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void set_context(Context context);
   Status set_compression_algorithm(std::string_view name);
   void deallocate(void* memory, std::size_t size);
-  [[gnu::noinline]] Status add(MetadataFields& fields, KV pair);
+  [[gnu::noinline]] Status add(wire::MetadataFields& fields, KV pair);
   bool was_received(KV pair) const;
-  MetadataFields& header_fields();
-  MetadataFields& trailer_fields();
+  wire::MetadataFields& header_fields();
+  wire::MetadataFields& trailer_fields();
 
   // ServerCall
   sluice::ServerStream& stream() override { return *this; }
@@ -199,7 +199,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   http2::Tag known_field(http2::Tag tag);
   void set_content_type(std::string_view type, std::string_view subtype);
   // Of the response: the request's subtype, if it names one.
-  std::string_view content_type() const { return content_type_ ? *content_type_ : kGrpcContent; }
+  std::string_view content_type() const { return content_type_ ? *content_type_ : wire::kGrpcContent; }
   [[gnu::noinline]] http2::Tag on_encoding(const http2::Field& field);
   [[gnu::noinline]] void settle_encoding();
   bool bad_encoding() const { return encoding_ && !encoding_->unknown.empty(); }
@@ -262,8 +262,8 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   bool ended_ = false;  // trailers sent, or reset
   bool cancelled_ = false;
   std::unique_ptr<std::string> content_type_;  // null: the usual one
-  std::unique_ptr<MetadataFields> header_fields_;
-  std::unique_ptr<MetadataFields> trailer_fields_;
+  std::unique_ptr<wire::MetadataFields> header_fields_;
+  std::unique_ptr<wire::MetadataFields> trailer_fields_;
   Context context_;                         // made when the handler asks for it
   std::unique_ptr<Context> first_context_;  // the one that is cancelled, if there is another one for users
   CallContext call_context_;

@@ -18,7 +18,7 @@
 #include "http2/session_test_util.h"
 #include "sluice/runtime/runtime.h"
 #include "support/tap_decoder.h"
-#include "transport/error_map.h"
+#include "wire/error_map.h"
 
 namespace sluice::support {
 
@@ -71,7 +71,7 @@ struct PeerStream {
     }
     text += ended ? field("grpc-status") : "open";
     if (!field("grpc-message").empty()) text += " " + field("grpc-message");
-    if (reset) text += ", RST_STREAM " + std::string(transport::error_code_name(*reset));
+    if (reset) text += ", RST_STREAM " + std::string(wire::error_code_name(*reset));
     return text;
   }
 };
@@ -256,7 +256,7 @@ class ScriptedPeer {
       return payload.size() < at + 4 ? 0u : http2::load_u32(as_bytes(payload).data() + at);
     };
     const auto code = [&](std::size_t at) {
-      return " " + std::string(transport::error_code_name(static_cast<http2::ErrorCode>(number(at))));
+      return " " + std::string(wire::error_code_name(static_cast<http2::ErrorCode>(number(at))));
     };
     switch (h.type) {
       case FrameType::kHeaders:

@@ -50,7 +50,7 @@ class ClientResponses : public ClientTest {
   // Of the last call's stream, as the client reset it.
   std::string reset() {
     const auto& code = server().stream(id_).reset;
-    return code ? std::string(transport::error_code_name(*code)) : "none";
+    return code ? std::string(wire::error_code_name(*code)) : "none";
   }
 
   http2::StreamId id_ = 1;

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "transport/base64.h"
+#include "wire/base64.h"
 #include "wire/wire.h"
 
 namespace sluice::wire {
@@ -179,7 +179,7 @@ TEST_P(ClientStatuses, R54_StatusWinsOverItsDetails) {
     Headers head = kResponseHead;
     head.push_back({"grpc-status", code});
     head.push_back({"grpc-message", "why"});
-    head.push_back({"grpc-status-details-bin", transport::base64_encode(details)});
+    head.push_back({"grpc-status-details-bin", wire::base64_encode(details)});
     const Status got = status_of([&](Wire& w, auto id) { w.headers(id, head, kEnd); });
     EXPECT_EQ(got, Status(status, "why", details));
   }

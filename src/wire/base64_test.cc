@@ -1,5 +1,5 @@
 // base64_encode and base64_decode: the examples of RFC 4648, every byte, and what is refused.
-#include "transport/base64.h"
+#include "wire/base64.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-namespace sluice::transport {
+namespace sluice::wire {
 namespace {
 
 std::optional<std::string> decoded(std::string_view text) {
@@ -104,4 +104,4 @@ TEST(WireRules, R23_AnEmptyBinaryValueSurvives) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::wire

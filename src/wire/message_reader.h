@@ -14,7 +14,7 @@
 #include "sluice/base/bytes.h"
 #include "sluice/base/status.h"
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 // Takes slices split anywhere and gives whole messages, moving slices where it can. Memory grows with the
 // bytes received, never by the announced length.
@@ -86,4 +86,4 @@ class MessageReader {
   Status error_;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,10 +1,10 @@
 // The mapping table, and the names that make its messages readable.
-#include "transport/http_status.h"
+#include "wire/http_status.h"
 
 #include <string>
 #include <utility>
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 namespace {
 
@@ -97,4 +97,4 @@ int parse_http_status(std::string_view text) {
   return (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,9 +1,9 @@
 // Encoding counts in the smallest unit whose count fits eight digits; decoding multiplies and clamps.
-#include "transport/grpc_timeout.h"
+#include "wire/grpc_timeout.h"
 
 #include <limits>
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 namespace {
 
@@ -85,4 +85,4 @@ std::optional<Duration> parse_timeout(std::string_view text) {
   return Duration(count * unit);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,10 +1,10 @@
 // Three bytes are four characters of six bits; a rest of one or two bytes is two or three characters.
-#include "transport/base64.h"
+#include "wire/base64.h"
 
 #include <array>
 #include <cstdint>
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 namespace {
 
@@ -80,4 +80,4 @@ bool base64_decode(std::string_view in, std::string& out) {
   return false;
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

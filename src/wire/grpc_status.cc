@@ -1,5 +1,5 @@
 // Percent-encoding over UTF-8, and the three trailers put together.
-#include "transport/grpc_status.h"
+#include "wire/grpc_status.h"
 
 #include <algorithm>
 #include <array>
@@ -9,9 +9,9 @@
 
 #include "base/escape.h"
 #include "base/utf8.h"
-#include "transport/base64.h"
+#include "wire/base64.h"
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 namespace {
 
@@ -150,4 +150,4 @@ std::string_view status_code_text(StatusCode code) {
   return kTexts[number < kTexts.size() ? number : static_cast<std::size_t>(StatusCode::kUnknown)];
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,12 +1,12 @@
 // The reader's ways: a whole message in one slice (nearly always), a prefix in parts, and a body in pieces.
-#include "transport/message_reader.h"
+#include "wire/message_reader.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "http2/frame.h"
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 namespace {
 
@@ -113,4 +113,4 @@ MessageReader::Event MessageReader::fail(StatusCode code, std::string text) {
   return Event::kError;
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

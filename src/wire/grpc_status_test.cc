@@ -1,5 +1,5 @@
 // grpc-status, grpc-message and grpc-status-details-bin: what is written, and all that may be read.
-#include "transport/grpc_status.h"
+#include "wire/grpc_status.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <random>
 #include <string>
 
-#include "transport/base64.h"
+#include "wire/base64.h"
 
-namespace sluice::transport {
+namespace sluice::wire {
 namespace {
 
 Status parse(std::string_view code, std::string_view message = {}) {
@@ -202,4 +202,4 @@ TEST(WireRules, R54_DetailsThatAreNoBase64AreInternal) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::wire

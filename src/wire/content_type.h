@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 inline constexpr std::string_view kGrpcContent = "application/grpc";
 
@@ -22,4 +22,4 @@ inline std::string_view subtype_of(std::string_view type) {
   return type.substr(1, type.find(';') - 1);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,5 +1,5 @@
 // MessageReader: every split of prefix and body, owned and borrowed, and what it refuses.
-#include "transport/message_reader.h"
+#include "wire/message_reader.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace sluice::transport {
+namespace sluice::wire {
 namespace {
 
 using Event = MessageReader::Event;
@@ -335,4 +335,4 @@ TEST(MessageReader, GathersSmallPiecesInBlocks) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::wire

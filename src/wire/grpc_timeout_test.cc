@@ -1,12 +1,12 @@
 // The grpc-timeout header, written and read.
-#include "transport/grpc_timeout.h"
+#include "wire/grpc_timeout.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
 
-namespace sluice::transport {
+namespace sluice::wire {
 namespace {
 
 using namespace std::chrono_literals;
@@ -96,4 +96,4 @@ TEST(TimeoutText, IsAValue) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,12 +1,12 @@
 // The HTTP status of a response that is not gRPC's.
-#include "transport/http_status.h"
+#include "wire/http_status.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <string>
 
-namespace sluice::transport {
+namespace sluice::wire {
 namespace {
 
 TEST(WireRules, R44_HttpStatusesMapAsGrpcSays) {
@@ -41,4 +41,4 @@ TEST(WireRules, R46_AStatusIsThreeDigits) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,11 +1,11 @@
 // RST_STREAM codes and statuses, each code by name.
-#include "transport/error_map.h"
+#include "wire/error_map.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace sluice::transport {
+namespace sluice::wire {
 namespace {
 
 using http2::ErrorCode;
@@ -70,4 +70,4 @@ TEST(WireRules, R57_ACallGivenUpIsResetWithCancel) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,11 +1,11 @@
 // The tables. Where gRPC's specification and grpc-go differ, the specification holds; where it is silent,
 // grpc-go does.
-#include "transport/error_map.h"
+#include "wire/error_map.h"
 
 #include <string>
 #include <utility>
 
-namespace sluice::transport {
+namespace sluice::wire {
 
 namespace {
 
@@ -91,4 +91,4 @@ ErrorCode reset_code_for(StatusCode code) {
   return code == StatusCode::kInternal ? ErrorCode::kInternalError : ErrorCode::kCancel;
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire

@@ -1,11 +1,11 @@
 // User metadata to header fields and back.
-#include "transport/metadata_fields.h"
+#include "wire/metadata_fields.h"
 
 #include <cstring>
 
-#include "transport/base64.h"
+#include "wire/base64.h"
 
-namespace sluice::transport {
+namespace sluice::wire {
 std::string_view without_blanks(std::string_view value) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   while (!value.empty() && blank(value.front())) value.remove_prefix(1);
@@ -66,4 +66,4 @@ bool add_received(Metadata& metadata, std::string_view name, std::string_view va
   }
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::wire
