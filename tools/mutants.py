@@ -35,22 +35,23 @@ RESULTS = SCRATCH / "results.jsonl"
 HARMLESS = ROOT / "tools" / "mutants.txt"
 
 # By turns; the large ones come twice as often.
-TURNS = ("transport", "http2", "net", "transport", "async", "rpc", "http2", "client", "server")
+TURNS = ("transport", "http2", "net", "transport", "async", "rpc", "http2", "client", "wire", "server")
 # The ctest entries that fit each layer, in the order in which they are likely to notice.
 FITTING = {
     "async": ("async_test", "net_test", "e2e_test", "lifecycle_test", "rpc_test", "transport_test", "asio_test",
               "realtime_test", r"faults_test\.1"),
-    "http2": ("http2_test", "wire_test", "transport_test", "e2e_test", "misbehaviour_test", "attacks_test",
+    "http2": ("http2_test", "wire_rules_test", "transport_test", "e2e_test", "misbehaviour_test", "attacks_test",
               "fuzz_(server|client|hpack|huffman|split|pair)", "lifecycle_test", "memory_test", r"faults_test\.1"),
-    "net": ("net_test", "testing_test", "e2e_test", "lifecycle_test", "attacks_test", "wire_test", "realtime_test",
+    "net": ("net_test", "testing_test", "e2e_test", "lifecycle_test", "attacks_test", "wire_rules_test", "realtime_test",
             r"faults_test\.1"),
-    "rpc": ("rpc_test", "stub_test", "transport_test", "e2e_test", "wire_test", "compression_test", "rich_errors_test",
+    "rpc": ("rpc_test", "stub_test", "transport_test", "e2e_test", "wire_rules_test", "compression_test", "rich_errors_test",
             r"faults_test\.1"),
-    "transport": ("transport_test", "wire_test", "e2e_test", "lifecycle_test", "misbehaviour_test", "attacks_test",
+    "wire": ("wire_test", "wire_rules_test", "transport_test", "e2e_test", r"faults_test\.1"),
+    "transport": ("transport_test", "wire_rules_test", "e2e_test", "lifecycle_test", "misbehaviour_test", "attacks_test",
                   "memory_test", "realtime_test", r"scopes_test\.\d", r"faults_test\.1"),
-    "client": ("lifecycle_test", "e2e_test", "wire_test", "misbehaviour_test", "attacks_test", "realtime_test",
+    "client": ("lifecycle_test", "e2e_test", "wire_rules_test", "misbehaviour_test", "attacks_test", "realtime_test",
                r"faults_test\.1"),
-    "server": ("server_test", "lifecycle_test", "e2e_test", "wire_test", "misbehaviour_test", "attacks_test",
+    "server": ("server_test", "lifecycle_test", "e2e_test", "wire_rules_test", "misbehaviour_test", "attacks_test",
                "realtime_test", r"faults_test\.1"),
 }
 SLOW = 0.3  # seconds; tests that take longer run last

@@ -60,7 +60,7 @@ def break_rule(scratch, mutation, jobs):
         return "the line is not there once"
     try:
         path.write_text(whole.replace(mutation["old"], mutation["new"]))
-        binary = mutation.get("binary", "wire_test")
+        binary = mutation.get("binary", "wire_rules_test")
         if build(scratch, [binary], jobs):
             return "does not build"
         outcome = run_test(scratch, binary, mutation["test"])
@@ -79,14 +79,14 @@ def main():
     if options.rules:
         wanted = {int(n) for n in options.rules.split(",")}
         mutations = [m for m in mutations if m["rule"] in wanted]
-    binaries = {m.get("binary", "wire_test") for m in mutations}
+    binaries = {m.get("binary", "wire_rules_test") for m in mutations}
 
     copy_project(options.scratch)
     subprocess.run(["cmake", "--preset", "dev"], cwd=options.scratch, check=True, stdout=subprocess.DEVNULL)
     if words := build(options.scratch, binaries, options.jobs):
         sys.exit(f"{words}\nthe copy does not build")
     for m in mutations:
-        if (outcome := run_test(options.scratch, m.get("binary", "wire_test"), m["test"])) != "passed":
+        if (outcome := run_test(options.scratch, m.get("binary", "wire_rules_test"), m["test"])) != "passed":
             sys.exit(f"{m['test']} of the code as it is: {outcome}")
 
     survived = 0

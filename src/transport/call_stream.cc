@@ -20,7 +20,7 @@ void CallStream::detach_from() {
   if (!conn_) return;
   on_detaching();
   end_assembly();
-  if (grown_ > 0) conn_->end_growth(std::exchange(grown_, 0));
+  if (grown_ > 0) give_growth_back(std::exchange(grown_, 0));
   std::exchange(conn_, nullptr)->remove_stream(*this);
 }
 
@@ -77,7 +77,7 @@ bool CallStream::take_messages(Bytes data) {
 }
 
 void CallStream::count_unread(std::size_t besides) {
-  const std::size_t unread = held_ + besides - (room_ > 0 ? reader_.held() : 0);
+  const std::size_t unread = held_ + besides - (assembly_.room > 0 ? reader_.held() : 0);
   UnreadMemory& all = loop_.unread();
   if (unread > unread_bytes_) {
     all.hold(memory(), unread - unread_bytes_);
@@ -96,19 +96,19 @@ void CallStream::want_more() {
   if (discarding_ || missing == 0 || !conn_ || !attached() || remote_closed() || !wants_message()) return;
   http2::Session& session = conn_->session();
   const auto open = static_cast<std::size_t>(std::max<std::int64_t>(session.open_window(*this), 0));
-  if (assembles_) conn_->note_progress(*this);
-  const std::size_t window = conn_->stream_window();
-  const std::size_t ahead = std::max({window, reader_.held(), conn_->window_of_link()});
+  if (assembly_.active) conn_->assemblies().note_progress(*this);
+  const std::size_t window = conn_->windows().of_stream();
+  const std::size_t ahead = std::max({window, reader_.held(), conn_->windows().of_link()});
   const std::size_t most = std::max(std::min(missing, ahead), window / 2);
   if (open >= most / 2 || (open >= missing && !session.owes_credit(*this))) return;
-  if (!conn_->take_room(*this, reader_.held() + most)) return;
+  if (!conn_->assemblies().take_room(*this, reader_.held() + most)) return;
   debt_ -= static_cast<std::int64_t>(session.open_window_to(*this, most));
   conn_->flush_soon();
   assert(credit_is_conserved());
 }
 
 void CallStream::end_assembly() {
-  if (assembles_) conn_->end_assembly(*this);
+  if (assembly_.active) conn_->assemblies().end(*this);
 }
 
 void CallStream::consume(std::size_t n) {
@@ -121,7 +121,7 @@ void CallStream::consume(std::size_t n) {
   if (!conn_ || !attached() || remote_closed()) return;
   conn_->session().credit(*this, static_cast<std::size_t>(due));
   if (conn_->session().has_output()) {
-    if (conn_->windows_grow()) grow_window();
+    if (conn_->windows().grow()) grow_window();
     conn_->flush_soon();
   }
   assert(credit_is_conserved());
@@ -129,9 +129,9 @@ void CallStream::consume(std::size_t n) {
 
 // Not of one whose reader has not kept up. What is not complete yet nobody could read.
 void CallStream::grow_window() {
-  const std::size_t window = conn_->stream_window() + grown_;
+  const std::size_t window = conn_->windows().of_stream() + grown_;
   const std::size_t unread = held_ - reader_.held();
-  const std::size_t more = !discarding_ && unread * 2 <= window ? conn_->grow_window(window) : 0;
+  const std::size_t more = !discarding_ && unread * 2 <= window ? conn_->windows().grow(window) : 0;
   if (more == 0) return;
   grown_ += more;
   conn_->session().credit(*this, more, http2::Session::When::kNow);
@@ -148,7 +148,12 @@ void CallStream::shrink_window() {
   const std::size_t less = std::min(grown_, static_cast<std::size_t>(std::max<std::int64_t>(due, 0)));
   grown_ -= less;
   debt_ -= static_cast<std::int64_t>(less);
-  if (less > 0) conn_->end_growth(less);
+  if (less > 0) give_growth_back(less);
+}
+
+void CallStream::give_growth_back(std::size_t bytes) {
+  conn_->windows().shrink(bytes);
+  conn_->assemblies().room_came_back();
 }
 
 // recv_.message is for the reader that waits.

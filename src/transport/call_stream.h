@@ -33,7 +33,7 @@ class CallStream : public http2::Stream {
   virtual void on_detached(Connection& connection) = 0;  // by on_closed; the stream may free itself
   // The connection is gone; the stream is detached already.
   virtual void on_connection_lost(Connection& connection, const Status& why) = 0;
-  // The place that take_place() did not find is taken now; false: it is not wanted any more.
+  // It holds the place now that it waited for; false: it is not wanted any more.
   virtual bool on_place() { return false; }
   virtual void describe(std::string& out) const = 0;
   void on_data(Bytes data, http2::EndStream end);
@@ -46,7 +46,7 @@ class CallStream : public http2::Stream {
   CallStream(Loop& loop, const MessageLimits& limits)
       : loop_(loop), limits_(limits), reader_(limits.max_receive) {}
   ~CallStream() {
-    assert(!conn_ && !recv_in_use_ && !send_in_use_ && !assembles_ && "a stream ends at rest");
+    assert(!conn_ && !recv_in_use_ && !send_in_use_ && !assembly_.active && "a stream ends at rest");
     if (unread_bytes_ > 0) loop_.unread().give_back(memory(), unread_bytes_);
     if (counted_) --loop_.counts().streams;
   }
@@ -141,7 +141,9 @@ class CallStream : public http2::Stream {
   std::unique_ptr<MessageEncoding, FreeEncoding> encoding_;
 
  private:
+  friend class Assemblies;
   friend class Connection;
+  friend class StreamList;
   bool take_messages(Bytes data);
   [[gnu::noinline]] Status encode_as_chosen(const Message& message, WriteOptions options, Scratch& scratch,
                                             Chain& out);
@@ -155,6 +157,7 @@ class CallStream : public http2::Stream {
   [[gnu::noinline]] void grow_window();
   [[gnu::noinline]] void count_less();
   [[gnu::cold]] void shrink_window();
+  [[gnu::cold]] void give_growth_back(std::size_t bytes);
   void end_assembly();
   // For assertions; call_stream_credit.cc.
   bool credit_is_conserved() const;
@@ -171,14 +174,8 @@ class CallStream : public http2::Stream {
   bool counted_ = false;
   std::size_t held_ = 0;          // bytes received and not consumed
   std::size_t unread_bytes_ = 0;  // what the loop has been told of
-  // Of the message in assembly, if it is longer than the window; Connection's.
-  std::size_t room_ = 0;    // bytes it may come to hold
-  std::size_t marked_ = 0;  // bytes of it that had come at marked_at_
-  TimePoint marked_at_{};
-  std::size_t seen_ = 0;  // bytes of it that the connection has been told of
-  bool waits_for_room_ = false;
-  bool assembles_ = false;  // has room, or waits for it
-  std::size_t grown_ = 0;   // bytes, of its window
+  Assembly assembly_;             // of a message that is longer than the window
+  std::size_t grown_ = 0;         // bytes, of its window
   // Bytes received and not credited, but for what the window has grown by; negative while more was credited
   // ahead.
   std::int64_t debt_ = 0;

@@ -257,7 +257,7 @@ void ClientStream::on_reset(http2::ErrorCode code) {
   if (code == http2::ErrorCode::kRefusedStream &&
       will_go_again(conn_->has_left(id()) ? Unprocessed::kRefused : Unprocessed::kNeverLeft))
     return;
-  if (conn_->left_out(id()))
+  if (conn_->goaway().left_out(id()))
     return end(Status(StatusCode::kUnavailable, "call not processed: " + conn_->goaway_text()));
   end(wire::to_status(code, deadline_ != kNever && loop_.now() >= deadline_));
 }

@@ -152,7 +152,7 @@ void ClientStream::send_only(const Message& request) {
 }
 
 void ClientStream::open(Connection& connection) {
-  RequestCache& cache = connection.request_cache(method_.path);
+  RequestCache& cache = connection.requests().cache(method_.path);
   const std::size_t limit = connection.session().peer_settings().max_header_list_size;
   const bool plain =
       deadline_ == kNever && request_metadata_.empty() && !encoding_ && cache.list_size <= limit;
@@ -214,7 +214,7 @@ bool ClientStream::open_anew(Connection& connection, RequestCache& cache, std::s
       encoding_field = {"grpc-encoding", encoding_->sends->name()};
       parts[n++] = {{&encoding_field, 1}, nullptr};
     }
-    parts[n++] = {common, with_codec ? nullptr : &connection.common_cache};
+    parts[n++] = {common, with_codec ? nullptr : &connection.requests().common};
     if (!request_metadata_.empty()) {
       custom.emplace();
       for (const KV kv : request_metadata_) custom->add_checked(kv);

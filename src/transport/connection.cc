@@ -27,12 +27,6 @@ constexpr std::size_t kQuotedGreeting = 32;  // bytes
 // A client that does not answer the PING of a drain: as long as grpc-go waits.
 constexpr std::chrono::seconds kDrainPingTimeout{5};
 
-// What may stand as a ":path" (RFC 9113 sections 8.2.1 and 8.3.1).
-bool is_path(std::string_view text) {
-  return text.starts_with('/') &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f; });
-}
-
 http2::SessionOptions session_options(const ConnectionOptions& options, bool in_memory) {
   http2::SessionOptions session;
   session.role = options.role;
@@ -54,6 +48,14 @@ http2::SessionOptions session_options(const ConnectionOptions& options, bool in_
   return session;
 }
 
+// Windows of memory do not grow: they are large enough for whole messages.
+LinkWindows make_windows(const ConnectionOptions& options, const net::Conn& conn) {
+  const std::size_t window = session_options(options, conn.in_memory()).local.initial_window_size;
+  const std::size_t largest = options.flow_control.largest_stream_window;
+  return {window, !conn.in_memory() && largest > window ? largest : 0, options.limits->assembly_budget,
+          conn.loop().group().memory()};
+}
+
 }  // namespace
 
 Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options,
@@ -62,16 +64,11 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       loop_(conn->loop()),
       owner_(owner),
       conn_(std::move(conn)),
-      peer_credentials_(conn_->peer_credentials()),
-      stream_window_(session_options(options, conn_->in_memory()).local.initial_window_size),
-      largest_window_(!conn_->in_memory() && options.flow_control.largest_stream_window > stream_window_
-                          ? options.flow_control.largest_stream_window
-                          : 0),
       limits_(*options.limits),
-      max_handlers_(limits_.running_handlers > 0 ? limits_.running_handlers : options.max_concurrent_streams),
-      last_stream_id_(options.last_stream_id),
       begun_(loop_.now()),
       session_(session_options(options, conn_->in_memory())),
+      peer_{.credentials = conn_->peer_credentials()},
+      departures_{.last = options.last_stream_id},
       read_(*this),
       write_(*this),
       flush_node_(*this, [](Runnable& r) noexcept { static_cast<Node&>(r).connection.flush(); }),
@@ -79,27 +76,28 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
                   [](Runnable& r) noexcept {
                     Connection& c = static_cast<Node&>(r).connection;
                     c.state_ = State::kClosed;
-                    const Status why = c.why_;  // outlives the connection
+                    const Status why = c.ending_.why;  // outlives the connection
                     c.owner_.on_closed(c, why);
                   }),
       read_node_(*this,
                  [](Runnable& r) noexcept {
                    Connection& c = static_cast<Node&>(r).connection;
-                   c.read_queued_ = false;
+                   c.read_node_.queued = false;
                    c.closing() ? c.read_away() : c.read_on();
                  }),
       patience_(loop_, *this),
-      meter_(stream_window_) {
+      places_(limits_.running_handlers > 0 ? limits_.running_handlers : options.max_concurrent_streams),
+      windows_(make_windows(options, *conn_)),
+      assemblies_(loop_, limits_, streams_, windows_, patience_) {
   ++loop_.counts().sessions;
   loop_.add_waiter(*this);
   patience_.await(Awaited::kHandshake, options.handshake_deadline);
 }
 
 Connection::~Connection() {
-  assert(!streams_ && stream_count_ == 0 && room_taken_ == 0 && grown_ == 0 && !lacks_memory_ &&
-         reset_when_sent_.empty() && "every stream has ended, and given back what it had");
-  assert(!busy_ && !close_wanted_ && !read_.active && !write_.active && "a connection ends at rest");
-  for (Place* place = places_; place != nullptr; place = place->next) place->on = nullptr;
+  assert(streams_.empty() && assemblies_.at_rest() && windows_.grown() == 0 && reset_when_sent_.empty() &&
+         "every stream has ended, and given back what it had");
+  assert(!busy_ && !ending_.wanted && !read_.active && !write_.active && "a connection ends at rest");
   patience_.stop_all();
   loop_.remove_waiter(*this);
   --loop_.counts().sessions;
@@ -117,7 +115,7 @@ void Connection::read_on() {
     read_.active = false;
     if (!take_read()) return;
   }
-  read_queued_ = true;
+  read_node_.queued = true;
   loop_.post(read_node_);
 }
 
@@ -144,18 +142,18 @@ bool Connection::take_read() {
     feed(data, {});
   }
   settle();
-  if (session_.in_header_block() || header_block_watched_) [[unlikely]]
+  if (session_.in_header_block() || stalls_.block_watched) [[unlikely]]
     watch_header_block();
   if (write_.active && output_full()) [[unlikely]]
     pause_reading();
-  return !closing() && !reading_paused_;
+  return !closing() && !stalls_.reading_paused;
 }
 
 void Connection::feed(Chain& data, std::string_view greeting) {
   http2::Error error;
   while (!data.empty() && error.ok()) error = session_.feed(data.pop_front(), loop_.recently(), *this);
   data.trim();  // the next read may be long in coming
-  if (windows_grow()) measure_link();
+  if (windows_.grow()) measure_link();
   if (!error.ok()) feed_failed(error, greeting);
 }
 
@@ -167,8 +165,8 @@ void Connection::feed_stranger(Chain& data) {
 
 void Connection::feed_failed(const http2::Error& error, std::string_view greeting) {
   read_.result.data.clear();
-  broken_ = true;
-  exceeded_ = error.limit;
+  ending_.broken = true;
+  ending_.exceeded = error.limit;
   std::string text =
       "connection error: " + std::string(wire::error_code_name(error.code)) + ": " + std::string(error.what);
   if (state_ == State::kHandshake) text += greeting;
@@ -176,7 +174,7 @@ void Connection::feed_failed(const http2::Error& error, std::string_view greetin
 }
 
 void Connection::write_failed() {
-  if (write_.none_accepted) kept_back_from_ = left_before_;
+  if (write_.none_accepted) departures_.kept_back_from = departures_.before_last_write;
   close(Status(StatusCode::kUnavailable, std::string(write_.status.message()) + after_goaway()));
 }
 
@@ -194,7 +192,7 @@ std::string Connection::quoted_greeting(const Chain& data) const {
 void Connection::end_of_input() {
   std::string text = "connection closed by " + peer_addr().to_string();
   if (const std::string_view part = session_.unfinished(); !part.empty()) {
-    broken_ = true;
+    ending_.broken = true;
     text.append(" in the middle of ").append(part);
   } else {
     text.append(unfinished_handshake());
@@ -204,22 +202,22 @@ void Connection::end_of_input() {
 
 // A server's last words are why its calls end; a client's goodbye is none of its handlers' business.
 std::string Connection::after_goaway() const {
-  if (!goaway_ || (role_ == http2::Role::kServer && goaway_->code == http2::ErrorCode::kNoError)) return {};
-  return " after its GOAWAY: " + goaway_->said;
+  if (!goaway_ || (role_ == http2::Role::kServer && goaway_.code() == http2::ErrorCode::kNoError)) return {};
+  return " after its GOAWAY: " + goaway_.text();
 }
 
 std::string Connection::ending(const Status& why) const {
   std::string text = "ended: " + std::string(why.message());
-  if (complaints_ > 1) text += " (" + std::to_string(complaints_) + " complaints)";
+  if (ending_.complaints > 1) text += " (" + std::to_string(ending_.complaints) + " complaints)";
   return text;
 }
 
 // What events asked for while the session was busy.
 void Connection::settle() {
   busy_ = false;
-  if (close_wanted_) {
-    close_wanted_ = false;
-    end_now(close_code_);
+  if (ending_.wanted) {
+    ending_.wanted = false;
+    end_now(ending_.code);
     return;
   }
   close_if_drained();
@@ -228,14 +226,14 @@ void Connection::settle() {
 
 // Runs at the end of a tick and when a write is done: everything that was submitted leaves in one write.
 void Connection::flush() {
-  flush_queued_ = false;
+  flush_node_.queued = false;
   for (;;) {
     if (closing()) return finish_if_quiet();
     if (write_.active) return;
     busy_ = true;
     session_.take_output(write_.data, *this);
-    left_before_ = std::exchange(kept_back_from_, session_.next_id());
-    if (reading_paused_) [[unlikely]]
+    departures_.before_last_write = std::exchange(departures_.kept_back_from, session_.next_id());
+    if (stalls_.reading_paused) [[unlikely]]
       resume_reading();
     const bool any = !write_.data.empty();
     if (any) {
@@ -274,18 +272,18 @@ void Connection::Write::done(Runnable& self) noexcept {
 }
 
 void Connection::drain() {
-  if (draining_ || closing()) return;
-  draining_ = true;
+  if (drain_.begun || closing()) return;
+  drain_.begun = true;
   if (role_ == http2::Role::kServer) {
     session_.submit_goaway(http2::kMaxStreamId, http2::ErrorCode::kNoError, "draining");
-    drain_ping_ = loop_.random() | 1;
-    session_.submit_ping(drain_ping_);
+    drain_.pinging = true;
+    session_.submit_ping(static_cast<std::uint64_t>(Ping::kDrain));
     Duration patience = kDrainPingTimeout;
-    if (stream_count_ == 0) {
+    if (streams_.size() == 0) {
       // The PING is for a request that is on its way, which the client may send again. Who does not answer it
       // may have nobody to run it, and reads nothing before its next call.
       patience = std::min(patience, limits_.goodbye_timeout / 2);
-      goodbye_by_ = after(loop_.now(), limits_.goodbye_timeout);
+      drain_.gone_by = after(loop_.now(), limits_.goodbye_timeout);
     }
     patience_.await(Awaited::kDrainPing, after(loop_.now(), patience));
     flush_soon();
@@ -295,35 +293,35 @@ void Connection::drain() {
 }
 
 void Connection::out_of_ids() {
-  draining_ = goes_on_ = true;
+  drain_.begun = drain_.goes_on = true;
   owner_.on_draining(*this);
 }
 
 // What the client sent before it knew has arrived by now, or it does not answer.
 void Connection::finish_drain() {
-  drain_ping_ = 0;
+  drain_.pinging = false;
   session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "draining");
   flush_soon();
 }
 
 void Connection::close_if_drained() {
-  if (!draining_ || stream_count_ > 0 || drain_ping_ != 0 || closing()) return;
+  if (!drain_.begun || streams_.size() > 0 || drain_.pinging || closing()) return;
   if (write_.active || session_.has_output()) return;  // the last trailers leave first
-  drained_ = true;
+  drain_.done = true;
   close(Status(StatusCode::kUnavailable, "connection drained"));
 }
 
 void Connection::close(Status why, http2::ErrorCode code) {
   // Its owner goes, and waits for no last frames.
-  if (saying_goodbye_ && code == http2::ErrorCode::kNoError) {
+  if (goodbye_.is_said && code == http2::ErrorCode::kNoError) {
     end_goodbye();
     return finish_if_quiet();
   }
-  if (closing() || close_wanted_) return;
-  why_ = std::move(why);
-  close_code_ = code;
+  if (closing() || ending_.wanted) return;
+  ending_.why = std::move(why);
+  ending_.code = code;
   if (busy_) {
-    close_wanted_ = true;
+    ending_.wanted = true;
     return;
   }
   end_now(code);
@@ -331,30 +329,32 @@ void Connection::close(Status why, http2::ErrorCode code) {
 
 void Connection::end_now(http2::ErrorCode code) {
   state_ = State::kClosing;
+  assemblies_.close();
   patience_.stop_all();
   reset_when_sent_.clear();
   // A connection error, and one too many, has put its GOAWAY into the output already.
-  if (code == http2::ErrorCode::kNoError && exceeded_ == Limit::kNone) {
+  if (code == http2::ErrorCode::kNoError && ending_.exceeded == Limit::kNone) {
     session_.submit_goaway(session_.last_peer_stream(), http2::ErrorCode::kNoError, "");
   }
   // Before the streams are let go of: what ends them is the end of the connection, and no RST_STREAM(CANCEL),
   // which would tell a client that its call was cancelled where the server has become unavailable.
-  const bool patient = code != http2::ErrorCode::kNoError || (drained_ && role_ == http2::Role::kServer);
+  const bool patient = code != http2::ErrorCode::kNoError || (drain_.done && role_ == http2::Role::kServer);
   Chain last = patient || !write_.active ? session_.take_output(*this) : Chain();
   // Calls that have not left yet go elsewhere, and so must not leave here after all.
-  const bool calls_kept_back = role_ == http2::Role::kClient && last_stream_ && !has_left(last_stream_->id());
+  const bool calls_kept_back =
+      role_ == http2::Role::kClient && !streams_.empty() && !has_left(streams_.last()->id());
   if (calls_kept_back && !patient) {
     last.clear();
   } else if (!last.empty()) {
-    kept_back_from_ = session_.next_id();
+    departures_.kept_back_from = session_.next_id();
   }
-  while (CallStream* stream = streams_) {
+  while (CallStream* stream = streams_.first()) {
     if (stream->attached()) session_.release(*stream);
     stream->detach_from();
-    stream->on_connection_lost(*this, why_);
+    stream->on_connection_lost(*this, ending_.why);
   }
   if (write_.active) {
-    if (!last.empty()) last_words_ = std::make_unique<Chain>(std::move(last));
+    if (!last.empty()) goodbye_.last_words = std::make_unique<Chain>(std::move(last));
   } else if (!last.empty()) {
     start_write(std::move(last));
   }
@@ -364,63 +364,9 @@ void Connection::end_now(http2::ErrorCode code) {
 }
 
 void Connection::finish_if_quiet() {
-  if (read_.active || write_.active || flush_queued_ || read_queued_ || close_queued_) return;
-  close_queued_ = true;
+  if (read_.active || write_.active || flush_node_.queued || read_node_.queued || close_node_.queued) return;
+  close_node_.queued = true;
   loop_.post(close_node_);
-}
-
-void Connection::add_stream(CallStream& stream) {
-  stream.prev_ = last_stream_;
-  stream.next_ = nullptr;
-  (last_stream_ ? last_stream_->next_ : streams_) = &stream;
-  last_stream_ = &stream;
-  ++stream_count_;
-}
-
-void Connection::remove_stream(CallStream& stream) {
-  (stream.prev_ ? stream.prev_->next_ : streams_) = stream.next_;
-  (stream.next_ ? stream.next_->prev_ : last_stream_) = stream.prev_;
-  stream.prev_ = stream.next_ = nullptr;
-  --stream_count_;
-  if (!reset_when_sent_.empty()) std::erase(reset_when_sent_, &stream);
-}
-
-bool Connection::take_place(Place& place, CallStream& stream) {
-  if (places_taken_ < max_handlers_) [[likely]] {
-    hold_place(place);
-    return true;
-  }
-  place = {nullptr, last_waiting_, nullptr, &stream};
-  (last_waiting_ ? last_waiting_->next : first_waiting_) = &place;
-  last_waiting_ = &place;
-  return false;
-}
-
-void Connection::hold_place(Place& place) {
-  ++places_taken_;
-  place = {this, nullptr, places_, nullptr};
-  if (places_) places_->prev = &place;
-  places_ = &place;
-}
-
-void Connection::forget_wait(Place& place) {
-  (place.prev ? place.prev->next : first_waiting_) = place.next;
-  (place.next ? place.next->prev : last_waiting_) = place.prev;
-  place.waiting = nullptr;
-}
-
-// One place, one of those that wait: to wake them all each time would be work in the square of their number.
-void Connection::give_place(Place& place) {
-  (place.prev ? place.prev->next : places_) = place.next;
-  if (place.next) place.next->prev = place.prev;
-  place.on = nullptr;
-  --places_taken_;
-  while (first_waiting_ && places_taken_ < max_handlers_) {
-    Place& next = *first_waiting_;
-    CallStream& stream = *next.waiting;
-    forget_wait(next);
-    if (stream.on_place()) hold_place(next);
-  }
 }
 
 void Connection::reset_when_sent(CallStream& stream) {
@@ -432,35 +378,15 @@ void Connection::reset_when_sent(CallStream& stream) {
   flush_soon();
 }
 
-RequestCache& Connection::find_request_cache(std::string_view path) {
-  auto it = request_caches_.find(std::string(path));
-  if (it == request_caches_.end()) {
-    if (request_caches_.size() >= kMaxCachedPaths) {
-      if (!spare_cache_) spare_cache_ = std::make_unique<RequestCache>();
-      return *spare_cache_ = {.is_path = is_path(path)};  // it serves another path each time
-    }
-    it = request_caches_.emplace(path, RequestCache{.is_path = is_path(path)}).first;
-  }
-  last_path_ = &it->first;
-  last_cache_ = &it->second;
-  return it->second;
-}
-
-http2::Tag Connection::know(KnownField field) {
-  if (known_.size() >= kMaxKnown) return 0;
-  known_.push_back(std::make_unique<const KnownField>(std::move(field)));
-  return kFirstKnown + known_.size() - 1;
-}
-
-http2::Tag Connection::know_head(const RequestHead& head) {
-  if (heads_.size() >= kMaxHeads) return 0;
-  heads_.push_back(head);
-  return heads_.size();
+void Connection::measure_link() {
+  if (!windows_.ask(session_.data_received()) || closing()) return;
+  session_.submit_ping(static_cast<std::uint64_t>(Ping::kRoundTrip));
+  flush_soon();
 }
 
 void Connection::describe(std::string& out) const {
   const std::size_t begin = out.size();
-  for (const CallStream* s = streams_; s != nullptr; s = s->next_) {
+  for (const CallStream* s = streams_.first(); s != nullptr; s = s->next_) {
     const std::size_t before = out.size();
     if (before > begin) out += ", ";
     const std::size_t at = out.size();

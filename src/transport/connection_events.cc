@@ -1,13 +1,9 @@
 // What the session tells a Connection, handed to the stream or the owner it concerns.
-#include "base/escape.h"
 #include "transport/call_stream.h"
 #include "transport/connection.h"
-#include "wire/error_map.h"
 
 namespace sluice::transport {
 namespace {
-
-constexpr std::size_t kQuotedDebugData = 256;  // bytes
 
 CallStream& call(http2::Stream& stream) { return static_cast<CallStream&>(stream); }
 
@@ -77,27 +73,22 @@ void Connection::on_settings_ack() {
 }
 
 void Connection::on_ping_ack(std::uint64_t payload) {
-  if (payload == RoundTripMeter::kPing) return meter_.on_ack(session_.data_received());
-  if (drain_ping_ == 0 || payload != drain_ping_) return;
-  patience_.stop(Awaited::kDrainPing);
-  finish_drain();
+  switch (static_cast<Ping>(payload)) {
+    case Ping::kRoundTrip:
+      return windows_.on_ack(session_.data_received());
+    case Ping::kDrain:
+      if (!drain_.pinging) return;
+      patience_.stop(Awaited::kDrainPing);
+      return finish_drain();
+  }
 }
 
 void Connection::on_goaway(http2::StreamId last, http2::ErrorCode code, std::string_view debug) {
-  std::string said = wire::error_code_text(code);
-  if (!debug.empty())
-    said.append(" \"").append(escaped(debug.substr(0, kQuotedDebugData), Keep::kAscii)).append("\"");
-  // One that only says goodbye does not hide the error before it.
-  const bool hides = goaway_ && code == http2::ErrorCode::kNoError && goaway_->code != code;
-  if (hides) {
-    goaway_->last = last;
-  } else {
-    goaway_ = std::make_unique<Goaway>(Goaway{last, code, std::move(said)});
-  }
+  goaway_.note(last, code, debug);
   if (code != http2::ErrorCode::kNoError && complain()) loop_.group().log(LogLevel::kWarning, goaway_text());
-  if (role_ == http2::Role::kServer || draining_) return;
-  draining_ = true;
-  goes_on_ = streams_ != nullptr && streams_->id() <= last;  // the oldest comes first
+  if (role_ == http2::Role::kServer || drain_.begun) return;
+  drain_.begun = true;
+  drain_.goes_on = !streams_.empty() && streams_.first()->id() <= last;  // the oldest comes first
   owner_.on_draining(*this);
 }
 

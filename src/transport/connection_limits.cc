@@ -17,8 +17,8 @@ void Connection::on_impatient(Awaited what) {
   using http2::ErrorCode;
   switch (what) {
     case Awaited::kHandshake:
-      broken_ = true;
-      exceeded_ = Limit::kHandshakeTimeout;
+      ending_.broken = true;
+      ending_.exceeded = Limit::kHandshakeTimeout;
       return close(Status(StatusCode::kUnavailable,
                           "no HTTP/2 SETTINGS from " + peer_addr().to_string() + " in time"));
     case Awaited::kSettingsAck:
@@ -26,14 +26,14 @@ void Connection::on_impatient(Awaited what) {
     case Awaited::kHeaderBlock:
       return end_for(Limit::kHeaderBlockTimeout, ErrorCode::kEnhanceYourCalm);
     case Awaited::kWrite:
-      if (write_.data.size() < write_left_) return watch_write();
+      if (write_.data.size() < stalls_.write_left) return watch_write();
       return end_for(Limit::kWriteStall, ErrorCode::kEnhanceYourCalm);
     case Awaited::kOutput:
       return end_for(Limit::kOutputStall, ErrorCode::kEnhanceYourCalm);
     case Awaited::kDrainPing:
       return finish_drain();
     case Awaited::kAssembly:
-      return look_at_assemblies();
+      return assemblies_.look();
     case Awaited::kGoodbye:
       end_goodbye();
       return finish_if_quiet();
@@ -50,15 +50,15 @@ void Connection::note_wait(Awaited what, Limit limit, Duration timeout) {
 }
 
 void Connection::turn_away(Limit limit) {
-  broken_ = true;
-  exceeded_ = limit;
+  ending_.broken = true;
+  ending_.exceeded = limit;
   session_.submit_goaway(0, http2::ErrorCode::kEnhanceYourCalm, to_string(limit));
   close(Status(StatusCode::kUnavailable, std::string(to_string(limit))));
 }
 
 void Connection::end_for(Limit limit, http2::ErrorCode code) {
-  broken_ = true;
-  exceeded_ = limit;
+  ending_.broken = true;
+  ending_.exceeded = limit;
   const std::string_view what = to_string(limit);
   session_.submit_goaway(session_.last_peer_stream(), code, what);
   close(Status(StatusCode::kUnavailable,
@@ -68,7 +68,7 @@ void Connection::end_for(Limit limit, http2::ErrorCode code) {
 
 // The write in flight, from here on: it has taken long enough if the peer takes nothing of it.
 void Connection::watch_write() {
-  write_left_ = write_.data.size();
+  stalls_.write_left = write_.data.size();
   patience_.await(Awaited::kWrite, after(loop_.now(), limits_.write_stall_timeout));
 }
 
@@ -78,28 +78,28 @@ bool Connection::output_full() const {
 
 void Connection::pause_reading() {
   if (closing()) return;
-  reading_paused_ = true;
+  stalls_.reading_paused = true;
   patience_.await(Awaited::kOutput, after(loop_.now(), limits_.output_stall_timeout));
 }
 
 // From within a flush: what had filled the output is being written.
 void Connection::resume_reading() {
-  reading_paused_ = false;
+  stalls_.reading_paused = false;
   patience_.stop(Awaited::kOutput);
-  read_queued_ = true;
+  read_node_.queued = true;
   loop_.post(read_node_);
 }
 
 // A block that is complete in time is watched no more; the next one has time of its own.
 void Connection::watch_header_block() {
-  const bool was_watched = header_block_watched_;
-  header_block_watched_ = session_.in_header_block() && !closing();
-  if (!header_block_watched_) {
+  const bool was_watched = stalls_.block_watched;
+  stalls_.block_watched = session_.in_header_block() && !closing();
+  if (!stalls_.block_watched) {
     note_wait(Awaited::kHeaderBlock, Limit::kHeaderBlockTimeout, limits_.header_block_timeout);
     return patience_.stop(Awaited::kHeaderBlock);
   }
-  if (was_watched && header_block_ == session_.header_block()) return;
-  header_block_ = session_.header_block();
+  if (was_watched && stalls_.block == session_.header_block()) return;
+  stalls_.block = session_.header_block();
   patience_.await(Awaited::kHeaderBlock, after(loop_.now(), limits_.header_block_timeout));
 }
 
@@ -114,10 +114,10 @@ void Connection::start_write(Chain&& data) {
 // it is half-closed, and what still comes is read and dropped until the peer closes too. A client does not
 // wait for that: its calls would.
 void Connection::begin_goodbye() {
-  saying_goodbye_ = true;
-  patience_.await(Awaited::kGoodbye, std::min(goodbye_by_, after(loop_.now(), limits_.goodbye_timeout)));
-  if (lingers() && !read_.active && !read_queued_) {
-    read_queued_ = true;
+  goodbye_.is_said = true;
+  patience_.await(Awaited::kGoodbye, std::min(drain_.gone_by, after(loop_.now(), limits_.goodbye_timeout)));
+  if (lingers() && !read_.active && !read_node_.queued) {
+    read_node_.queued = true;
     loop_.post(read_node_);
   }
   if (!write_.active) say_goodbye();
@@ -125,8 +125,9 @@ void Connection::begin_goodbye() {
 
 // What was being written has been, although the connection is closing.
 void Connection::say_goodbye() {
-  if (saying_goodbye_) {
-    if (last_words_ && write_.status.ok()) start_write(std::move(*std::exchange(last_words_, nullptr)));
+  if (goodbye_.is_said) {
+    if (goodbye_.last_words && write_.status.ok())
+      start_write(std::move(*std::exchange(goodbye_.last_words, nullptr)));
     if (write_.active) return;
     if (!lingers() || read_.result.eof || !write_.status.ok()) {
       end_goodbye();
@@ -139,11 +140,11 @@ void Connection::say_goodbye() {
 
 // A read is done, or to be done, although the connection is closing.
 void Connection::read_away() {
-  while (saying_goodbye_ && lingers()) {
-    read_away_ += read_.result.data.size();
+  while (goodbye_.is_said && lingers()) {
+    goodbye_.read_away += read_.result.data.size();
     read_.result.data.clear();
     if (read_.result.eof && write_.active) break;
-    if (!read_.status.ok() || read_.result.eof || read_away_ > kMostReadAway) {
+    if (!read_.status.ok() || read_.result.eof || goodbye_.read_away > kMostReadAway) {
       end_goodbye();
       break;
     }
@@ -155,7 +156,7 @@ void Connection::read_away() {
 }
 
 void Connection::end_goodbye() {
-  saying_goodbye_ = false;
+  goodbye_.is_said = false;
   patience_.stop(Awaited::kGoodbye);
   conn_->close();
 }

@@ -16,8 +16,6 @@ namespace sluice::transport {
 // theirs.
 class RoundTripMeter {
  public:
-  static constexpr std::uint64_t kPing = 0x736c'7569'6365'7274;  // payload
-
   // `window`: what half of it brings is nothing to tell of.
   explicit RoundTripMeter(std::size_t window) : per_round_trip_(window / 2) {}
 

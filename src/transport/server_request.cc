@@ -24,7 +24,7 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
   const std::string_view value = wire::without_blanks(field.value);
   const auto know = [&](KnownField::Kind kind, const ServedMethod* method = nullptr) -> http2::Tag {
     if (value.size() > kMaxKnownValue) return 0;
-    return conn_->know({kind, std::string(name), std::string(value), method});
+    return conn_->requests().know({kind, std::string(name), std::string(value), method});
   };
   if (name == ":method") {
     method_post_ = value == "POST";
@@ -87,8 +87,9 @@ http2::Tag ServerStream::on_encoding(const http2::Field& field) {
   const CompressorSet::Mask accepts = accept ? known.named_in(field.value) : 0;
   const bool bad = !accept && !known.find(field.value);
   if (!bad && field.value.size() <= kMaxKnownValue) {
-    const http2::Tag tag = conn_->know({accept ? Kind::kAcceptEncoding : Kind::kEncoding,
-                                        std::string(field.name), std::string(field.value), nullptr, accepts});
+    const http2::Tag tag =
+        conn_->requests().know({accept ? Kind::kAcceptEncoding : Kind::kEncoding, std::string(field.name),
+                                std::string(field.value), nullptr, accepts});
     if (tag != 0) return known_field(tag);
   }
   plain_ = false;
@@ -102,7 +103,8 @@ http2::Tag ServerStream::on_encoding(const http2::Field& field) {
 // What the handler's replies will be encoded with, and how its requests are.
 void ServerStream::settle_encoding() {
   const Compression& compression = methods_.compression();
-  if (head_.encoding != 0) encoding().receives = compression.known.share(conn_->known(head_.encoding).value);
+  if (head_.encoding != 0)
+    encoding().receives = compression.known.share(conn_->requests().known(head_.encoding).value);
   if (encoding_ && encoding_->receives) allow_compressed();
   if ((head_.accepts & compression.sends) != 0) encoding().sends = compression.known.share(compression.sends);
 }
@@ -113,13 +115,13 @@ void ServerStream::on_header_tag(http2::Tag tag) {
     content_ok_ = true;
   } else if (tag == kTagMethodPost) {
     method_post_ = true;
-  } else if (tag >= Connection::kFirstKnown) {
+  } else if (tag >= RequestMemory::kFirstKnown) {
     known_field(tag);
   }
 }
 
 http2::Tag ServerStream::known_field(http2::Tag tag) {
-  const KnownField& field = conn_->known(tag);
+  const KnownField& field = conn_->requests().known(tag);
   switch (field.kind) {
     case KnownField::Kind::kPath:
       head_.path = tag;
@@ -162,7 +164,7 @@ http2::Tag ServerStream::on_headers_end(http2::EndStream end, bool truncated) {
   } else {
     if (plain_) {
       head_.method = method_;
-      memo = conn_->know_head(head_);
+      memo = conn_->requests().know_head(head_);
     }
     accept(end);
   }
@@ -175,9 +177,9 @@ void ServerStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
     return;
   }
   head_done_ = true;
-  head_ = conn_->known_head(tag);
+  head_ = conn_->requests().known_head(tag);
   method_ = head_.method;
-  path_ = conn_->known(head_.path).value;
+  path_ = conn_->requests().known(head_.path).value;
   accept(end);
 }
 
@@ -298,7 +300,7 @@ bool ServerStream::admitted() {
 
 void ServerStream::on_detaching() {
   if (timer_.armed()) loop_.disarm(timer_);  // what waited for credit has left, or never will
-  if (place_.waiting) conn_->forget_wait(place_);
+  if (place_.waiting) conn_->places().forget_wait(place_);
   if (running_ || start_queued_) keep_origin();
 }
 
@@ -315,7 +317,7 @@ const Metadata& ServerStream::request_metadata() const {
     metadata_complete_ = true;
     if (conn_) {
       for (const http2::Tag tag : {head_.authority, head_.user_agent}) {
-        if (tag != 0) metadata_.add(conn_->known(tag).name, conn_->known(tag).value);
+        if (tag != 0) metadata_.add(conn_->requests().known(tag).name, conn_->requests().known(tag).value);
       }
     }
   }

@@ -76,14 +76,14 @@ void ServerStream::start_soon() {
 void ServerStream::start_handler() {
   start_queued_ = false;
   if (ended_ || cancelled_) {
-    if (place_.on) place_.on->give_place(place_);
+    if (place_.of) place_.of->give(place_);
     return try_free();
   }
-  if (!place_.on && !conn_->take_place(place_, *this)) return count_unread(request_.size());
+  if (!place_.of && !conn_->places().take(place_, *this)) return count_unread(request_.size());
   if (counts_unread()) [[unlikely]]
     count_unread();
   if (!methods_.handlers.enter()) [[unlikely]] {
-    if (place_.on) place_.on->give_place(place_);
+    if (place_.of) place_.of->give(place_);
     return end(Status(StatusCode::kUnavailable, "server closed"));  // its connection is about to be closed
   }
   running_ = true;
@@ -131,7 +131,7 @@ void ServerStream::stop_running() {
   running_ = false;
   methods_.handlers.leave();
   --loop_.counts().calls;
-  if (place_.on) place_.on->give_place(place_);
+  if (place_.of) place_.of->give(place_);
 }
 
 void ServerStream::handler_ended() {
@@ -214,7 +214,7 @@ Status ServerStream::send_header() {
 
 Status ServerStream::send_header_block() {
   if (!header_fields_ && !encoding_ &&
-      conn_->session().submit_cached(*this, conn_->common_cache, EndStream::kNo)) {
+      conn_->session().submit_cached(*this, conn_->requests().common, EndStream::kNo)) {
     header_sent_ = true;
     return {};
   }
@@ -223,7 +223,7 @@ Status ServerStream::send_header_block() {
 
 Status ServerStream::send_header_anew() {
   const Field fixed[] = {{":status", "200"}, {"content-type", content_type()}};
-  HeaderPart parts[3] = {{fixed, content_type_ ? nullptr : &conn_->common_cache}, {}, {}};
+  HeaderPart parts[3] = {{fixed, content_type_ ? nullptr : &conn_->requests().common}, {}, {}};
   std::size_t n = 1;
   Field encoding;
   if (encoding_ && encoding_->sends) {
@@ -252,7 +252,7 @@ Status ServerStream::check_list_size(const char* what, std::span<const HeaderPar
 
 void ServerStream::send_trailers(const Status& status) {
   if (status.ok() && header_sent_ && !trailer_fields_ &&
-      conn_->session().submit_cached(*this, conn_->trailers_cache, EndStream::kYes)) {
+      conn_->session().submit_cached(*this, conn_->requests().trailers, EndStream::kYes)) {
     return;
   }
   send_trailers_anew(status);
@@ -271,8 +271,8 @@ void ServerStream::send_trailers_anew(const Status& status) {
   const Field code[] = {{"grpc-status", wire::status_code_text(status.code())}};
   HeaderPart parts[3];
   std::size_t n = 0;
-  if (!header_sent_) parts[n++] = {fixed, content_type_ ? nullptr : &conn_->common_cache};
-  parts[n++] = {code, status.ok() ? &conn_->trailers_cache : nullptr};
+  if (!header_sent_) parts[n++] = {fixed, content_type_ ? nullptr : &conn_->requests().common};
+  parts[n++] = {code, status.ok() ? &conn_->requests().trailers : nullptr};
   if (!status.ok()) {
     wire::MetadataFields& fields = trailer_fields();
     const std::size_t room =

@@ -254,7 +254,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Chain request_;
   bool request_compressed_ = false;
   std::uint32_t requests_ = 0;
-  Connection::Place place_;      // while it waits for one, and while running; may outlive conn_
+  HandlerPlaces::Place place_;   // while it waits for one, and while running; may outlive conn_
   std::atomic<int> failing_{0};  // fail() on its way to the loop; any thread
   bool start_queued_ = false;
   bool running_ = false;  // counted as a call
