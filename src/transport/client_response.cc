@@ -31,67 +31,68 @@ http2::Tag ClientStream::on_header(const http2::Field& field) {
   if (ended_) return 0;
   const std::string_view name = field.name;
   if (name == ":status") {
-    block_.http_status = wire::parse_http_status(field.value);
+    block().http_status = wire::parse_http_status(field.value);
   } else if (name == "content-type") {
-    block_.content_is_grpc = wire::is_grpc_content(field.value);
-    if (block_.content_is_grpc) return kTagGrpcContent;
-    block_.texts().content_type = field.value.substr(0, kMaxQuoted);
+    block().content_is_grpc = wire::is_grpc_content(field.value);
+    if (block().content_is_grpc) return kTagGrpcContent;
+    block().texts().content_type = field.value.substr(0, kMaxQuoted);
   } else if (name == "grpc-status") {
-    block_.has_code = true;
-    block_.code_ok = field.value == "0";
-    if (block_.code_ok) return kTagStatusOk;
-    block_.texts().code = field.value;
+    block().has_code = true;
+    block().code_ok = field.value == "0";
+    if (block().code_ok) return kTagStatusOk;
+    block().texts().code = field.value;
   } else if (name == "grpc-message") {
-    block_.has_message = true;
-    block_.texts().message = field.value;
+    block().has_message = true;
+    block().texts().message = field.value;
   } else if (name == "grpc-status-details-bin") {
-    block_.has_details = true;
-    block_.texts().details = field.value;
+    block().has_details = true;
+    block().texts().details = field.value;
   } else if (name == "grpc-encoding") {
     // In trailers it means nothing, and messages that wait may be of the one that the header has named.
     if (!header_seen_) encoding_named(field.value);
   } else if (wire::visible_metadata(name)) {
-    if (wire::add_received(block_metadata_, name, field.value)) return 0;
-    block_.bad_metadata = true;
-    block_.texts().bad_name = name.substr(0, kMaxQuoted);
+    if (wire::add_received(block().metadata, name, field.value)) return 0;
+    block().bad_metadata = true;
+    block().texts().bad_name = name.substr(0, kMaxQuoted);
   }
   return 0;
 }
 
 void ClientStream::on_header_tag(http2::Tag tag) {
-  if (tag == kTagGrpcContent) block_.content_is_grpc = true;
-  if (tag == kTagStatusOk) block_.has_code = block_.code_ok = true;
+  if (tag == kTagGrpcContent) block().content_is_grpc = true;
+  if (tag == kTagStatusOk) block().has_code = block().code_ok = true;
 }
 
 http2::Tag ClientStream::on_headers_end(http2::EndStream end, bool truncated) {
   assert(!ended_ && "its stream was reset");
+  ResponseReading& block = this->block();  // the call may end, and be detached
   http2::Tag memo = 0;
   const bool of_trailers = header_seen_ || end == http2::EndStream::kYes;
-  if (truncated || block_.bad_metadata) [[unlikely]]
-    (of_trailers ? trailer_ : header_) = std::move(block_metadata_);  // what was right of it
+  if (truncated || block.bad_metadata) [[unlikely]]
+    (of_trailers ? trailer_ : header_) = std::move(block.metadata);  // what was right of it
   if (truncated) {
     this->end(Status(
         StatusCode::kResourceExhausted,
         beside_told_status("the response's header list exceeds the limit of " + conn_->breached_limit())));
-  } else if (block_.bad_metadata) {
+  } else if (block.bad_metadata) {
     this->end(Status(StatusCode::kInternal,
-                     beside_told_status("the response's " + block_.texts().bad_name + " is no base64")));
-  } else if (block_.http_status >= 100 && block_.http_status < 200) {
+                     beside_told_status("the response's " + block.texts().bad_name + " is no base64")));
+  } else if (block.http_status >= 100 && block.http_status < 200) {
     if (++interim_blocks_ > conn_->limits().informational_headers) {
       this->end(Status(
           StatusCode::kInternal,
           "more than " + std::to_string(conn_->limits().informational_headers) + " interim responses"));
     }
-    block_metadata_.clear();
+    block.metadata.clear();
   } else if (of_trailers) {
     trailer_block();
   } else {
     header_block();
-    if (!foreign_ && !early_status_ && !ended_ && header_.empty() && !block_.encoded) memo = kPlainHeader;
+    if (!foreign_ && !early_status_ && !ended_ && header_.empty() && !block.encoded) memo = kPlainHeader;
   }
-  if (header_seen_ && block_.code_ok && from_server_ && status_.ok() && trailer_.empty())
+  if (header_seen_ && block.code_ok && from_server_ && status_.ok() && trailer_.empty())
     memo = kPlainTrailers;
-  block_ = ResponseBlock();
+  block.clear();
   return memo;
 }
 
@@ -99,38 +100,39 @@ void ClientStream::on_repeated_block(http2::Tag tag, http2::EndStream end) {
   if (ended_) return;
   if (tag == kPlainTrailers) return trailers_say_ok();
   if (end == http2::EndStream::kNo) return header_came();
-  block_.http_status = 200;
-  block_.content_is_grpc = true;
+  ResponseReading& block = this->block();
+  block.http_status = 200;
+  block.content_is_grpc = true;
   trailer_block();
-  block_ = ResponseBlock();
+  block.clear();
 }
 
 void ClientStream::encoding_named(std::string_view name) {
   if (name.empty() || name == "identity") return;
   encoding().receives = identity_.compression.known.share(name);
-  block_.encoded = encoding().receives != nullptr;
-  block_.bad_encoding = !block_.encoded;
-  if (block_.bad_encoding) block_.texts().encoding = name.substr(0, kMaxBodyText);
+  block().encoded = encoding().receives != nullptr;
+  block().bad_encoding = !block().encoded;
+  if (block().bad_encoding) block().texts().encoding = name.substr(0, kMaxBodyText);
 }
 
 void ClientStream::header_block() {
-  if (block_.http_status <= 0) {
+  if (block().http_status <= 0) {
     return end(Status(StatusCode::kInternal, "the response has no valid :status"));
   }
-  if (block_.bad_encoding) {
+  if (block().bad_encoding) {
     return end(Status(StatusCode::kInternal, "the response's grpc-encoding \"" +
-                                                 escaped(block_.texts().encoding, Keep::kAscii) +
+                                                 escaped(block().texts().encoding, Keep::kAscii) +
                                                  "\" is not known here"));
   }
-  if (block_.encoded) allow_compressed();
-  header_ = std::move(block_metadata_);
-  block_metadata_.clear();
-  if (block_.http_status != 200 || !block_.content_is_grpc) {
+  if (block().encoded) allow_compressed();
+  header_ = std::move(block().metadata);
+  block().metadata.clear();
+  if (block().http_status != 200 || !block().content_is_grpc) {
     note_foreign();
     expect_text();
   }
   // Proxies make this of Trailers-Only: HEADERS, and an empty DATA frame that ends the stream.
-  if (block_.has_code) [[unlikely]] {
+  if (block().has_code) [[unlikely]] {
     early_status_ = std::make_unique<Status>(told_status());
     watch_body();
   }
@@ -145,11 +147,11 @@ void ClientStream::header_came() {
 }
 
 void ClientStream::trailer_block() {
-  trailer_ = std::move(block_metadata_);
-  block_metadata_.clear();
-  if (!header_seen_ && (block_.http_status != 200 || !block_.content_is_grpc)) note_foreign();
-  if (block_.has_code) {
-    if (block_.code_ok && !block_.has_details) return trailers_say_ok();
+  trailer_ = std::move(block().metadata);
+  block().metadata.clear();
+  if (!header_seen_ && (block().http_status != 200 || !block().content_is_grpc)) note_foreign();
+  if (block().has_code) {
+    if (block().code_ok && !block().has_details) return trailers_say_ok();
     return end_as_told(told_status());
   }
   if (early_status_) return end_as_told(std::move(*early_status_));
@@ -159,23 +161,23 @@ void ClientStream::trailer_block() {
 
 // grpc-status, grpc-message and grpc-status-details-bin of the block.
 Status ClientStream::told_status() {
-  if (block_.code_ok && !block_.has_details) return {};
-  const StatusText& text = block_.texts();
-  return wire::parse_grpc_status(block_.code_ok ? "0" : text.code, text.message, text.details,
-                                 block_.has_details);
+  if (block().code_ok && !block().has_details) return {};
+  const ResponseReading::Texts& text = block().texts();
+  return wire::parse_grpc_status(block().code_ok ? "0" : text.code, text.message, text.details,
+                                 block().has_details);
 }
 
 // The reason why the server's own status does not count must not hide it.
 std::string ClientStream::beside_told_status(std::string why) {
-  if (block_.has_code) why.append(", beside grpc-status ").append(told_status().to_string());
+  if (block().has_code) why.append(", beside grpc-status ").append(told_status().to_string());
   return why;
 }
 
 void ClientStream::note_foreign() {
   foreign_ = std::make_unique<Foreign>();
-  foreign_->http_status = block_.http_status;
-  if (block_.content_is_grpc) return;
-  const std::string& type = block_.texts().content_type;
+  foreign_->http_status = block().http_status;
+  if (block().content_is_grpc) return;
+  const std::string& type = block().texts().content_type;
   foreign_->content =
       type.empty() ? "no content-type" : "content-type \"" + escaped(type, Keep::kAscii) + "\"";
 }

@@ -115,33 +115,11 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
     static void cancelled(Runnable& self) noexcept;
     ClientStream& stream;
   };
-  // What a failed response says besides its code. Names and encodings are there if they are bad, a
-  // content-type if it is not gRPC's.
-  struct StatusText {
-    std::string code, message, details, encoding, bad_name, content_type;
-  };
   // A response that is none of gRPC's, as its error will quote it.
   struct Foreign {
     int http_status = 0;
     std::string content;  // of what type, if that is wrong
     std::string body;
-  };
-  // A block of the response while it is read.
-  struct ResponseBlock {
-    int http_status = 0;  // 0: none was given
-    bool content_is_grpc = false;
-    bool has_code = false;
-    bool has_message = false;
-    bool has_details = false;
-    bool bad_metadata = false;
-    bool encoded = false;  // by what is known
-    bool bad_encoding = false;
-    bool code_ok = false;  // "0", without a text to parse
-    std::unique_ptr<StatusText> text;
-    StatusText& texts() {
-      if (!text) text = std::make_unique<StatusText>();
-      return *text;
-    }
   };
   ClientStream(Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
                const MethodInfo& method, const CallOptions& options);
@@ -172,6 +150,8 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   bool will_go_again(Unprocessed how);
   [[gnu::noinline]] Chain hold_request();
   [[gnu::noinline]] void let_go_of_request();
+  // REQUIRES: attached.
+  ResponseReading& block() const { return conn_->response_reading(); }
   [[gnu::noinline]] void encoding_named(std::string_view name);
   [[gnu::noinline]] void header_block();
   [[gnu::noinline]] void trailer_block();
@@ -233,8 +213,6 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   std::uint32_t interim_blocks_ = 0;
   std::uint32_t replies_ = 0;
 
-  ResponseBlock block_;
-  Metadata block_metadata_;
   Metadata header_;
   Metadata trailer_;
   mutable SharedAddr peer_;

@@ -13,6 +13,7 @@
 #include "sluice/net/conn.h"
 #include "transport/assemblies.h"
 #include "transport/handler_places.h"
+#include "transport/header_reading.h"
 #include "transport/link_windows.h"
 #include "transport/patience.h"
 #include "transport/peer_goaway.h"
@@ -147,6 +148,8 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   Assemblies& assemblies() { return assemblies_; }
   LinkWindows& windows() { return windows_; }
   RequestMemory& requests() { return requests_; }
+  RequestReading& request_reading() { return reading_.request; }
+  ResponseReading& response_reading() { return reading_.response; }
 
   std::size_t slot = 0;        // where its owner keeps it
   std::uint64_t stranger = 0;  // its number among its owner's connections that have not greeted; 0: none
@@ -184,6 +187,10 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
     http2::StreamId kept_back_from = 0;     // streams from this one on are in the session's output
     http2::StreamId before_last_write = 0;  // the same, before the last write
     const http2::StreamId last;             // the connection drains once it was opened
+  };
+  struct Reading {
+    RequestReading request;
+    ResponseReading response;
   };
   struct Peer {
     const std::optional<PeerCredentials> credentials;
@@ -301,6 +308,7 @@ class Connection final : private http2::EventSink, private Waiter, private Patie
   LinkWindows windows_;
   Assemblies assemblies_;
   RequestMemory requests_;
+  Reading reading_;
 };
 
 }  // namespace sluice::transport

@@ -10,6 +10,7 @@ CallStream& call(http2::Stream& stream) { return static_cast<CallStream&>(stream
 }  // namespace
 
 http2::Stream* Connection::on_open(http2::StreamId) {
+  reading_.request = {};
   CallStream* stream = owner_.on_incoming(*this);
   if (stream) stream->attach_to(*this);
   return stream;
@@ -45,6 +46,7 @@ void Connection::on_writable(http2::Stream& stream) { call(stream).on_writable()
 void Connection::on_reset(http2::Stream& stream, http2::ErrorCode code) { call(stream).on_reset(code); }
 
 void Connection::on_stream_error(http2::Stream& stream, const http2::Error& error) {
+  reading_.response.clear();  // it may be wrong in the middle of a block
   call(stream).on_stream_error(error);
 }
 

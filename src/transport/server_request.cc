@@ -27,14 +27,14 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
     return conn_->requests().know({kind, std::string(name), std::string(value), method});
   };
   if (name == ":method") {
-    method_post_ = value == "POST";
-    return method_post_ ? kTagMethodPost : 0;
+    reading().method_post = value == "POST";
+    return reading().method_post ? kTagMethodPost : 0;
   }
   if (name == ":path") {
     method_ = methods_.find(value);
     const http2::Tag tag = method_ ? know(KnownField::Kind::kPath, method_) : 0;
     if (tag != 0) return known_field(tag);
-    plain_ = false;
+    reading().plain = false;
     path_text_ = value;
     path_ = path_text_;
     return 0;
@@ -42,16 +42,16 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
   if (name == ":authority" || name == "user-agent") {
     const auto kind = name[0] == ':' ? KnownField::Kind::kAuthority : KnownField::Kind::kUserAgent;
     if (const http2::Tag tag = know(kind); tag != 0) return known_field(tag);
-    if (name[0] == ':') ++authorities_;
+    if (name[0] == ':') ++reading().authorities;
     metadata_.add(name, value);
-    plain_ = false;
+    reading().plain = false;
     return 0;
   }
   if (name == "content-type") {
-    content_ok_ = wire::is_grpc_content(value);
-    if (!content_ok_) return 0;
+    reading().content_ok = wire::is_grpc_content(value);
+    if (!reading().content_ok) return 0;
     if (const std::string_view subtype = wire::subtype_of(value); !subtype.empty()) {
-      plain_ = false;
+      reading().plain = false;
       set_content_type(value, subtype);
       return 0;
     }
@@ -59,23 +59,23 @@ http2::Tag ServerStream::on_header(const http2::Field& field) {
   }
   const bool of_grpc = name.starts_with("grpc-");  // few are, and there may be many fields
   if (of_grpc && name == "grpc-timeout") {
-    plain_ = false;
+    reading().plain = false;
     const auto timeout = wire::parse_timeout(value);
-    has_timeout_ = timeout.has_value();
-    bad_timeout_ = !has_timeout_;
-    if (timeout) timeout_ = *timeout;
+    reading().has_timeout = timeout.has_value();
+    reading().bad_timeout = !reading().has_timeout;
+    if (timeout) reading().timeout = *timeout;
     return 0;
   }
   if (of_grpc && (name == "grpc-encoding" || name == "grpc-accept-encoding")) return on_encoding(field);
   if (name == "host") {
     // What stands in for a missing :authority (gRPC A41).
-    plain_ = false;
-    if (++hosts_ == 1) metadata_.add(name, value);
+    reading().plain = false;
+    if (++reading().hosts == 1) metadata_.add(name, value);
     return 0;
   }
   if (!wire::visible_metadata(name)) return kTagNothingNew;  // :scheme, te, other grpc- fields
-  plain_ = false;
-  if (!wire::add_received(metadata_, name, value)) bad_metadata_ = true;
+  reading().plain = false;
+  if (!wire::add_received(metadata_, name, value)) reading().bad_metadata = true;
   return 0;
 }
 
@@ -92,7 +92,7 @@ http2::Tag ServerStream::on_encoding(const http2::Field& field) {
                                 std::string(field.value), nullptr, accepts});
     if (tag != 0) return known_field(tag);
   }
-  plain_ = false;
+  reading().plain = false;
   head_.encoded = true;
   head_.accepts |= accepts;
   if (bad) encoding().unknown = field.value.substr(0, kMaxKnownValue);
@@ -112,9 +112,9 @@ void ServerStream::settle_encoding() {
 void ServerStream::on_header_tag(http2::Tag tag) {
   if (head_done_) return;
   if (tag == kTagContentType) {
-    content_ok_ = true;
+    reading().content_ok = true;
   } else if (tag == kTagMethodPost) {
-    method_post_ = true;
+    reading().method_post = true;
   } else if (tag >= RequestMemory::kFirstKnown) {
     known_field(tag);
   }
@@ -130,7 +130,7 @@ http2::Tag ServerStream::known_field(http2::Tag tag) {
       break;
     case KnownField::Kind::kAuthority:
       head_.authority = tag;
-      ++authorities_;
+      ++reading().authorities;
       break;
     case KnownField::Kind::kUserAgent:
       head_.user_agent = tag;
@@ -155,14 +155,14 @@ http2::Tag ServerStream::on_headers_end(http2::EndStream end, bool truncated) {
     return 0;
   }
   http2::Tag memo = 0;
-  if (hosts_ > 0) settle_authority();
+  if (reading().hosts > 0) settle_authority();
   if (truncated) {
     refuse({200, Status(StatusCode::kResourceExhausted,
                         "the request's header list exceeds the limit of " + conn_->breached_limit())});
   } else if (const Refusal refusal = check_head(); !refusal.status.ok()) {
     refuse(refusal);
   } else {
-    if (plain_) {
+    if (reading().plain) {
       head_.method = method_;
       memo = conn_->requests().know_head(head_);
     }
@@ -198,13 +198,14 @@ ServerStream::Refusal ServerStream::check_head() const {
   const auto internal = [](int http_status, std::string text) {
     return Refusal{http_status, Status(StatusCode::kInternal, std::move(text))};
   };
-  if (!content_ok_) return internal(415, "content-type is not application/grpc");
-  if (!method_post_) return internal(405, ":method is not POST");
-  if (bad_timeout_) return internal(400, "malformed grpc-timeout");
-  if (bad_metadata_) return internal(400, "a -bin header is no base64");
-  if (hosts_ > 1) return internal(400, "the request has " + std::to_string(hosts_) + " host headers");
-  if (authorities_ > 1)
-    return internal(400, "the request has " + std::to_string(authorities_) + " :authority headers");
+  if (!reading().content_ok) return internal(415, "content-type is not application/grpc");
+  if (!reading().method_post) return internal(405, ":method is not POST");
+  if (reading().bad_timeout) return internal(400, "malformed grpc-timeout");
+  if (reading().bad_metadata) return internal(400, "a -bin header is no base64");
+  if (reading().hosts > 1)
+    return internal(400, "the request has " + std::to_string(reading().hosts) + " host headers");
+  if (reading().authorities > 1)
+    return internal(400, "the request has " + std::to_string(reading().authorities) + " :authority headers");
   if (path_.empty() || path_[0] != '/' || path_.find('/', 1) == std::string_view::npos) {
     return {200, Status(StatusCode::kUnimplemented,
                         "malformed method name: \"" + std::string(path_.substr(0, kMaxQuotedPath)) + "\"")};
@@ -270,9 +271,9 @@ void ServerStream::accept(http2::EndStream end) {
   started_ = loop_.recently();
   if (head_.encoded) [[unlikely]]
     settle_encoding();
-  if (has_timeout_) {
-    deadline_ = after(loop_.now(), timeout_);
-    if (timeout_ <= Duration::zero())
+  if (reading().has_timeout) {
+    deadline_ = after(loop_.now(), reading().timeout);
+    if (reading().timeout <= Duration::zero())
       return this->end(Status(StatusCode::kDeadlineExceeded, "deadline exceeded before the call started"));
     loop_.arm(timer_, deadline_);
   }

@@ -36,9 +36,7 @@ ServerStream::ServerStream(Loop& loop, const MessageLimits& limits, ServedMethod
   count_in();
 }
 
-ServerStream::~ServerStream() {
-  if (slab_ != nullptr) loop_.blocks().give(slab_, slab_size_);
-}
+ServerStream::~ServerStream() { slab_.give_back(loop_.blocks()); }
 
 bool ServerStream::on_message(Received&& message) {
   if (ended_ || cancelled_) return false;
@@ -113,7 +111,7 @@ void ServerStream::run(Handler& handler) {
 
 void ServerStream::drop(Handler& handler) {
   handler.~Handler();
-  deallocate(&handler, 0);
+  slab_.deallocate(&handler, 0);
 }
 
 void ServerStream::reject(Status status) {
@@ -415,32 +413,6 @@ wire::MetadataFields& ServerStream::header_fields() {
 wire::MetadataFields& ServerStream::trailer_fields() {
   if (!trailer_fields_) trailer_fields_ = std::make_unique<wire::MetadataFields>();
   return *trailer_fields_;
-}
-
-// From the slab while it lasts, which is used as a stack: what ends first has mostly begun last. The method
-// remembers how much it takes, so that an idle stream holds no more than its handler needs.
-void* ServerStream::allocate(std::size_t size, std::size_t align) {
-  std::atomic<std::uint32_t>& known = method_->slab_size;
-  const std::size_t wanted = known.load(std::memory_order_relaxed);
-  if (slab_ == nullptr) {
-    slab_size_ = static_cast<std::uint32_t>(wanted > 0 ? wanted : std::max(size, kFirstSlab));
-    slab_ = static_cast<std::byte*>(loop_.blocks().take(slab_size_));
-  }
-  const std::size_t at = (slab_used_ + align - 1) & ~(align - 1);
-  const std::size_t end = at + size;
-  if (end > wanted && end <= kMaxSlab)
-    known.store(static_cast<std::uint32_t>(end), std::memory_order_relaxed);
-  if (end > slab_size_) return ::operator new(size);
-  slab_used_ = static_cast<std::uint32_t>(end);
-  return slab_ + at;
-}
-
-// `size` may be 0 for the first block there was.
-void ServerStream::deallocate(void* memory, std::size_t size) {
-  const auto* byte = static_cast<std::byte*>(memory);
-  if (std::less<>()(byte, slab_) || !std::less<>()(byte, slab_ + slab_size_))
-    return ::operator delete(memory);
-  if (byte + size == slab_ + slab_used_) slab_used_ = static_cast<std::uint32_t>(byte - slab_);
 }
 
 void ServerStream::describe(std::string& out) const {

@@ -10,6 +10,7 @@
 
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
+#include "transport/call_slab.h"
 #include "transport/call_stream.h"
 #include "wire/content_type.h"
 #include "wire/metadata_fields.h"
@@ -101,8 +102,6 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Status send_header() override;
 
  private:
-  static constexpr std::size_t kFirstSlab = 1024;  // bytes
-  static constexpr std::size_t kMaxSlab = 2048;
   static constexpr std::size_t kMaxQuotedPath = 256;  // bytes of what a peer chose, in statuses and the log
 
   // What a handler may ask about the connection.
@@ -146,7 +145,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
     void* allocate_frame(std::size_t size) override {
       return stream.allocate(size, alignof(std::max_align_t));
     }
-    void free_frame(void* frame, std::size_t size) override { stream.deallocate(frame, size); }
+    void free_frame(void* frame, std::size_t size) override { stream.slab_.deallocate(frame, size); }
     ServerStream& stream;
   };
   ~ServerStream();
@@ -176,7 +175,6 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   const Context& shared_context();
   void set_context(Context context);
   Status set_compression_algorithm(std::string_view name);
-  void deallocate(void* memory, std::size_t size);
   [[gnu::noinline]] Status add(wire::MetadataFields& fields, KV pair);
   bool was_received(KV pair) const;
   wire::MetadataFields& header_fields();
@@ -190,12 +188,16 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   void drop(Handler& handler) override;
   void reject(Status status) override;
   void threw(Status status) override;
-  void* allocate(std::size_t size, std::size_t align) override;
+  void* allocate(std::size_t size, std::size_t align) override {
+    return slab_.allocate(loop_.blocks(), method_->slab_size, size, align);
+  }
 
   struct Refusal {
     int http_status = 200;
     Status status;
   };
+  // REQUIRES: attached.
+  RequestReading& reading() const { return conn_->request_reading(); }
   http2::Tag known_field(http2::Tag tag);
   void set_content_type(std::string_view type, std::string_view subtype);
   // Of the response: the request's subtype, if it names one.
@@ -236,18 +238,8 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   TimePoint deadline_ = kNever;
   std::unique_ptr<const Origin> own_;  // once detached, for a handler that is still to run or runs on
 
-  // The head while it is read.
   RequestHead head_;
   bool head_done_ = false;
-  bool plain_ = true;  // nothing but known fields
-  bool method_post_ = false;
-  bool content_ok_ = false;
-  bool bad_timeout_ = false;
-  bool bad_metadata_ = false;
-  bool has_timeout_ = false;
-  std::uint16_t hosts_ = 0;
-  std::uint16_t authorities_ = 0;
-  Duration timeout_{};
   mutable Metadata metadata_;
   mutable bool metadata_complete_ = false;
 
@@ -271,10 +263,7 @@ class ServerStream final : public sluice::ServerStream, public CallStream, priva
   Node start_node_;
   Node done_node_;
   DeadlineTimer timer_;
-  // Memory for the handler and its coroutine frames, from the first of them on; more goes to the heap.
-  std::byte* slab_ = nullptr;
-  std::uint32_t slab_size_ = 0;
-  std::uint32_t slab_used_ = 0;
+  CallSlab slab_;
 };
 
 }  // namespace sluice::transport
