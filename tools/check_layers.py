@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds every #include against the layers of docs/architecture.md: arrows point down only.
+"""Holds every #include against the layers of docs/architecture.md: arrows point down only. Folders of tests/ include
+themselves, tests/support and the library.
 
   check_layers.py [--root DIR] [--compile CXX]   checks a tree; --compile also compiles each public header alone
   check_layers.py --self-test                    plants violations in a scratch tree and expects each to be found
@@ -67,7 +68,7 @@ FREE = {"tests", "bench", "examples", "fuzz", "tools", "plugin"}
 
 
 class File:
-    """Where a source file stands: its layer (or top folder), and whether it is public or a test."""
+    """Where a source file stands: its layer (or top folder), its folder of tests/, and whether it is public or a test."""
 
     def __init__(self, path):
         parts = path.parts
@@ -84,6 +85,7 @@ class File:
         else:
             self.layer = parts[0]
             inner = ()
+        self.test_folder = parts[1] if parts[0] == "tests" and len(parts) > 2 else None
         if inner:
             self.area = f"{self.layer}/{inner[0]}"
 
@@ -144,6 +146,8 @@ def include_problem(file, bracket, spelled):
     if bracket == '"' and parts[0] == "support":
         return None if file.test or file.layer in FREE else f"code includes test support: {spelled}"
     if file.layer in FREE and bracket == '"':
+        if file.test_folder and len(parts) > 1 and parts[0] not in (file.test_folder, "support"):
+            return f"tests/{file.test_folder} includes another folder, what both use is for tests/support: {spelled}"
         return None
     return f"unknown include, write it from the root of include/ or src/: {spelled}"
 
@@ -246,6 +250,9 @@ def self_test():
         ("plugin/generated_test.cc", '#include "sluice/testing/client_of.h"\n', ""),
         ("examples/hello/main.cc", '#include "net/pipe.h"\n', "an example includes a private header"),
         ("tests/e2e/x_test.cc", '#include "net/pipe.h"\n#include "echo.sluice.h"\n', ""),
+        ("tests/e2e/kits_test.cc", '#include "e2e/kit.h"\n#include "kit.h"\n#include "support/leaks.h"\n', ""),
+        ("tests/wire/kits_test.cc", '#include "e2e/kit.h"\n', "tests/wire includes another folder"),
+        ("tests/support/leaks.h", '#include "e2e/kit.h"\n', "tests/support includes another folder"),
     ]
     failures = []
     scratch = pathlib.Path(tempfile.mkdtemp())

@@ -15,21 +15,21 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/raw_service.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice {
 namespace {
 
-using e2e::bytes;
-using e2e::kUnary;
-using e2e::text_of;
+using support::bytes;
+using support::kUnary;
+using support::text_of;
 using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 // "held" is answered when its call is cancelled, "late" after a while, the rest at once.
-class Service final : public e2e::RawService {
+class Service final : public support::RawService {
  public:
   Task<Result<Chain>> unary(ServerContext& context, const Chain& request) override {
     const std::string text = request.to_string();
@@ -73,7 +73,7 @@ class Bridged {
   aio::io_context io;
   Runtime runtime;
   Service service;
-  std::optional<e2e::ServedRaw> server{std::in_place, runtime, service};
+  std::optional<support::ServedRaw> server{std::in_place, runtime, service};
   Channel channel = server->channel();
   AsioLoop loop;
 };

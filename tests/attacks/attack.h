@@ -9,16 +9,15 @@
 #include <utility>
 #include <vector>
 
-#include "memory/live_bytes.h"
+#include "support/held_service.h"
+#include "support/live_bytes.h"
+#include "support/raw_service.h"
 #include "support/tap_network.h"
-#include "wire/wire.h"
+#include "support/wire_fixture.h"
 
 namespace sluice::attacks {
 
 using namespace std::chrono_literals;
-using e2e::bytes;
-using e2e::RawService;
-using e2e::ServedRaw;
 using http2::ErrorCode;
 using http2::FrameType;
 using http2::SettingId;
@@ -26,10 +25,13 @@ using http2::StreamId;
 using http2::testing::kEnd;
 using http2::testing::kEndHeaders;
 using http2::testing::plain;
-using lifecycle::Latch;
+using support::bytes;
+using support::Latch;
 using support::message;
+using support::RawService;
 using support::request_head;
 using support::ScriptedClient;
+using support::ServedRaw;
 using support::TapNetwork;
 using support::Wire;
 
@@ -90,7 +92,7 @@ struct Target {
 
 inline StreamId id_of(int i) { return static_cast<StreamId>(2 * i + 1); }
 
-class Attack : public wire::WireTest {
+class Attack : public support::WireTest {
  protected:
   // Sends what `frames` gives, until the connection is closed, at most so often. How often it was sent.
   static int send(ScriptedClient& attacker, int most, const std::function<std::string(int)>& frames) {

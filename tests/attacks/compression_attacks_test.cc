@@ -5,8 +5,8 @@
 namespace sluice::attacks {
 namespace {
 
-using memory::live_heap;
-using memory::take_peak_bytes;
+using support::live_heap;
+using support::take_peak_bytes;
 
 constexpr std::int64_t kKibibyte = 1 << 10;
 constexpr std::int64_t kMebibyte = 1 << 20;
@@ -217,7 +217,7 @@ TEST_P(CompressionAttacks, ManyEmptyMembersAreNothing) {
   }
 }
 
-class BombingServers : public wire::ClientTest {};
+class BombingServers : public support::ClientTest {};
 INSTANTIATE_TEST_SUITE_P(Simulated, BombingServers, ::testing::ValuesIn(kSeeds), support::name_of);
 
 TEST_P(BombingServers, CostTheirCallAndNotTheChannel) {
@@ -234,7 +234,7 @@ TEST_P(BombingServers, CostTheirCallAndNotTheChannel) {
         dial(runtime(), "pipe:scripted",
              {.max_receive_message_size = guarded ? kLimit : SIZE_MAX, .compressors = all_compressors()})
             .value();
-    std::optional<Call<Chain>> call(channel.invoke(wire::kUnary, request).start());
+    std::optional<Call<Chain>> call(channel.invoke(support::kUnary, request).start());
     support::ScriptedPeer& server = accept();
     StreamId id = 1;
     for (const char* algorithm : kAlgorithms) {
@@ -250,12 +250,12 @@ TEST_P(BombingServers, CostTheirCallAndNotTheChannel) {
         EXPECT_TRUE(reply.ok() && reply->size() == 16u << 20) << reply.status();
         EXPECT_GE(peak, 16 * kMebibyte);
       }
-      call.emplace(channel.invoke(wire::kUnary, request).start());
+      call.emplace(channel.invoke(support::kUnary, request).start());
       settle();
       id += 2;
     }
     server.send(answer(id, "gzip", message("better")));
-    EXPECT_EQ(e2e::text_of(call->get()), "better");
+    EXPECT_EQ(support::text_of(call->get()), "better");
   }
 }
 

@@ -8,7 +8,7 @@
 namespace sluice::attacks {
 namespace {
 
-using memory::live_heap;
+using support::live_heap;
 using support::Uploads;
 
 // The processor's time of this thread, which does the attacker's work too.
@@ -27,11 +27,11 @@ class Costs : public Attack {
   };
   template <class F>
   static Cost cost_of(F attack) {
-    const memory::LiveHeap before = live_heap();
+    const support::LiveHeap before = live_heap();
     const double begin = cpu_ms();
     attack();
     const double ms = cpu_ms() - begin;
-    const memory::LiveHeap after = live_heap();
+    const support::LiveHeap after = live_heap();
     return {ms, after.allocations - before.allocations, after.bytes - before.bytes};
   }
   // A name in the report, where blanks would break it.
@@ -192,7 +192,7 @@ TEST_P(Neighbours, WaitForLittle) {
       {"rapid reset", resets},
       {"MadeYouReset",
        times(10'000, [](int i) { return open(id_of(i)) + Wire().window_update(id_of(i), 0).str(); })},
-      {"requests", times(10'000, [](int i) { return wire::unary_request(id_of(i)); })},
+      {"requests", times(10'000, [](int i) { return support::unary_request(id_of(i)); })},
       {"CONTINUATION", Wire().headers(1, "", 0).str() +
                            times(10'000, [](int) { return Wire().continuation(1, "\x82").str(); })},
       {"bomb", Wire().headers(1, head() + inserted("x", std::string(3'900, 'a'))).str() +
@@ -280,7 +280,7 @@ TEST_P(Costs, MessagesThatNobodyTakes) {
       EXPECT_GE(grown, static_cast<std::int64_t>(kStreams * (kMessage - 20)));
     }
     // The others on the connection go on, and those of other connections.
-    attacker.send(wire::unary_request(id_of(kStreams)));
+    attacker.send(support::unary_request(id_of(kStreams)));
     EXPECT_EQ(attacker.outcome(id_of(kStreams)), "0");
     EXPECT_TRUE(target.serves());
     expect_unharmed(target, attacker);

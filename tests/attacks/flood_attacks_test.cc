@@ -76,7 +76,7 @@ TEST_P(FloodAttacks, RepliesThatNobodyReads) {
       attacker.greet();
       attacker.stop_reading();
       const TimePoint begin = runtime().now();
-      const std::int64_t before = memory::live_heap().bytes;
+      const std::int64_t before = support::live_heap().bytes;
       int sent = 0;
       while (runtime().now() - begin < 10min && target.counts().total() == 0) {
         attacker.send(unread.frames(sent++));
@@ -89,7 +89,7 @@ TEST_P(FloodAttacks, RepliesThatNobodyReads) {
         EXPECT_TRUE(target.serves());
       } else {
         EXPECT_GE(sent, 5'000);
-        EXPECT_GE(memory::live_heap().bytes - before, (sent - 1'000) * unread.size) << "all replies wait";
+        EXPECT_GE(support::live_heap().bytes - before, (sent - 1'000) * unread.size) << "all replies wait";
         expect_unharmed(target, attacker);
       }
     }
@@ -109,7 +109,7 @@ TEST_P(FloodAttacks, AnswersThatNobodyReads) {
     ScriptedClient attacker(runtime(), "tap:target");
     attacker.greet();
     attacker.stop_reading();
-    const std::int64_t before = memory::live_heap().bytes;
+    const std::int64_t before = support::live_heap().bytes;
     for (int i = 0; i < 60'000; ++i) {
       const auto id = static_cast<StreamId>(2 * i + 1);
       attacker.send(Wire().headers(id, request_head("/no/such/method"), kEnd));
@@ -119,7 +119,7 @@ TEST_P(FloodAttacks, AnswersThatNobodyReads) {
       EXPECT_EQ(target.counts()[Limit::kOutputStall], 1u);
     } else {
       pass(1h);
-      EXPECT_GE(memory::live_heap().bytes - before, 2 << 20);
+      EXPECT_GE(support::live_heap().bytes - before, 2 << 20);
       expect_unharmed(target, attacker);
     }
     EXPECT_TRUE(target.serves());
@@ -141,7 +141,7 @@ TEST_P(FloodAttacks, RepliesThatAreReadLateAreNoHarm) {
     client.read_again();
   }
   EXPECT_EQ(client.frames("PING ACK").size(), 4'500u);
-  client.send(wire::unary_request(1));
+  client.send(support::unary_request(1));
   EXPECT_EQ(client.outcome(1), "0");
   expect_unharmed(target, client);
 }

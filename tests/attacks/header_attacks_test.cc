@@ -4,7 +4,7 @@
 namespace sluice::attacks {
 namespace {
 
-using memory::live_heap;
+using support::live_heap;
 
 class HeaderAttacks : public Attack {
  protected:

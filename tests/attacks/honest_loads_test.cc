@@ -25,7 +25,7 @@ TEST_P(HonestLoads, TwoThousandClientsAtOnce) {
   pass(20ms);
   for (const auto& client : clients) {
     client->greet();
-    client->send(wire::unary_request(1));
+    client->send(support::unary_request(1));
     EXPECT_EQ(client->outcome(1), "0");
   }
   EXPECT_EQ(target.counts().total(), 0u);
@@ -52,7 +52,7 @@ TEST_P(HonestLoads, AThousandCancelsASecondThatComeTooLate) {
   ScriptedClient client(runtime(), "pipe:target");
   client.greet();
   for (int i = 0; i < 5'000; ++i) {
-    client.send(wire::unary_request(id_of(i)));
+    client.send(support::unary_request(id_of(i)));
     client.send(Wire().rst(id_of(i), ErrorCode::kCancel));
     pass(1ms);
   }
@@ -67,7 +67,7 @@ TEST_P(HonestLoads, HedgingOfEveryCall) {
   ScriptedClient client(runtime(), "pipe:target");
   client.greet();
   for (int i = 0; i < 5'000; ++i) {
-    client.send(open(id_of(2 * i), "RequestStream") + wire::unary_request(id_of(2 * i + 1)));
+    client.send(open(id_of(2 * i), "RequestStream") + support::unary_request(id_of(2 * i + 1)));
     client.send(Wire().rst(id_of(2 * i), ErrorCode::kCancel));
     pass(1ms);
     ASSERT_EQ(client.outcome(id_of(2 * i + 1)), "0") << i;
@@ -81,7 +81,7 @@ TEST_P(HonestLoads, APingWithEveryMessage) {
   ScriptedClient client(runtime(), "pipe:target");
   client.greet();
   for (int i = 0; i < 20'000; ++i) {
-    client.send(wire::unary_request(id_of(i)) + Wire().ping("12345678").window_update(0, 6).str());
+    client.send(support::unary_request(id_of(i)) + Wire().ping("12345678").window_update(0, 6).str());
     if (i % 10 == 9) pass(1ms);
   }
   EXPECT_EQ(client.frames("PING ACK").size(), 20'000u);
@@ -115,7 +115,7 @@ TEST_P(HonestLoads, TenThousandShortStreamsASecond) {
   ScriptedClient client(runtime(), "pipe:target");
   client.greet();
   for (int i = 0; i < 10'000; ++i) {
-    client.send(wire::unary_request(id_of(i)));
+    client.send(support::unary_request(id_of(i)));
     if (i % 10 == 9) pass(1ms);
   }
   EXPECT_EQ(client.outcome(id_of(9'999)), "0");

@@ -4,7 +4,7 @@
 namespace sluice::attacks {
 namespace {
 
-class HostileServers : public wire::ClientTest {
+class HostileServers : public support::ClientTest {
  protected:
   static std::string reply(std::string_view text, StreamId id = 1) {
     return Wire()
@@ -60,7 +60,7 @@ TEST_P(HostileServers, FloodsCostTheCallAndNotTheChannel) {
       SCOPED_TRACE(flood.name + std::string(guarded ? "" : ", without the guard"));
       const Channel channel =
           dial(runtime(), "pipe:scripted", {.limits = guarded ? Limits() : flood.off}).value();
-      Call<Chain> call = channel.invoke(wire::kUnary, request).start();
+      Call<Chain> call = channel.invoke(support::kUnary, request).start();
       support::ScriptedPeer& server = accept();
       const bool in_block = flood.limit == Limit::kContinuationFrames;
       const bool in_data = flood.limit == Limit::kEmptyFrames;
@@ -72,19 +72,20 @@ TEST_P(HostileServers, FloodsCostTheCallAndNotTheChannel) {
       if (guarded) {
         EXPECT_LE(sent, flood.most + 2);  // the request's DATA frame allows one more reset
         EXPECT_GE(sent, flood.most - 25);
-        wire::expect_names(call.get().status(), resets ? StatusCode::kCancelled : StatusCode::kUnavailable,
-                           resets ? "CANCEL" : "ENHANCE_YOUR_CALM: " + std::string(to_string(flood.limit)));
+        support::expect_names(
+            call.get().status(), resets ? StatusCode::kCancelled : StatusCode::kUnavailable,
+            resets ? "CANCEL" : "ENHANCE_YOUR_CALM: " + std::string(to_string(flood.limit)));
         EXPECT_EQ(channel.limit_counts()[flood.limit], 1u);
         EXPECT_EQ(channel.limit_counts().total(), 1u);
-        Call<Chain> next = channel.invoke(wire::kUnary, request).start();
+        Call<Chain> next = channel.invoke(support::kUnary, request).start();
         accept().send(reply("better"));
-        EXPECT_EQ(e2e::text_of(next.get()), "better");
+        EXPECT_EQ(support::text_of(next.get()), "better");
       } else {
         EXPECT_EQ(sent, 5'000);
         EXPECT_EQ(channel.limit_counts().total(), 0u);
         if (in_block || in_data || resets) continue;
         server.send(reply("at last"));
-        EXPECT_EQ(e2e::text_of(call.get()), "at last");
+        EXPECT_EQ(support::text_of(call.get()), "at last");
       }
     }
   }
@@ -119,21 +120,21 @@ TEST_P(HostileServers, EndlessResponsesCostTheirCallOnly) {
       const Channel channel =
           dial(runtime(), "pipe:scripted", guarded ? ChannelOptions() : response.off).value();
       const Chain request = bytes("m");
-      Call<Chain> call = channel.invoke(wire::kUnary, request).start();
+      Call<Chain> call = channel.invoke(support::kUnary, request).start();
       support::ScriptedPeer& server = accept();
-      const std::int64_t before = memory::live_heap().bytes;
+      const std::int64_t before = support::live_heap().bytes;
       server.send(response.begin);
       for (int i = 0; i < 3'000; ++i) server.send(response.part);
-      const std::int64_t grown = memory::live_heap().bytes - before;
+      const std::int64_t grown = support::live_heap().bytes - before;
       EXPECT_EQ(server.stream(1).reset.has_value(), guarded);
       EXPECT_FALSE(server.closed());
       if (guarded) {
         EXPECT_LE(grown, 256 << 10) << "of it the test's own record of frames";
         EXPECT_TRUE(call.get().status().to_string().starts_with(response.status));
-        Call<Chain> next = channel.invoke(wire::kUnary, request).start();
+        Call<Chain> next = channel.invoke(support::kUnary, request).start();
         settle();
         server.send(reply("better", 3));
-        EXPECT_EQ(e2e::text_of(next.get()), "better");
+        EXPECT_EQ(support::text_of(next.get()), "better");
       }
     }
   }
@@ -142,26 +143,26 @@ TEST_P(HostileServers, EndlessResponsesCostTheirCallOnly) {
 // Messages without end, for a call that wants one, and for one that does not read.
 TEST_P(HostileServers, EndlessMessages) {
   const Chain request = bytes("m");
-  Call<Chain> unary = channel().invoke(wire::kUnary, request).start();
+  Call<Chain> unary = channel().invoke(support::kUnary, request).start();
   support::ScriptedPeer& server = accept();
   server.send(Wire().headers(1, support::kResponseHead));
   for (int i = 0; i < 3'000; ++i) server.send(Wire().data(1, message("x")));
-  wire::expect_names(unary.get().status(), StatusCode::kUnimplemented, "more than one reply");
+  support::expect_names(unary.get().status(), StatusCode::kUnimplemented, "more than one reply");
   EXPECT_FALSE(server.closed());
 
   // The window is what it may send: of a pipe 8 MiB, in messages of a kilobyte.
-  auto stream = e2e::reply_stream(channel(), request);
+  auto stream = support::reply_stream(channel(), request);
   settle();
-  const std::int64_t before = memory::live_heap().bytes;
+  const std::int64_t before = support::live_heap().bytes;
   server.send(Wire().headers(3, support::kResponseHead));
   std::string mebibyte;
   for (int i = 0; i < 1'024; ++i) mebibyte += Wire().data(3, message(std::string(1'019, 'x'))).str();
   for (int i = 0; i < 8; ++i) server.send(mebibyte);
   EXPECT_FALSE(server.stream(3).reset);
-  EXPECT_LE(memory::live_heap().bytes - before, 20 << 20);
+  EXPECT_LE(support::live_heap().bytes - before, 20 << 20);
   for (int i = 0; i < 20; ++i) server.send(mebibyte);
   EXPECT_EQ(server.stream(3).reset, ErrorCode::kFlowControlError);
-  EXPECT_LE(memory::live_heap().bytes - before, 20 << 20);
+  EXPECT_LE(support::live_heap().bytes - before, 20 << 20);
   EXPECT_FALSE(server.closed());
 }
 
@@ -184,16 +185,16 @@ TEST_P(HostileServers, HugeTrailers) {
       const auto entry = http2::testing::encode(encoder, {{"x-large", std::string(3'900, 'a')}});
       const std::string block = plain(support::kOkTrailers) + std::string(as_text(entry)) +
                                 std::string(trailers.references, '\xbe');
-      Call<Chain> call = channel.invoke(wire::kUnary, request).start();
+      Call<Chain> call = channel.invoke(support::kUnary, request).start();
       support::ScriptedPeer& server = accept();
       for (int i = 0; i < 5; ++i) {
-        if (i > 0) call = channel.invoke(wire::kUnary, request).start();
+        if (i > 0) call = channel.invoke(support::kUnary, request).start();
         settle();
         const StreamId id = id_of(i);
-        const std::int64_t before = memory::live_heap().bytes;
+        const std::int64_t before = support::live_heap().bytes;
         server.send(Wire().headers(id, support::kResponseHead).data(id, message("m")).str() +
                     Wire().headers(id, block, kEnd | kEndHeaders).str());
-        EXPECT_LE(memory::live_heap().bytes - before, guarded ? 256 << 10 : 4 << 20);
+        EXPECT_LE(support::live_heap().bytes - before, guarded ? 256 << 10 : 4 << 20);
         const Result<Chain> result = call.get();
         const bool last = guarded && i + 1 == trailers.calls;
         const StatusCode expected = !guarded ? StatusCode::kOk
@@ -215,7 +216,7 @@ TEST_P(HostileServers, NeverEndingReply) {
     for (const bool guarded : {true, false}) {
       const Channel channel = dial(runtime(), "pipe:scripted").value();
       Call<Chain> call =
-          channel.invoke(wire::kUnary, request, {.timeout = guarded ? Duration(30s) : Limits::kForever})
+          channel.invoke(support::kUnary, request, {.timeout = guarded ? Duration(30s) : Limits::kForever})
               .start();
       support::ScriptedPeer& server = accept();
       server.send(Wire().headers(1, support::kResponseHead).data(1, message("", 0, 1'000)));
@@ -233,11 +234,11 @@ TEST_P(HostileServers, NeverEndingReply) {
 
 TEST_P(HostileServers, WhoDoesNotAcknowledgeSettingsIsGivenTenSeconds) {
   const Chain request = bytes("m");
-  Call<Chain> call = channel().invoke(wire::kUnary, request).start();
+  Call<Chain> call = channel().invoke(support::kUnary, request).start();
   support::ScriptedPeer& server = accept_silently();
   const TimePoint begin = runtime().now();
   server.send(Wire().settings());
-  wire::expect_names(call.get().status(), StatusCode::kUnavailable, "SETTINGS not acknowledged in time");
+  support::expect_names(call.get().status(), StatusCode::kUnavailable, "SETTINGS not acknowledged in time");
   EXPECT_EQ(runtime().now() - begin, 10s);
 }
 

@@ -8,7 +8,7 @@
 namespace sluice::attacks {
 namespace {
 
-using memory::live_heap;
+using support::live_heap;
 
 constexpr std::size_t kFrame = 16'384;  // a read of it and a little more is one large block
 
@@ -76,7 +76,8 @@ class MemoryAttacks : public Attack {
   ScriptedClient attacker_;
   std::size_t sent_ = 0;
 };
-INSTANTIATE_TEST_SUITE_P(Nets, MemoryAttacks, ::testing::ValuesIn(wire::kNetworks), support::name_of);
+INSTANTIATE_TEST_SUITE_P(Nets, MemoryAttacks, ::testing::ValuesIn(support::kThreadlessNetworks),
+                         support::name_of);
 
 TEST_P(MemoryAttacks, UnreadMessagesHoldNoMoreThanTheirBytes) {
   constexpr int kMessages = 500;
@@ -154,8 +155,8 @@ class HoardingClient : public Attack {
   HoardingClient()
       : listener_(runtime(), some_address()),
         channel_(dial(runtime(), listener_.addr().to_string()).value()) {
-    traffic_.emplace(e2e::bidi(channel_));
-    unread_.emplace(e2e::bidi(channel_));
+    traffic_.emplace(support::bidi(channel_));
+    unread_.emplace(support::bidi(channel_));
     server_ = listener_.accept();
     server_->send(Wire().settings().settings_ack());
     server_->until([&] { return server_->frames("HEADERS").size() == 2; });
@@ -173,7 +174,8 @@ class HoardingClient : public Attack {
   std::optional<ClientReaderWriter<Chain, Chain>> traffic_, unread_;
   std::unique_ptr<support::ScriptedPeer> server_;
 };
-INSTANTIATE_TEST_SUITE_P(Nets, HoardingClient, ::testing::ValuesIn(wire::kNetworks), support::name_of);
+INSTANTIATE_TEST_SUITE_P(Nets, HoardingClient, ::testing::ValuesIn(support::kThreadlessNetworks),
+                         support::name_of);
 
 TEST_P(HoardingClient, UnreadMessagesHoldNoMoreThanTheirBytes) {
   constexpr int kMessages = 500;

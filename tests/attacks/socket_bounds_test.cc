@@ -6,7 +6,7 @@
 namespace sluice::attacks {
 namespace {
 
-using memory::live_heap;
+using support::live_heap;
 
 class BoundsOverSockets : public Attack {
  protected:
@@ -72,7 +72,8 @@ class BoundsOverSockets : public Attack {
     return std::string(as_text(http2::testing::encode(encoder, {{std::string(name), std::string(value)}})));
   }
 };
-INSTANTIATE_TEST_SUITE_P(Nets, BoundsOverSockets, ::testing::Values(wire::kNetworks[2], wire::kNetworks[3]),
+INSTANTIATE_TEST_SUITE_P(Nets, BoundsOverSockets,
+                         ::testing::Values(support::kThreadlessNetworks[2], support::kThreadlessNetworks[3]),
                          support::name_of);
 
 TEST_P(BoundsOverSockets, RapidReset) {

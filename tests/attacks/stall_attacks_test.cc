@@ -57,11 +57,11 @@ TEST_P(StallAttacks, InternalBuffering) {
     attacker.greet({{SettingId::kInitialWindowSize, 1 << 30}});
     attacker.send(Wire().window_update(0, 1 << 30));
     attacker.stop_reading();
-    const std::int64_t before = memory::live_heap().bytes;
+    const std::int64_t before = support::live_heap().bytes;
     const TimePoint begin = runtime().now();
     for (int i = 0; i < 100; ++i) attacker.send(request(id_of(i), 60'000));
     pass(50s);
-    const std::int64_t grown = memory::live_heap().bytes - before;
+    const std::int64_t grown = support::live_heap().bytes - before;
     RecordProperty("bytes_held", std::to_string(grown));
     // Of each stream its message and what it may write ahead; a mebibyte of frames, and one being written.
     EXPECT_LE(grown, 100 * (60'000 + (128 << 10)) + (4 << 20));
@@ -70,7 +70,7 @@ TEST_P(StallAttacks, InternalBuffering) {
     if (guarded) {
       EXPECT_EQ(target.counts()[Limit::kWriteStall], 1u);
       EXPECT_EQ(target.victim.replying, 0);
-      EXPECT_LE(memory::live_heap().bytes - before, 8 << 20) << "what the attacker has not sent yet";
+      EXPECT_LE(support::live_heap().bytes - before, 8 << 20) << "what the attacker has not sent yet";
     } else {
       pass(1h);
       EXPECT_GT(target.victim.replying, 0) << "since " << (runtime().now() - begin).count() << " ns";
@@ -156,14 +156,14 @@ TEST_P(StallAttacks, ThousandsOfSlowPrefaces) {
     Target target(runtime(), guarded
                                  ? Limits()
                                  : Limits{.handshake_timeout = Limits::kForever, .handshakes = Limits::kOff});
-    const std::int64_t before = memory::live_heap().bytes;
+    const std::int64_t before = support::live_heap().bytes;
     std::vector<std::unique_ptr<ScriptedClient>> attackers;
     for (int i = 0; i < kAttackers; ++i) {
       attackers.push_back(std::make_unique<ScriptedClient>(runtime(), "pipe:target"));
       attackers.back()->send("PRI *");
     }
     RecordProperty(guarded ? "bytes_held" : "bytes_held_unguarded",
-                   std::to_string(memory::live_heap().bytes - before));
+                   std::to_string(support::live_heap().bytes - before));
     const auto open = [&] {
       return std::count_if(attackers.begin(), attackers.end(), [](const auto& a) { return !a->closed(); });
     };
@@ -219,7 +219,7 @@ TEST_P(StallAttacks, TooManyConnections) {
   EXPECT_TRUE(target.serves()) << "who is in";
   attackers.clear();
   ScriptedClient late(runtime(), "pipe:target");
-  late.greet().send(wire::unary_request(1));
+  late.greet().send(support::unary_request(1));
   EXPECT_EQ(late.outcome(1), "0") << "there is room again";
 }
 

@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "attacks/attack.h"
-#include "faults/exchange.h"
 #include "sluice/async/scope.h"
 #include "sluice/testing/fault_network.h"
+#include "support/exchange.h"
 #include "support/raw_socket.h"
 
 namespace sluice::attacks {
@@ -48,7 +48,7 @@ class AttacksOverTcp : public Attack {
     const Chain request = bytes("m");
     for (int i = 0; i < 1'000; ++i) {
       const Channel channel = dial(runtime(), address).value();
-      if (channel.invoke(wire::kUnary, request).get().ok()) return true;
+      if (channel.invoke(support::kUnary, request).get().ok()) return true;
     }
     return false;
   }
@@ -265,7 +265,7 @@ TEST_P(AttacksOverTcp, DescriptorsRunOutAndComeBack) {
   const std::string address = address_of(target);
   const Channel channel = dial(runtime(), address).value();
   const Chain request = bytes("m");
-  EXPECT_EQ(e2e::text_of(channel.invoke(wire::kUnary, request).get()), "m");
+  EXPECT_EQ(support::text_of(channel.invoke(support::kUnary, request).get()), "m");
 
   std::vector<support::RawSocket> attackers;
   for (int i = 0; i < kAttackers; ++i)
@@ -283,7 +283,7 @@ TEST_P(AttacksOverTcp, DescriptorsRunOutAndComeBack) {
   EXPECT_EQ(
       log().at(LogLevel::kWarning),
       std::vector<std::string>{"accept on " + address + ": RESOURCE_EXHAUSTED: accept: too many open files"});
-  EXPECT_EQ(e2e::text_of(channel.invoke(wire::kUnary, request).get()), "m") << "who is in";
+  EXPECT_EQ(support::text_of(channel.invoke(support::kUnary, request).get()), "m") << "who is in";
   attackers.clear();
   EXPECT_TRUE(serves_at_last(address)) << "there is room again";
   ::setrlimit(RLIMIT_NOFILE, &before);
@@ -291,8 +291,8 @@ TEST_P(AttacksOverTcp, DescriptorsRunOutAndComeBack) {
 
 // CVE-2024-11407: what one call sends must not be written over by another before it has left. Reads and
 // writes of random sizes over real sockets; each message has bytes that no other has.
-Task<void> one_exchange(Channel channel, faults::Exchange exchange, int& good) {
-  const faults::Outcome outcome = co_await faults::run_exchange(std::move(channel), exchange, {});
+Task<void> one_exchange(Channel channel, support::Exchange exchange, int& good) {
+  const support::Outcome outcome = co_await support::run_exchange(std::move(channel), exchange, {});
   EXPECT_EQ(outcome.status, Status());
   EXPECT_EQ(outcome.wrong, "");
   good += outcome.status.ok() && outcome.wrong.empty() ? 1 : 0;
@@ -302,9 +302,9 @@ Task<int> exchanges(Channel channel, int count) {
   Scope scope(loop);
   int good = 0;
   for (int i = 0; i < count; ++i) {
-    faults::Exchange exchange{faults::kKinds[i % 4], static_cast<std::uint64_t>(i), {}};
+    support::Exchange exchange{support::kKinds[i % 4], static_cast<std::uint64_t>(i), {}};
     const int messages =
-        exchange.kind == faults::Kind::kUnary || exchange.kind == faults::Kind::kReplyStream ? 1 : 5;
+        exchange.kind == support::Kind::kUnary || exchange.kind == support::Kind::kReplyStream ? 1 : 5;
     for (int k = 0; k < messages; ++k) exchange.sizes.push_back(std::size_t{1} << (i * 7 + k * 5) % 17);
     scope.spawn(one_exchange(channel, std::move(exchange), good));
   }
@@ -339,7 +339,7 @@ class Neighbour : public ::testing::Test {
     Waits waits;
     for (int i = 0; i < calls; ++i) {
       const TimePoint begin = client_runtime_.now();
-      EXPECT_EQ(e2e::text_of(channel_->invoke(wire::kUnary, request).get()), "m");
+      EXPECT_EQ(support::text_of(channel_->invoke(support::kUnary, request).get()), "m");
       waits.push_back(client_runtime_.now() - begin);
     }
     std::sort(waits.begin(), waits.end());

@@ -3,17 +3,15 @@
 #include <optional>
 #include <string>
 
-#include "e2e/greeter.h"
-#include "e2e/raw_service.h"
-#include "lifecycle/lifecycle.h"
+#include "support/greeter.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
-using lifecycle::expect_names;
-using support::Served;
+using namespace support;
 
 class BadInput : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, BadInput, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);
@@ -95,7 +93,7 @@ TEST_P(BadInput, GetInsideAHandlerIsRefused) {
       if (request.to_string() == "inner") co_return bytes("inner");
       const Chain inner = bytes("inner");
       got.push_back(channel.invoke(kUnary, inner).get().status());
-      auto stream = e2e::bidi(channel);
+      auto stream = support::bidi(channel);
       got.push_back(stream.write(inner).get());
       EXPECT_FALSE(stream.read().get());
       const Result<Chain> awaited = co_await channel.invoke(kUnary, inner);

@@ -4,13 +4,14 @@
 #include <string>
 #include <thread>
 
-#include "e2e/raw_service.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class Cancellation : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Cancellation, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);

@@ -15,6 +15,7 @@ namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class Attempts : public support::RuntimeTest {
  protected:
@@ -316,7 +317,7 @@ TEST_P(Attempts, CallsOfManyThreadsPassAtOnce) {
   for (int t = 0; t < threads; ++t) {
     running.emplace_back([&] {
       for (int i = 0; i < 20; ++i) {
-        if (call_all_kinds(served, "x") == Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}) ++right;
+        if (outcomes_of_all_kinds(served, "x") == Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}) ++right;
         { auto dropped = served.bidi(); }
         { Call<Chain> dropped = served.unary(bytes("x")).start(); }
       }

@@ -17,6 +17,7 @@ namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class ClientInterceptors : public support::RuntimeTest {
  protected:
@@ -45,7 +46,7 @@ TEST_P(ClientInterceptors, HeaderStageAddsMetadataToEveryKind) {
   Shaky service(0);
   Credentials credentials;
   ServedRaw served = this->served(service, {credentials});
-  EXPECT_EQ(call_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
   EXPECT_EQ(service.seen.take(), (Lines{"token for /test.Raw/Unary", "token for /test.Raw/ReplyStream",
                                         "token for /test.Raw/RequestStream", "token for /test.Raw/Bidi"}));
 }
@@ -55,7 +56,7 @@ TEST_P(ClientInterceptors, HeaderStageRefusesEveryKindBeforeAnythingIsSent) {
   Credentials credentials;
   ServedRaw served = this->served(service, {credentials});
   const std::string refused = "PERMISSION_DENIED: not from here";
-  EXPECT_EQ(call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "1"})}),
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "1"})}),
             (Lines{refused, refused, refused, refused}));
   EXPECT_EQ(served.channel().state(), ConnectivityState::kIdle);
   EXPECT_EQ(text_of(served.unary(bytes("x"), {.metadata = MetadataList({"throw", "1"})}).get()),
@@ -129,7 +130,7 @@ TEST_P(ClientInterceptors, AllFourKindsPassAChain) {
   Journal journal;
   NotingClient a("a", journal), b("b", journal);
   ServedRaw served = this->served(service, {a, b});
-  EXPECT_EQ(call_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
   EXPECT_EQ(journal.take().size(), 4u * 6u);
 }
 
@@ -141,7 +142,7 @@ TEST_P(ClientInterceptors, NobodyOfAChainNeedsToWantTheCall) {
   RawService service;
   Declining declining;
   ServedRaw served = this->served(service, {declining, declining});
-  EXPECT_EQ(call_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
 }
 
 // Does what the metadata says.
@@ -175,7 +176,7 @@ TEST_P(ClientInterceptors, WhatAnInterceptorDoesBecomesTheOutcome) {
   Misbehaving interceptor;
   ServedRaw served = this->served(service, {interceptor});
   const auto all = [&](std::string_view what) {
-    return call_all_kinds(served, "x", {.metadata = MetadataList({"do", what})});
+    return outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"do", what})});
   };
   const auto each = [](const std::string& text) { return Lines{text, text, text, text}; };
   EXPECT_EQ(all("plain"), each("UNKNOWN: interceptor threw: before there was a coroutine"));
@@ -299,7 +300,7 @@ TEST_P(ClientInterceptors, MessagesPassTheFiltersInwardsAndOutwards) {
   RawService service;
   Marking a("a"), b("b");
   ServedRaw served = this->served(service, {a, b});
-  EXPECT_EQ(call_all_kinds(served, "-"),
+  EXPECT_EQ(outcomes_of_all_kinds(served, "-"),
             (Lines{"-abba", "-abba,-abba,-abba,OK", "-ab-abba", "-abba,-abba,OK"}));
 }
 
@@ -332,13 +333,13 @@ TEST_P(ClientInterceptors, MessageThatAFilterRefusesEndsTheCall) {
   Censor censor;
   ServedRaw served = this->served(service, {censor});
   EXPECT_EQ(
-      call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "request"})}),
+      outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "request"})}),
       (Lines{"x", "x,x,x,OK", "INVALID_ARGUMENT: second request", "x,INVALID_ARGUMENT: second request"}));
-  EXPECT_EQ(call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "reply"})}),
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "reply"})}),
             (Lines{"x", "x,INVALID_ARGUMENT: second reply", "xx", "x,INVALID_ARGUMENT: second reply"}));
   const std::string thrown = "UNKNOWN: interceptor threw: in the filter";
   for (const char* way : {"throw request", "throw reply"}) {
-    EXPECT_EQ(call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", way})}),
+    EXPECT_EQ(outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"refuse", way})}),
               (Lines{thrown, thrown, thrown, thrown}))
         << way;
   }

@@ -7,17 +7,17 @@
 #include <thread>
 #include <vector>
 
-#include "e2e/greeter.h"
 #include "e2e/interceptor_kit.h"
 #include "sluice/compression/compressors.h"
 #include "sluice/proto/json.h"
+#include "support/greeter.h"
 
 namespace sluice::e2e {
 namespace {
 
+using namespace support;
 using helloworld::HelloReply;
 using helloworld::HelloRequest;
-using support::Served;
 
 class Codecs : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Codecs, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);

@@ -7,13 +7,14 @@
 #include <stdexcept>
 #include <string>
 
-#include "e2e/raw_service.h"
 #include "sluice/compression/compressors.h"
+#include "support/raw_service.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class Compressed : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Compressed, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);

@@ -4,14 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "e2e/raw_service.h"
 #include "sluice/async/scope.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class Crowd : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Crowd, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);

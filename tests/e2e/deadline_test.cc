@@ -2,13 +2,14 @@
 #include <chrono>
 #include <string>
 
-#include "e2e/raw_service.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class Deadlines : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Deadlines, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);

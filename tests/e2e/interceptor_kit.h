@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/raw_service.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 
+using namespace support;
 using Lines = std::vector<std::string>;
 
 // What interceptors and handlers note down, from whatever thread.
@@ -33,7 +34,8 @@ class Journal {
 };
 
 // All four kinds, one after the other; the texts of what came of them.
-inline Lines call_all_kinds(ServedRaw& served, const std::string& text, const CallOptions& options = {}) {
+inline Lines outcomes_of_all_kinds(ServedRaw& served, const std::string& text,
+                                   const CallOptions& options = {}) {
   const Chain request = bytes(text);
   Lines got;
   got.push_back(text_of(served.unary(request, options).get()));

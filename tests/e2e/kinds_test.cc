@@ -6,15 +6,15 @@
 #include <thread>
 #include <vector>
 
-#include "e2e/greeter.h"
-#include "e2e/raw_service.h"
+#include "support/greeter.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
-using support::Served;
+using namespace support;
 
 class Kinds : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Kinds, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);
@@ -158,7 +158,7 @@ TEST_P(Kinds, OneChannelCarriesThousandsOfCallsInARow) {
 }
 
 // What a coroutine makes of all four kinds.
-Task<std::string> await_all_kinds(ServedRaw& served, std::string text) {
+Task<std::string> awaited_replies_of_all_kinds(ServedRaw& served, std::string text) {
   const Chain request = bytes(text);
   std::string got;
   const Result<Chain> reply = co_await served.unary(request);
@@ -190,7 +190,7 @@ Task<std::string> await_all_kinds(ServedRaw& served, std::string text) {
 TEST_P(Kinds, CoroutineAwaitsAllFourKinds) {
   RawService service;
   ServedRaw served(runtime(), service);
-  EXPECT_EQ(runtime().run(await_all_kinds(served, "x")), "x;x,x,x,OK;xx;x;OKOK");
+  EXPECT_EQ(runtime().run(awaited_replies_of_all_kinds(served, "x")), "x;x,x,x,OK;xx;x;OKOK");
 }
 
 TEST_P(Kinds, StartedCallIsInFlightUntilItIsGot) {

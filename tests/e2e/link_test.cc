@@ -2,17 +2,18 @@
 #include <string>
 #include <vector>
 
-#include "e2e/raw_service.h"
 #include "sluice/async/scope.h"
 #include "sluice/async/sleep.h"
 #include "sluice/net/memory_network.h"
 #include "sluice/testing/link_network.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 #ifndef SLUICE_LINK_SPEED
 #define SLUICE_LINK_SPEED 125'000'000  // 1 Gbit/s; less where a sanitizer watches
@@ -84,7 +85,7 @@ class Link : public ::testing::Test {
     EXPECT_TRUE(report.ok() && report->still_running.empty());
   }
   static Task<void> read_replies(const Channel& channel, Flow& flow, std::size_t size = 4096) {
-    ClientReader<Chain> stream = e2e::reply_stream(channel, pattern(size));
+    ClientReader<Chain> stream = support::reply_stream(channel, pattern(size));
     Chain reply;
     while (!flow.over()) {
       const bool more = co_await stream.read_into(reply);
@@ -96,7 +97,7 @@ class Link : public ::testing::Test {
     (void)co_await stream.finish();
   }
   static Task<void> write_requests(const Channel& channel, const Flow& flow, std::size_t size = 4096) {
-    ClientWriter<Chain, Chain> stream = e2e::request_stream(channel);
+    ClientWriter<Chain, Chain> stream = support::request_stream(channel);
     const Chain message = pattern(size);
     while (!flow.over()) {
       const Status status = co_await stream.write(message);
@@ -188,7 +189,7 @@ TEST_F(LinkOfFixedWindows, BringsAWindowInARoundTrip) {
 TEST_F(Link, IsNotFilledForAReaderWhoWaits) {
   struct Body {
     static Task<void> wait(const Channel& channel) {
-      ClientReader<Chain> stream = e2e::reply_stream(channel, pattern(4096));
+      ClientReader<Chain> stream = support::reply_stream(channel, pattern(4096));
       (void)co_await sleep(3s);
       stream.cancel();
       (void)co_await stream.finish();
@@ -225,7 +226,7 @@ class LinkWithoutMemory : public Link {
   static constexpr std::size_t kBudget = 2 << 20;
   LinkWithoutMemory() : Link({}, {}, kBudget) {}
   static Task<void> wait(const Channel& channel, Duration time) {
-    ClientReader<Chain> stream = e2e::reply_stream(channel, pattern(4096));
+    ClientReader<Chain> stream = support::reply_stream(channel, pattern(4096));
     (void)co_await sleep(time);
     stream.cancel();
     (void)co_await stream.finish();

@@ -4,12 +4,14 @@
 #include <memory>
 #include <string>
 
-#include "e2e/raw_service.h"
 #include "sluice/async/scope.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
+
+using namespace support;
 
 #ifndef SLUICE_LONG_STREAM
 #define SLUICE_LONG_STREAM 100'000  // fewer where a sanitizer watches

@@ -3,13 +3,14 @@
 #include <string>
 #include <vector>
 
-#include "e2e/raw_service.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class MetadataCalls : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, MetadataCalls, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);

@@ -8,14 +8,14 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/row.h"
 #include "sluice/compression/compressors.h"
+#include "support/row.h"
 #include "support/tap_network.h"
 
 namespace sluice::e2e {
 namespace {
 
-using lifecycle::expect_names;
+using namespace support;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -304,7 +304,7 @@ TEST_P(WrongOptions, OfACallFailItAndSendNothing) {
     }
     for (const WrongCall& w : wrong) {
       for (const Kind kind : kKinds) {
-        EXPECT_EQ(runtime().run(call(kind, channel, w.options)), w.status) << name_of(kind);
+        EXPECT_EQ(runtime().run(call(kind, channel, w.options)), w.status) << kind_name(kind);
       }
     }
     EXPECT_EQ(channel.state(), connected ? ConnectivityState::kReady : ConnectivityState::kIdle);

@@ -8,10 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/row.h"
+#include "support/row.h"
 
 namespace sluice::e2e {
 namespace {
+
+using namespace support;
 
 struct Param {
   support::RuntimeParam runtime;
@@ -19,7 +21,7 @@ struct Param {
 };
 
 std::string name_of_param(const ::testing::TestParamInfo<Param>& info) {
-  return name_of(info.param.kind) + info.param.runtime.name();
+  return kind_name(info.param.kind) + info.param.runtime.name();
 }
 std::vector<Param> in_virtual_time() {
   std::vector<Param> all;
@@ -260,7 +262,7 @@ class PropagationAcrossLoops : public ::testing::TestWithParam<Kind> {
   std::array<std::unique_ptr<Runtime>, 3> runtimes_;
 };
 INSTANTIATE_TEST_SUITE_P(Real, PropagationAcrossLoops, ::testing::ValuesIn(kKinds),
-                         [](const auto& kind) { return std::string(name_of(kind.param)); });
+                         [](const auto& kind) { return std::string(kind_name(kind.param)); });
 
 // Runs when the last handler does.
 class WhenLastRuns {

@@ -14,6 +14,7 @@ namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class ServerInterceptors : public support::RuntimeTest {
  protected:
@@ -56,7 +57,7 @@ TEST_P(ServerInterceptors, AdmissionLetsCallsOfEveryKindPass) {
   RawService service;
   Admission admission;
   ServedRaw served = this->served(service, {admission});
-  const Lines got = call_all_kinds(served, "x", {.metadata = MetadataList({"token", "let-me-in"})});
+  const Lines got = outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"token", "let-me-in"})});
   EXPECT_EQ(got, (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
   EXPECT_EQ(admission.asked, 4);
 }
@@ -68,7 +69,7 @@ TEST_P(ServerInterceptors, AdmissionRefusesEveryKindBeforeItsHandler) {
   const auto refused = [](const char* method) {
     return "UNAUTHENTICATED: no token for /test.Raw/" + std::string(method);
   };
-  EXPECT_EQ(call_all_kinds(served, "x"),
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x"),
             (Lines{refused("Unary"), refused("ReplyStream"), refused("RequestStream"), refused("Bidi")}));
   EXPECT_EQ(admission.asked, 4);
   EXPECT_EQ(service.calls, 0);
@@ -262,7 +263,7 @@ TEST_P(ServerInterceptors, AllFourKindsPassAChain) {
   Journal journal;
   Noting a("a", journal), b("b", journal);
   ServedRaw served = this->served(service, {a, b});
-  EXPECT_EQ(call_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x"), (Lines{"x", "x,x,x,OK", "xx", "x,x,OK"}));
   EXPECT_EQ(journal.take().size(), 4u * 6u);
 }
 
@@ -406,7 +407,7 @@ TEST_P(ServerInterceptors, MessagesPassTheFiltersInwardsAndOutwards) {
   RawService service;
   MarkingServer a("a"), b("b");
   ServedRaw served = this->served(service, {a, b});
-  EXPECT_EQ(call_all_kinds(served, "-"),
+  EXPECT_EQ(outcomes_of_all_kinds(served, "-"),
             (Lines{"-abba", "-abba,-abba,-abba,OK", "-ab-abba", "-abba,-abba,OK"}));
 }
 
@@ -455,12 +456,12 @@ TEST_P(ServerInterceptors, MessageThatAFilterRefusesEndsTheCall) {
   ServerCensor censor;
   ServedRaw served = this->served(service, {censor});
   EXPECT_EQ(
-      call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "request"})}),
+      outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "request"})}),
       (Lines{"x", "x,x,x,OK", "INVALID_ARGUMENT: second request", "x,INVALID_ARGUMENT: second request"}));
-  EXPECT_EQ(call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "reply"})}),
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "reply"})}),
             (Lines{"x", "x,INVALID_ARGUMENT: second reply", "xx", "x,INVALID_ARGUMENT: second reply"}));
   const std::string thrown = "UNKNOWN: interceptor threw: in the filter";
-  EXPECT_EQ(call_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "throw reply"})}),
+  EXPECT_EQ(outcomes_of_all_kinds(served, "x", {.metadata = MetadataList({"refuse", "throw reply"})}),
             (Lines{thrown, thrown, thrown, thrown}));
 }
 

@@ -3,13 +3,14 @@
 #include <string>
 #include <vector>
 
-#include "e2e/raw_service.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr std::size_t kLimit = 4 << 20;
 

@@ -5,8 +5,8 @@
 #include <set>
 #include <string>
 
-#include "e2e/greeter.h"
-#include "e2e/raw_service.h"
+#include "support/greeter.h"
+#include "support/raw_service.h"
 #include "support/raw_socket.h"
 #include "support/runtime_fixture.h"
 
@@ -14,6 +14,7 @@ namespace sluice::e2e {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 class OverSockets : public support::RuntimeTest {
  protected:

@@ -3,14 +3,14 @@
 #include <stdexcept>
 #include <string>
 
-#include "e2e/greeter.h"
-#include "e2e/raw_service.h"
+#include "support/greeter.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::e2e {
 namespace {
 
-using support::Served;
+using namespace support;
 
 class StatusCalls : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, StatusCalls, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "e2e/greeter.h"
-#include "e2e/raw_service.h"
+#include "support/greeter.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 #include "support/tap_decoder.h"
 #include "support/tap_network.h"
@@ -12,12 +12,7 @@
 namespace sluice::e2e {
 namespace {
 
-using support::HeaderList;
-using support::Served;
-using support::TapNetwork;
-using support::TappedConnection;
-using support::TappedHalf;
-using support::TappedStream;
+using namespace support;
 
 class Tap : public support::RuntimeTest {
  protected:

@@ -6,14 +6,15 @@
 #include <memory>
 #include <utility>
 
-#include "faults/exchange.h"
 #include "sluice/async/scope.h"
 #include "sluice/testing/fault_network.h"
+#include "support/exchange.h"
 
 namespace sluice::faults {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace support;
 
 constexpr std::uint64_t kFewestCalls = 20;
 constexpr std::uint64_t kMostCalls = 32;
@@ -39,7 +40,7 @@ class Choice {
 };
 
 // Echoes after a while, and counts its handlers.
-class Service final : public e2e::RawService {
+class Service final : public support::RawService {
  public:
   explicit Service(std::uint64_t seed) : choose_(seed) {}
   int running = 0;
@@ -205,7 +206,7 @@ Task<void> World::cancel_later(Context context, Duration time) {
 Task<void> World::one_call(Channel channel, Exchange exchange, Duration start, Duration timeout,
                            Duration cancel_after) {
   (void)co_await sleep(start);
-  const std::string name = "call " + std::to_string(exchange.number) + " (" + name_of(exchange.kind) + ")";
+  const std::string name = "call " + std::to_string(exchange.number) + " (" + kind_name(exchange.kind) + ")";
   tell(name + " begins, timeout " + std::to_string(timeout.count()) + " ns");
   const Context context = Context().with_cancel();
   const bool cancelled = cancel_after > Duration::zero();
@@ -252,7 +253,8 @@ Task<void> World::one_more(Channel channel) {
 
 void World::run() {
   server_ = std::make_unique<Server>(runtime_);
-  if (Status s = server_->register_service(e2e::RawService::desc(), &service_); !s.ok()) throw StatusError(s);
+  if (Status s = server_->register_service(support::RawService::desc(), &service_); !s.ok())
+    throw StatusError(s);
   if (Status s = server_->serve(runtime_.listen("fault:seed").value()); !s.ok()) throw StatusError(s);
   channel_ = dial(runtime_, "fault:seed").value();
   runtime_.run(all_calls(channel_));

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "e2e/greeter.h"
 #include "lifecycle/lifecycle.h"
+#include "support/greeter.h"
 
 namespace sluice::lifecycle {
 namespace {
@@ -14,7 +14,7 @@ class Closing : public support::RuntimeTest {};
 INSTANTIATE_TEST_SUITE_P(All, Closing, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);
 
 TEST_P(Closing, ServerCancelsItsHandlersAndWaitsForTheirEnd) {
-  Held service(3, Held::When::kLetGoOrCancelled);
+  HeldService service(3, HeldService::When::kLetGoOrCancelled);
   const Chain request = bytes("m");
   ServedRaw served(runtime(), service);
   Call<Chain> unary = served.unary(request).start();
@@ -38,7 +38,7 @@ TEST_P(Closing, ServerLetsGoOfStreamsThatReadAndWrite) {
       std::optional<Chain> message = co_await stream.read();
       running.count_down();
       if (message && message->to_string() == "write") {
-        const Chain large = e2e::pattern(1 << 20);
+        const Chain large = support::pattern(1 << 20);
         while ((co_await stream.write(large)).ok()) {
         }
       } else {
@@ -63,7 +63,7 @@ TEST_P(Closing, ServerLetsGoOfStreamsThatReadAndWrite) {
 }
 
 TEST_P(Closing, ChannelHandleThatGoesFailsItsCallsWithoutBlocking) {
-  Held service(2, Held::When::kLetGoOrCancelled);
+  HeldService service(2, HeldService::When::kLetGoOrCancelled);
   const Chain request = bytes("m");
   Server server(runtime());
   ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
@@ -82,7 +82,7 @@ TEST_P(Closing, ChannelHandleThatGoesFailsItsCallsWithoutBlocking) {
 }
 
 TEST_P(Closing, LastHandleOfAChannelClosesIt) {
-  Held service(1, Held::When::kLetGoOrCancelled);
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
   const Chain request = bytes("m");
   ServedRaw served(runtime(), service);
   std::optional<Channel> first = dial(runtime(), "pipe:served").value();
@@ -112,14 +112,15 @@ TEST_P(Closing, CallsAndStreamsMayOutliveChannelAndServer) {
 }
 
 TEST_P(Closing, SharedServiceLivesUntilItsLastHandlerHasEnded) {
-  struct Impl final : e2e::Greeter {
+  struct Impl final : support::Greeter {
     explicit Impl(std::atomic<int>& c) : count(c) {}
     ~Impl() override { ++count; }
-    Task<Result<e2e::HelloReply>> SayHello(ServerContext& context, const e2e::HelloRequest&) override {
+    Task<Result<support::HelloReply>> SayHello(ServerContext& context,
+                                               const support::HelloRequest&) override {
       running.count_down();
       (void)co_await sleep(24h, context.context());
       ended = true;
-      co_return e2e::greeting_of("late");
+      co_return support::greeting_of("late");
     }
     std::atomic<int>& count;
     Latch running;
@@ -134,8 +135,8 @@ TEST_P(Closing, SharedServiceLivesUntilItsLastHandlerHasEnded) {
     ASSERT_EQ(server.register_service(std::shared_ptr<Service>()).code(), StatusCode::kInvalidArgument);
     ASSERT_EQ(server.serve(runtime().listen("pipe:shared").value()), Status());
     helloworld::Greeter::Stub stub(dial(runtime(), "pipe:shared").value());
-    const e2e::HelloRequest request = e2e::request_of("x");
-    Call<e2e::HelloReply> call = stub.SayHello(request).start();
+    const support::HelloRequest request = support::request_of("x");
+    Call<support::HelloReply> call = stub.SayHello(request).start();
     runtime().run(impl.running.wait());
     EXPECT_EQ(destroyed, 0);
   }
@@ -174,10 +175,10 @@ TEST_P(Closing, BlockingInsideAHandlerIsRefusedEverywhere) {
       refused.push_back(server->drain().get());
       refused.push_back(server->stop(TimePoint()).get().status());
       refused.push_back(channel.invoke(kUnary, request).start().get().status());
-      auto requests = e2e::request_stream(channel);
+      auto requests = support::request_stream(channel);
       refused.push_back(requests.write(request).get());
       refused.push_back(requests.finish().get().status());
-      auto replies = e2e::reply_stream(channel, request);
+      auto replies = support::reply_stream(channel, request);
       refused.push_back(replies.wait_header().get());
       refused.push_back(replies.finish().get());
       try {
@@ -211,7 +212,7 @@ TEST_P(Closing, BlockingInsideAHandlerIsRefusedEverywhere) {
 TEST_P(Closing, SecondWriteInAHandlerIsToldToTheHandler) {
   struct Impl final : RawService {
     Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>& stream) override {
-      const Chain large = e2e::pattern(4 << 20);
+      const Chain large = support::pattern(4 << 20);
       std::vector<Call<Status>> writes;
       for (int i = 0; i < 5; ++i) writes.push_back(stream.write(large).start());
       for (Call<Status>& write : writes) {
@@ -250,7 +251,7 @@ INSTANTIATE_TEST_SUITE_P(All, Destruction, ::testing::ValuesIn(support::kAllRunt
 TEST_P(Destruction, OfEverythingAtOnceLeavesNothing) {
   const Chain request = bytes("m");
   for (int calls = 0; calls < 4; ++calls) {
-    Held service(calls, Held::When::kLetGoOrCancelled);
+    HeldService service(calls, HeldService::When::kLetGoOrCancelled);
     Runtime runtime(options());
     ServedRaw served(runtime, service);
     std::vector<Call<Chain>> started;

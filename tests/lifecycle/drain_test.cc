@@ -63,7 +63,7 @@ std::unique_ptr<net::Listener> listen_once_free(Runtime& runtime, std::string_vi
 }
 
 TEST_P(Drain, CallSentBeforeItIsKnownIsServed) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   const Chain request = bytes("m");
   Call<Chain> call = served.unary(request).start();
@@ -79,7 +79,7 @@ TEST_P(Drain, CallSentBeforeItIsKnownIsServed) {
 }
 
 TEST_P(Drain, LetsCallsOfAllKindsFinishAndRefusesNewOnes) {
-  Held service(4);
+  HeldService service(4);
   ServedRaw served(runtime(), service);
   Four calls(served.channel());
   runtime().run(service.running.wait());
@@ -101,7 +101,7 @@ TEST_P(Drain, LetsCallsOfAllKindsFinishAndRefusesNewOnes) {
 }
 
 TEST_P(Drain, NewCallsGoToTheServerThatTookOver) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   const Chain request = bytes("m");
   Call<Chain> old = served.unary(request).start();
@@ -130,7 +130,7 @@ TEST_P(Drain, OfAServerThatServesNothingCompletesAtOnce) {
 }
 
 TEST_P(Drain, EndsWithACloseInBetween) {
-  Held service(4, Held::When::kLetGoOrCancelled);
+  HeldService service(4, HeldService::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   Four calls(served.channel());
   runtime().run(service.running.wait());
@@ -146,7 +146,7 @@ TEST_P(Drain, EndsWithACloseInBetween) {
 TEST_P(Drain, SaysGoawayTwiceWithAPingRoundTripInBetween) {
   auto tap = std::make_shared<support::TapNetwork>();
   runtime().add_network("tap", tap);
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service, {.address = "tap:x"});
   const Chain request = bytes("m");
   Call<Chain> call = served.unary(request).start();
@@ -196,7 +196,7 @@ TEST_P(Stop, CompletesAtOnceWhenNothingRuns) {
 }
 
 TEST_P(Stop, WaitsForCallsThatEndBeforeTheDeadline) {
-  Held service(4);
+  HeldService service(4);
   ServedRaw served(runtime(), service);
   Four calls(served.channel());
   runtime().run(service.running.wait());
@@ -210,7 +210,7 @@ TEST_P(Stop, WaitsForCallsThatEndBeforeTheDeadline) {
 }
 
 TEST_P(Stop, ReportsOnTimeWhoDoesNotEnd) {
-  Held service(4);
+  HeldService service(4);
   ServedRaw served(runtime(), service);
   Four calls(served.channel());
   runtime().run(service.running.wait());
@@ -242,7 +242,7 @@ TEST_P(Stop, ReportsOnTimeWhoDoesNotEnd) {
 }
 
 TEST_P(Stop, CancelsHandlersThatListenAndReportsNone) {
-  Held service(4, Held::When::kLetGoOrCancelled);
+  HeldService service(4, HeldService::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   Four calls(served.channel());
   runtime().run(service.running.wait());
@@ -255,7 +255,7 @@ TEST_P(Stop, CancelsHandlersThatListenAndReportsNone) {
 }
 
 TEST_P(Stop, ThatIsGivenUpStopsAllTheSame) {
-  Held service(1, Held::When::kLetGoOrCancelled);
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   const Chain request = bytes("m");
   Call<Chain> call = served.unary(request).start();
@@ -267,7 +267,7 @@ TEST_P(Stop, ThatIsGivenUpStopsAllTheSame) {
 }
 
 TEST_P(Stop, SeveralAtOnceEachKeepTheirDeadline) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   const Chain request = bytes("m");
   Call<Chain> call = served.unary(request).start();
@@ -286,7 +286,7 @@ TEST_P(Stop, SeveralAtOnceEachKeepTheirDeadline) {
 }
 
 TEST_P(Stop, AwaitedByACoroutine) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   const Chain request = bytes("m");
   Call<Chain> call = served.unary(request).start();

@@ -1,12 +1,12 @@
 // Servers and Runtimes that are destroyed where they cannot wait: on a loop of their own Runtime.
-#include "e2e/greeter.h"
 #include "lifecycle/lifecycle.h"
 #include "sluice/testing/client_of.h"
+#include "support/greeter.h"
 
 namespace sluice::lifecycle {
 namespace {
 
-using e2e::Greeter;
+using support::Greeter;
 
 // Sleeps after its caller has given up, and then uses the service.
 struct Slow final : RawService {
@@ -85,10 +85,11 @@ TEST_P(OwnLoop, AServerLeavesItsSharedServicesToTheHandlers) {
   struct Impl final : Greeter {
     explicit Impl(std::atomic<int>& c) : count(c) {}
     ~Impl() override { ++count; }
-    Task<Result<e2e::HelloReply>> SayHello(ServerContext& context, const e2e::HelloRequest&) override {
+    Task<Result<support::HelloReply>> SayHello(ServerContext& context,
+                                               const support::HelloRequest&) override {
       (void)co_await sleep(24h, context.context());
       (void)co_await sleep(1ms);
-      co_return e2e::greeting_of(text);
+      co_return support::greeting_of(text);
     }
     std::atomic<int>& count;
     const std::string text = "a service that is alive, with a text too long for the small buffer";
@@ -99,8 +100,8 @@ TEST_P(OwnLoop, AServerLeavesItsSharedServicesToTheHandlers) {
       EXPECT_EQ(server.register_service(std::make_shared<Impl>(gone)), Status());
       EXPECT_EQ(server.serve(runtime.listen("pipe:shared").value()), Status());
       helloworld::Greeter::Stub stub(dial(runtime, "pipe:shared").value());
-      const e2e::HelloRequest request = e2e::request_of("x");
-      const Result<e2e::HelloReply> reply = co_await stub.SayHello(request, {.timeout = 2ms});
+      const support::HelloRequest request = support::request_of("x");
+      const Result<support::HelloReply> reply = co_await stub.SayHello(request, {.timeout = 2ms});
       EXPECT_FALSE(reply.ok());
     }
   };

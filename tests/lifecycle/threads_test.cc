@@ -23,7 +23,7 @@ void on_threads(int n, Fn fn) {
 }
 
 // Calls of all kinds; how many went wrong.
-int call_all_kinds(const Channel& channel, int caller, int rounds) {
+int count_wrong_replies(const Channel& channel, int caller, int rounds) {
   int wrong = 0;
   for (int i = 0; i < rounds; ++i) {
     const std::string text = std::to_string(caller) + "." + std::to_string(i);
@@ -66,7 +66,7 @@ TEST_P(Threads, ManyCallersShareAChannel) {
   RawService service;
   ServedRaw served(runtime_, service);
   std::atomic<int> wrong = 0;
-  on_threads(kCallers, [&](int i) { wrong += call_all_kinds(served.channel(), i, 20); });
+  on_threads(kCallers, [&](int i) { wrong += count_wrong_replies(served.channel(), i, 20); });
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(runtime_.threads_started(), GetParam());
 }
@@ -171,7 +171,7 @@ TEST_P(Threads, ManyCallersMakeChannelsOfTheirOwn) {
   on_threads(kCallers, [&](int i) {
     for (int round = 0; round < 3; ++round) {
       const Channel channel = dial(runtime_, "pipe:served").value();
-      wrong += call_all_kinds(channel, i, 3);
+      wrong += count_wrong_replies(channel, i, 3);
     }
   });
   EXPECT_EQ(wrong, 0);
@@ -308,8 +308,8 @@ TEST_P(RuntimePairs, MeetOverOneMemoryNetwork) {
     ASSERT_EQ(server->serve(server_side.listen("pipe:meet").value()), Status());
     expect_names(client_side.listen("pipe:meet").status(), StatusCode::kAlreadyExists, "pipe:meet");
     const Channel channel = dial(client_side, "pipe:meet").value();
-    EXPECT_EQ(call_all_kinds(channel, 0, 20), 0);
-    const Chain large = e2e::pattern(3 << 20);
+    EXPECT_EQ(count_wrong_replies(channel, 0, 20), 0);
+    const Chain large = support::pattern(3 << 20);
     const Result<Chain> reply = channel.invoke(kUnary, large).get();
     EXPECT_TRUE(reply.ok() && reply->to_string() == large.to_string());
     // The client's loop has no thread: it takes part in the drain while somebody calls.
@@ -344,7 +344,7 @@ TEST_P(RuntimePairs, ManyCallersShareAChannel) {
       ASSERT_EQ(server.serve(server_side.listen("pipe:meet").value()), Status());
       const Channel channel = dial(client_side, "pipe:meet").value();
       std::atomic<int> wrong = 0;
-      on_threads(kCallers, [&](int i) { wrong += call_all_kinds(channel, i, 5); });
+      on_threads(kCallers, [&](int i) { wrong += count_wrong_replies(channel, i, 5); });
       EXPECT_EQ(wrong, 0);
     }
     while (support::live_on_loops(client_side).sessions > 0) client_side.poll();
@@ -373,7 +373,7 @@ TEST(TwoRuntimesThatCallEachOther, BothHaveTheirReplies) {
     const Channel to_left = dial(right.runtime, "pipe:left").value();
     std::atomic<int> calling = 2;
     on_threads(2, [&](int i) {
-      EXPECT_EQ(call_all_kinds(i == 0 ? to_right : to_left, i, 20), 0);
+      EXPECT_EQ(count_wrong_replies(i == 0 ? to_right : to_left, i, 20), 0);
       --calling;
       // Without threads of their own, whoever is done first goes on to serve.
       while (calling > 0) (i == 0 ? left : right).runtime.poll();
@@ -383,7 +383,7 @@ TEST(TwoRuntimesThatCallEachOther, BothHaveTheirReplies) {
 
 TEST_P(RuntimePairs, ServerThatClosesEndsTheOthersCalls) {
   auto network = std::make_shared<net::MemoryNetwork>();
-  Held service(2, Held::When::kLetGoOrCancelled);
+  HeldService service(2, HeldService::When::kLetGoOrCancelled);
   Runtime server_side({.threads = GetParam(), .memory_network = network});
   Runtime client_side({.memory_network = network});
   {
@@ -413,7 +413,7 @@ TEST_P(RuntimePairs, ServerThatClosesEndsTheOthersCalls) {
 // The client side goes, Runtime and all, while the server's handlers run.
 TEST_P(RuntimePairs, ClientThatGoesCancelsTheOthersHandlers) {
   auto network = std::make_shared<net::MemoryNetwork>();
-  Held service(1, Held::When::kLetGoOrCancelled);
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
   Runtime server_side({.threads = GetParam(), .memory_network = network});
   {
     Server server(server_side);

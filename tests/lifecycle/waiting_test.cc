@@ -124,7 +124,7 @@ TEST_P(WaitingInVirtualTime, DeadlineSaysWhatTheCallWaitedFor) {
 }
 
 TEST_P(WaitingInVirtualTime, CallThatWaitsForAStreamIsCountedAndTheFirstIsLogged) {
-  Held service(3);
+  HeldService service(3);
   ServedRaw served(runtime(), service, {.server = {.max_concurrent_streams = 3}});
   const Channel& channel = served.channel();
   const Chain request = bytes("m");
@@ -157,7 +157,7 @@ TEST_P(WaitingInVirtualTime, CallThatWaitsForAStreamIsCountedAndTheFirstIsLogged
 
 // A wait for a connection is none for a stream, and begins to be one when a connection comes.
 TEST_P(WaitingInVirtualTime, WaitForAStreamBeginsWithTheConnection) {
-  Held service(1);
+  HeldService service(1);
   auto listener = runtime().listen("pipe:late").value();
   const Channel channel = dial(runtime(), "pipe:late").value();
   const Chain request = bytes("m");
@@ -197,7 +197,7 @@ TEST_P(Listeners, AreNamedInTheOrderOfServing) {
 }
 
 TEST_P(Listeners, OneIsTakenFromARunningServer) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service, {.address = "pipe:a"});
   Server& server = served.server();
   ASSERT_EQ(server.serve(runtime().listen("pipe:b").value()), Status());

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "idle_world.h"
+#include "memory/idle_world.h"
 
 namespace sluice::memory {
 namespace {

@@ -1,5 +1,5 @@
 // See idle_world.h.
-#include "idle_world.h"
+#include "memory/idle_world.h"
 
 namespace sluice::memory {
 

@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "helloworld.sluice.h"
-#include "live_bytes.h"
 #include "sluice/sluice.h"
+#include "support/live_bytes.h"
 
 namespace sluice::memory {
 
 using helloworld::HelloReply;
 using helloworld::HelloRequest;
+using support::live_heap;
+using support::LiveHeap;
 constexpr std::size_t kLarge = 1 << 20;  // bytes of a large message
 using Chat = ClientReaderWriter<HelloRequest, HelloReply>;
 

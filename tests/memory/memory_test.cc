@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "idle_world.h"
+#include "memory/idle_world.h"
 
 namespace sluice::memory {
 namespace {

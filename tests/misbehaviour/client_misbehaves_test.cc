@@ -42,7 +42,7 @@ class Service final : public RawService {
   int begun = 0, ended = 0, cancelled = 0, messages = 0;
 };
 
-class MisbehavingClients : public wire::WireTest {
+class MisbehavingClients : public support::WireTest {
  protected:
   MisbehavingClients() : served_(runtime(), service_), client_(runtime(), "pipe:served") {
     client_.greet({{SettingId::kInitialWindowSize, kWide}});
@@ -68,12 +68,13 @@ class MisbehavingClients : public wire::WireTest {
     EXPECT_EQ(client_.stream(id).data, "");
   }
 
-  const std::string body_ = e2e::pattern(kRequestSize).to_string();
+  const std::string body_ = support::pattern(kRequestSize).to_string();
   Service service_;
-  wire::ServedRaw served_;
+  support::ServedRaw served_;
   ScriptedClient client_;
 };
-INSTANTIATE_TEST_SUITE_P(All, MisbehavingClients, ::testing::ValuesIn(wire::kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, MisbehavingClients, ::testing::ValuesIn(support::kThreadlessRuntimes),
+                         support::name_of);
 
 constexpr ErrorCode kCodes[] = {ErrorCode::kNoError, ErrorCode::kCancel, ErrorCode::kInternalError};
 
@@ -138,7 +139,7 @@ TEST_P(MisbehavingClients, RstDuringTheReplyEndsItsWriter) {
   narrow.send(Wire().rst(1, ErrorCode::kCancel));
   EXPECT_EQ(service_.cancelled, 1);
   EXPECT_EQ(service_.ended, 1);
-  narrow.send(Wire().window_update(0, 100).raw(wire::unary_request(3)));
+  narrow.send(Wire().window_update(0, 100).raw(support::unary_request(3)));
   EXPECT_EQ(narrow.outcome(3), "0");
   EXPECT_EQ(narrow.stream(3).data, message("m"));
   EXPECT_EQ(narrow.stream(1).data.size(), 65'535u);
@@ -175,23 +176,23 @@ TEST_P(MisbehavingClients, GoawayLetsTheCallsFinish) {
 
 TEST_P(MisbehavingClients, StreamsBeyondTheLimitAreRefusedAndTheRestServed) {
   Service service;
-  wire::ServedRaw served(runtime(), service,
-                         {.address = "pipe:one", .server = {.max_concurrent_streams = 1}});
+  support::ServedRaw served(runtime(), service,
+                            {.address = "pipe:one", .server = {.max_concurrent_streams = 1}});
   ScriptedClient client(runtime(), "pipe:one");
   client.greet();
   client.send(head(1, "Bidi"));
   for (StreamId id = 3; id <= 21; id += 2) {
-    client.send(wire::unary_request(id));
+    client.send(support::unary_request(id));
     EXPECT_EQ(client.outcome(id), "open, RST_STREAM REFUSED_STREAM");
   }
   client.send(Wire().data(1, message("m"), kEnd));
   EXPECT_EQ(client.outcome(1), "0");
-  client.send(wire::unary_request(23));
+  client.send(support::unary_request(23));
   EXPECT_EQ(client.outcome(23), "0");
   EXPECT_EQ(service.begun, 2);
 }
 
-class ClientsOfCrumbs : public wire::WireTest {
+class ClientsOfCrumbs : public support::WireTest {
  protected:
   void expect_whole_request(std::optional<std::uint8_t> padding) {
     RawService service;
@@ -203,7 +204,7 @@ class ClientsOfCrumbs : public wire::WireTest {
     client.send(Wire().preface().settings({{SettingId::kInitialWindowSize, kWide}}).settings_ack());
     client.send(Wire().window_update(0, kWide).headers(1, request_head("/test.Raw/Unary")));
     client.until([&] { return !client.frames("SETTINGS ACK").empty(); });
-    const std::string body = e2e::pattern(kRequestSize).to_string();
+    const std::string body = support::pattern(kRequestSize).to_string();
     ASSERT_TRUE(send_crumbs(client, windows, 1, message(body), padding));
     client.send(Wire().data(1, "", kEnd));
     client.until([&] { return client.ended(1); });

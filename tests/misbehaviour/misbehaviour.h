@@ -10,21 +10,23 @@
 #include <string>
 #include <string_view>
 
-#include "wire/wire.h"
+#include "support/held_service.h"
+#include "support/raw_service.h"
+#include "support/wire_fixture.h"
 
 namespace sluice::misbehaviour {
 
 using namespace std::chrono_literals;
-using e2e::bytes;
-using e2e::kUnary;
-using e2e::RawService;
 using http2::ErrorCode;
 using http2::SettingId;
 using http2::StreamId;
+using support::bytes;
 using support::kEnd;
 using support::kOkTrailers;
 using support::kResponseHead;
+using support::kUnary;
 using support::message;
+using support::RawService;
 using support::ScriptedClient;
 using support::ScriptedListener;
 using support::ScriptedPeer;

@@ -11,7 +11,7 @@
 namespace sluice::misbehaviour {
 namespace {
 
-class MisbehavingServers : public wire::ClientTest {
+class MisbehavingServers : public support::ClientTest {
  protected:
   Call<Chain> start() { return channel().invoke(kUnary, request_).start(); }
   // The next connection, with a window for whole requests.
@@ -47,7 +47,7 @@ class MisbehavingServers : public wire::ClientTest {
     Call<Chain> next = start();
     ScriptedPeer& server = connected();
     server.send(reply(id_));
-    EXPECT_EQ(e2e::text_of(next.get()), body_);
+    EXPECT_EQ(support::text_of(next.get()), body_);
     EXPECT_FALSE(server.closed());
     EXPECT_EQ(server.frames("GOAWAY"), std::vector<std::string>());
   }
@@ -59,12 +59,13 @@ class MisbehavingServers : public wire::ClientTest {
   }
 
   const Status kReset{StatusCode::kInternal, "stream reset by the peer: NO_ERROR"};
-  const Chain request_ = e2e::pattern(kRequestSize);
-  const std::string body_ = e2e::pattern(kReplySize).to_string();
+  const Chain request_ = support::pattern(kRequestSize);
+  const std::string body_ = support::pattern(kReplySize).to_string();
   StreamId id_ = 1;
   ScriptedPeer* connected_ = nullptr;
 };
-INSTANTIATE_TEST_SUITE_P(All, MisbehavingServers, ::testing::ValuesIn(wire::kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, MisbehavingServers, ::testing::ValuesIn(support::kThreadlessRuntimes),
+                         support::name_of);
 
 // However GOAWAY and the reply to the first call follow each other, the second one goes elsewhere and
 // succeeds.
@@ -77,12 +78,12 @@ TEST_P(MisbehavingServers, goaway_NextCallGoesOverANewConnection) {
     Call<Chain> first = fresh.invoke(kUnary, request_).start();
     ScriptedPeer& one = accept_wide();
     for (const std::string& bytes : order) one.send(bytes);
-    EXPECT_EQ(e2e::text_of(first.get()), body_);
+    EXPECT_EQ(support::text_of(first.get()), body_);
     Call<Chain> second = fresh.invoke(kUnary, request_).start();
     ScriptedPeer& other = accept_wide();
     EXPECT_EQ(other.stream(1).data.size(), kRequestSize + 5);
     other.send(reply(1));
-    EXPECT_EQ(e2e::text_of(second.get()), body_);
+    EXPECT_EQ(support::text_of(second.get()), body_);
     EXPECT_EQ(one.frames("HEADERS").size(), 1u);
     settle();
     EXPECT_TRUE(one.closed()) << "nobody needs it any more";
@@ -99,9 +100,9 @@ TEST_P(MisbehavingServers, goaway_CallsOnBothConnectionsSucceed) {
   Call<Chain> second = start();
   ScriptedPeer& other = accept_wide();
   other.send(reply(1));
-  EXPECT_EQ(e2e::text_of(second.get()), body_);
+  EXPECT_EQ(support::text_of(second.get()), body_);
   one.send(reply(1));
-  EXPECT_EQ(e2e::text_of(first.get()), body_);
+  EXPECT_EQ(support::text_of(first.get()), body_);
   settle();
   EXPECT_TRUE(one.closed());
   EXPECT_EQ(one.frames("RST_STREAM"), std::vector<std::string>());
@@ -130,7 +131,7 @@ TEST_P(MisbehavingServers, rst_after_data_FailsTheCall) { expect_failure(kReplyS
 TEST_P(MisbehavingServers, rst_after_data_LeavesTheMessageToItsReader) {
   for (const bool at_once : {true, false}) {
     const Channel fresh = dial(runtime(), "pipe:scripted").value();
-    auto stream = e2e::reply_stream(fresh, request_);
+    auto stream = support::reply_stream(fresh, request_);
     ScriptedPeer& server = accept_wide();
     const std::string data = Wire().headers(1, kResponseHead).raw(data_frames(1, message(body_))).str();
     const std::string reset = Wire().rst(1, ErrorCode::kNoError).str();
@@ -161,7 +162,7 @@ TEST_P(MisbehavingServers, ping_EachIsAnsweredByItsOwnBytes) {
       EXPECT_EQ(server.frames("PING ACK").size(), pings) << "none is outstanding";
     }
   }
-  EXPECT_EQ(e2e::text_of(call.get()), body_);
+  EXPECT_EQ(support::text_of(call.get()), body_);
   server.send(Wire().ping("12345678").ping("abcdefgh"));
   EXPECT_EQ(server.frames("PING ACK").size(), pings + 2) << "between calls, too";
   EXPECT_EQ(server.last_ping(), "abcdefgh");
@@ -171,7 +172,7 @@ TEST_P(MisbehavingServers, max_streams_OneCallAtATimeGoesOut) {
   Call<Chain> initial = start();
   ScriptedPeer& server = accept_wide();
   server.send(Wire().settings({{SettingId::kMaxConcurrentStreams, 1}}).raw(reply(1)));
-  EXPECT_EQ(e2e::text_of(initial.get()), body_);
+  EXPECT_EQ(support::text_of(initial.get()), body_);
   std::vector<Call<Chain>> calls;
   for (int i = 0; i < 10; ++i) calls.push_back(start());
   for (StreamId id = 3; id <= 21; id += 2) {
@@ -180,13 +181,13 @@ TEST_P(MisbehavingServers, max_streams_OneCallAtATimeGoesOut) {
     EXPECT_EQ(server.stream(id).data.size(), kRequestSize + 5);
     server.send(reply(id));
   }
-  for (Call<Chain>& call : calls) EXPECT_EQ(e2e::text_of(call.get()), body_);
+  for (Call<Chain>& call : calls) EXPECT_EQ(support::text_of(call.get()), body_);
   EXPECT_EQ(server.frames("HEADERS").size(), 11u);
 }
 
 // Five bytes of message in a frame, with and without 255 bytes of padding: more than the window of any
 // network, so that it goes on only if padding is credited.
-class ServersOfCrumbs : public wire::WireTest {
+class ServersOfCrumbs : public support::WireTest {
  protected:
   void expect_whole_reply(std::optional<std::uint8_t> padding) {
     ScriptedListener listener(runtime(), some_address());
@@ -197,13 +198,13 @@ class ServersOfCrumbs : public wire::WireTest {
     server->send(Wire().settings().settings_ack());
     server->until([&] { return server->ended(1); });
     server->send(Wire().headers(1, kResponseHead));
-    const std::string body = e2e::pattern(kReplySize).to_string();
+    const std::string body = support::pattern(kReplySize).to_string();
     Windows windows(*server);
     ASSERT_TRUE(send_crumbs(*server, windows, 1, message(body), padding));
     const std::size_t frames = (kReplySize + 5 + kCrumb - 1) / kCrumb;
     EXPECT_EQ(windows.spent(), kReplySize + 5 + (padding ? frames * (*padding + 1) : 0));
     server->send(Wire().headers(1, kOkTrailers, kEnd));
-    EXPECT_EQ(e2e::text_of(call.get()), body);
+    EXPECT_EQ(support::text_of(call.get()), body);
     EXPECT_FALSE(server->closed());
     EXPECT_FALSE(server->stream(1).reset);
   }

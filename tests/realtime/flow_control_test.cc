@@ -16,7 +16,7 @@ class Windows : public TwoSides {
   Windows() : TwoSides(GetParam().threads, 1) {}
 
   void read_many() {
-    const std::string expected = e2e::pattern(4 << 10).to_string();
+    const std::string expected = support::pattern(4 << 10).to_string();
     ClientReader<Chain> stream = reply_stream(channel, bytes("go on"));
     int right = 0;
     Chain reply;
@@ -31,7 +31,7 @@ class Windows : public TwoSides {
   void write_many() {
     const int before = service.messages;
     ClientWriter<Chain, Chain> stream = request_stream(channel);
-    const Chain message = e2e::pattern(4 << 10);
+    const Chain message = support::pattern(4 << 10);
     for (int i = 0; i < kMessages; ++i) ASSERT_EQ(stream.write(message).get(), Status()) << i;
     EXPECT_EQ(stream.finish().get().status(), Status());
     EXPECT_EQ(service.messages - before, kMessages);
@@ -85,7 +85,7 @@ TEST_P(MemoryOfARuntime, ThatIsUsedUpRefusesNewCallsUntilItIsFree) {
   dial_to(addr);
   std::vector<ClientWriter<Chain, Chain>> streams;
   for (int i = 0; i < kStreams; ++i) streams.push_back(request_stream(channel));
-  const Chain message = e2e::pattern(4 << 10);
+  const Chain message = support::pattern(4 << 10);
   for (int i = 0; i < kMessages; ++i) {
     for (ClientWriter<Chain, Chain>& stream : streams) ASSERT_EQ(stream.write(message).get(), Status());
   }

@@ -20,7 +20,7 @@ class LargeMessages : public TwoSides {
   LargeMessages() : TwoSides(GetParam().threads, 1) {}
 
   void call_all() {
-    const Chain request = e2e::pattern(kSize);
+    const Chain request = support::pattern(kSize);
     std::vector<Call<Chain>> calls;
     for (int i = 0; i < kCalls; ++i) calls.push_back(channel.invoke(kUnary, request).start());
     int right = 0;
@@ -54,7 +54,7 @@ class LargeMessagesOfTwoConnections : public TwoSides {
   ~LargeMessagesOfTwoConnections() override { other = Channel(); }
 
   void call_all() {
-    const Chain request = e2e::pattern(300'000);
+    const Chain request = support::pattern(300'000);
     std::vector<Call<Chain>> calls;
     for (int i = 0; i < kCalls; ++i) {
       for (const Channel* c : {&channel, &other}) calls.push_back(c->invoke(kUnary, request).start());

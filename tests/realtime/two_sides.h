@@ -15,19 +15,19 @@
 
 #include <unistd.h>
 
-#include "e2e/raw_service.h"
+#include "support/raw_service.h"
 #include "support/runtime_fixture.h"
 
 namespace sluice::realtime {
 
 using namespace std::chrono_literals;
-using e2e::bidi;
-using e2e::bytes;
-using e2e::kUnary;
-using e2e::RawService;
-using e2e::reply_stream;
-using e2e::request_stream;
-using e2e::text_of;
+using support::bidi;
+using support::bytes;
+using support::kUnary;
+using support::RawService;
+using support::reply_stream;
+using support::request_stream;
+using support::text_of;
 
 // Until `seen()`; false after ten seconds, which is for machines that are busy with others.
 template <class Seen>
@@ -58,7 +58,7 @@ class Watching final : public RawService {
       co_await hold(context);
       co_return Status();
     }
-    const Chain message = e2e::pattern(4 << 10);
+    const Chain message = support::pattern(4 << 10);
     while ((co_await writer.write(message)).ok()) ++written;
     cancelled += context.cancelled();
     co_return Status();

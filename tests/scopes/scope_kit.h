@@ -27,13 +27,13 @@ struct KindAndMode {
   Encoding encoding;
   friend void PrintTo(const KindAndMode& p, std::ostream* out) { *out << name(p); }
   static std::string name(const KindAndMode& p) {
-    return std::string(faults::name_of(p.kind)) + name_of(p.mode) + name_of(p.encoding);
+    return std::string(support::kind_name(p.kind)) + name_of(p.mode) + name_of(p.encoding);
   }
 };
 inline std::vector<KindAndMode> every_kind_and_mode() {
   std::vector<KindAndMode> all;
   for (const Encoding encoding : kEncodings) {
-    for (const Kind kind : faults::kKinds) {
+    for (const Kind kind : support::kKinds) {
       for (const Mode mode : kModes) all.push_back({kind, mode, encoding});
     }
   }
@@ -42,7 +42,7 @@ inline std::vector<KindAndMode> every_kind_and_mode() {
 inline std::vector<KindAndMode> every_kind_simulated() {
   std::vector<KindAndMode> all;
   for (const Encoding encoding : kEncodings) {
-    for (const Kind kind : faults::kKinds) all.push_back({kind, Mode::kSimulated, encoding});
+    for (const Kind kind : support::kKinds) all.push_back({kind, Mode::kSimulated, encoding});
   }
   return all;
 }

@@ -16,8 +16,8 @@ namespace sluice::scopes {
 namespace {
 
 using namespace std::chrono_literals;
-using faults::Exchange;
-using faults::Outcome;
+using support::Exchange;
+using support::Outcome;
 
 // Shorter than all the transport's own timeouts: what it ends is the call.
 constexpr Duration kTimeout = 5s;
@@ -66,7 +66,7 @@ bool ends_connection(const Scenario& scenario) {
   return false;
 }
 
-class Service final : public e2e::RawService {
+class Service final : public support::RawService {
  public:
   int begun = 0;
   int ended = 0;
@@ -110,7 +110,7 @@ class SmallWorld {
     ServerOptions options;
     if (gzip()) options.compressors = scenario_.compressors, options.compression_algorithm = "gzip";
     server_ = std::make_unique<Server>(runtime_, std::move(options));
-    check(server_->register_service(e2e::RawService::desc(), &service_));
+    check(server_->register_service(support::RawService::desc(), &service_));
     check(server_->serve(runtime_.listen("fault:small").value()));
     channel_ = new_channel();
   }
@@ -221,7 +221,7 @@ void SmallWorld::arm_interruption() {
 
 Task<void> SmallWorld::run_call(Channel channel, Exchange exchange, CallOptions options, Outcome& outcome,
                                 int& ends) {
-  outcome = co_await faults::run_exchange(std::move(channel), std::move(exchange), options);
+  outcome = co_await support::run_exchange(std::move(channel), std::move(exchange), options);
   ++ends;
 }
 

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "faults/exchange.h"
 #include "sluice/rpc/compressor.h"
 #include "sluice/testing/fault_network.h"
+#include "support/exchange.h"
 
 namespace sluice::scopes {
 
-using faults::Kind;
+using support::Kind;
 
 // Which loop: with virtual time and no inline completions, or in real time with inline completions, driven by
 // hand.

@@ -140,6 +140,12 @@ class RuntimeTest : public ::testing::TestWithParam<RuntimeParam> {
   Runtime runtime_;
 };
 
+// `status` has this code and a message with `what` in it.
+inline void expect_names(const Status& status, StatusCode code, std::string_view what) {
+  EXPECT_EQ(status.code(), code) << status;
+  EXPECT_NE(status.message().find(what), std::string_view::npos) << status << " does not name " << what;
+}
+
 // A Server on `address` and a Channel to it.
 //
 // Lifetime: declared after the services and before the calls of a test, so that handlers end before what they

@@ -111,7 +111,7 @@ class CallsThroughATurnstile : public WireTest {
       const std::string text = std::to_string(caller) + "." + std::to_string(i);
       const Chain request = bytes(text);
       const Result<Chain> reply = co_await channel.invoke(kUnary, request);
-      if (e2e::text_of(reply) != text) lost_.push_back(text + ": " + e2e::text_of(reply));
+      if (support::text_of(reply) != text) lost_.push_back(text + ": " + support::text_of(reply));
     }
   }
   Task<void> call_all(Turnstile& server) {
@@ -127,7 +127,8 @@ class CallsThroughATurnstile : public WireTest {
   }
   std::vector<std::string> lost_;
 };
-INSTANTIATE_TEST_SUITE_P(All, CallsThroughATurnstile, ::testing::ValuesIn(kNetworks), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, CallsThroughATurnstile, ::testing::ValuesIn(kThreadlessNetworks),
+                         support::name_of);
 
 TEST_P(CallsThroughATurnstile, NoneIsLostAndNoneIsServedTwice) {
   Turnstile server(runtime(), some_address(), 50);

@@ -22,14 +22,14 @@ class CallsSentAgain : public ClientTest {
     Call<Chain> first = start();
     ScriptedPeer& server = accept();
     server.send(reply_to(1));
-    EXPECT_EQ(e2e::text_of(first.get()), "r");
+    EXPECT_EQ(support::text_of(first.get()), "r");
     return server;
   }
   static std::string refusal(http2::StreamId id) { return Wire().rst(id, ErrorCode::kRefusedStream).str(); }
   static constexpr char kRefused[] = "UNAVAILABLE: stream reset by the peer: REFUSED_STREAM";
   const Chain request_ = bytes("m");
 };
-INSTANTIATE_TEST_SUITE_P(All, CallsSentAgain, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, CallsSentAgain, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 class CallsSentAgainInVirtualTime : public CallsSentAgain {};
 INSTANTIATE_TEST_SUITE_P(Simulated, CallsSentAgainInVirtualTime,
@@ -48,8 +48,8 @@ TEST_P(CallsSentAgain, R66_CallsAboveAGoawayGoToANewConnectionUnnoticed) {
   EXPECT_TRUE(second.stream(3).ended);
   second.send(reply_to(3, "c") + reply_to(1, "b"));
   first.send(reply_to(3, "a"));
-  EXPECT_EQ(e2e::text_of(below.get()), "a");
-  const std::string replies = e2e::text_of(above.get()) + e2e::text_of(also_above.get());
+  EXPECT_EQ(support::text_of(below.get()), "a");
+  const std::string replies = support::text_of(above.get()) + support::text_of(also_above.get());
   EXPECT_TRUE(replies == "bc" || replies == "cb") << replies;
   EXPECT_TRUE(first.closed()) << "its last call has ended";
 }
@@ -63,13 +63,13 @@ TEST_P(CallsSentAgain, R85_RefusedCallIsSentAgainOnce) {
   EXPECT_NE(server.stream(5).field("grpc-timeout"), "");
   EXPECT_EQ(server.stream(5).data, message("m"));
   server.send(reply_to(5, "at last"));
-  EXPECT_EQ(e2e::text_of(call.get()), "at last");
+  EXPECT_EQ(support::text_of(call.get()), "at last");
 
   Call<Chain> refused_twice = start();
   settle();
   server.send(refusal(7));
   server.send(refusal(9));
-  EXPECT_EQ(e2e::text_of(refused_twice.get()), kRefused);
+  EXPECT_EQ(support::text_of(refused_twice.get()), kRefused);
   settle();
   EXPECT_EQ(server.frames("HEADERS").size(), 5u);
 }
@@ -110,7 +110,7 @@ TEST_P(CallsSentAgain, RequestIsTheSameUpToTheMostThatIsHeld) {
   for (const std::size_t size : {0, 1, 507, 508, 5'000, 100'000, (256 << 10) - 5, (256 << 10) - 4}) {
     for (const bool streams : {false, true}) {
       const Channel fresh = dial(runtime(), "pipe:scripted").value();
-      const Chain request = e2e::pattern(size);
+      const Chain request = support::pattern(size);
       std::optional<Call<Chain>> call;
       std::optional<ClientReader<Chain>> stream;
       if (streams) {
@@ -123,13 +123,13 @@ TEST_P(CallsSentAgain, RequestIsTheSameUpToTheMostThatIsHeld) {
       EXPECT_EQ(server->stream(1).data, message(request.to_string()));
       server->send(refusal(1));
       if (size > (256 << 10) - 5) {
-        EXPECT_EQ(streams ? stream->finish().get().to_string() : e2e::text_of(call->get()), kRefused);
+        EXPECT_EQ(streams ? stream->finish().get().to_string() : support::text_of(call->get()), kRefused);
         continue;
       }
       EXPECT_EQ(server->stream(3).data, message(request.to_string())) << size;
       EXPECT_TRUE(server->stream(3).ended);
       server->send(reply_to(3, "ok"));
-      EXPECT_EQ(streams ? stream->read().get()->to_string() : e2e::text_of(call->get()), "ok");
+      EXPECT_EQ(streams ? stream->read().get()->to_string() : support::text_of(call->get()), "ok");
     }
   }
 }
@@ -153,7 +153,7 @@ TEST_P(CallsSentAgain, StreamIsSentAgainWhileNothingButItsBeginningHasLeft) {
   server.send(reply_to(9, "a") + reply_to(11, "b"));
   EXPECT_EQ(silent.read().get()->to_string(), "a");
   EXPECT_EQ(silent.finish().get(), Status());
-  EXPECT_EQ(e2e::text_of(half_closed.finish().get()), "b");
+  EXPECT_EQ(support::text_of(half_closed.finish().get()), "b");
 }
 
 // What was written before there was a connection is all there is until more is written.
@@ -195,7 +195,7 @@ TEST_P(CallsSentAgain, ChannelThatIsClosedSendsNothingAgain) {
   settle();
   server.send(Wire().settings({{SettingId::kMaxConcurrentStreams, 0}}).raw(refusal(3)));
   channel().base().close();
-  EXPECT_EQ(e2e::text_of(call.get()), "CANCELLED: channel is closed");
+  EXPECT_EQ(support::text_of(call.get()), "CANCELLED: channel is closed");
 }
 
 TEST_P(CallsSentAgain, CallThatHasNeverLeftAClosedConnectionGoesToTheNext) {
@@ -204,13 +204,13 @@ TEST_P(CallsSentAgain, CallThatHasNeverLeftAClosedConnectionGoesToTheNext) {
     Call<Chain> first = fresh.invoke(kUnary, request_).start();
     ScriptedPeer& server = accept();
     server.send(reply_to(1));
-    EXPECT_EQ(e2e::text_of(first.get()), "r");
+    EXPECT_EQ(support::text_of(first.get()), "r");
     server.close_later();
     Call<Chain> call = fresh.invoke(kUnary, request_).start();
     ScriptedPeer& other = accept();
     EXPECT_EQ(server.frames("HEADERS").size(), 1u);
     other.send(reply_to(1, "elsewhere"));
-    EXPECT_EQ(e2e::text_of(call.get()), "elsewhere");
+    EXPECT_EQ(support::text_of(call.get()), "elsewhere");
   }
 }
 

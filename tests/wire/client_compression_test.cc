@@ -35,7 +35,7 @@ class ClientCompression : public WireTest {
     server_->send(wire);
     Result<Chain> reply = call.get();
     settle();
-    return e2e::text_of(reply);
+    return support::text_of(reply);
   }
   // With this encoding, if any, and this DATA.
   std::string reply(const std::string& encoding, const std::string& data) {
@@ -62,7 +62,7 @@ class ClientCompression : public WireTest {
   std::unique_ptr<ScriptedPeer> server_;
   http2::StreamId id_ = 1;
 };
-INSTANTIATE_TEST_SUITE_P(All, ClientCompression, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientCompression, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ClientCompression, SaysWhatItAccepts) {
   for (int i = 0; i < 3; ++i) {
@@ -275,7 +275,7 @@ class CompressingClient : public ClientCompression {
  protected:
   CompressingClient() : ClientCompression("gzip") {}
 };
-INSTANTIATE_TEST_SUITE_P(All, CompressingClient, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, CompressingClient, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(CompressingClient, EveryCallUnlessItSaysOtherwise) {
   const Chain text = bytes(dull());
@@ -289,7 +289,7 @@ TEST_P(CompressingClient, EveryCallUnlessItSaysOtherwise) {
 }
 
 class ClientWithout : public ClientTest {};
-INSTANTIATE_TEST_SUITE_P(All, ClientWithout, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientWithout, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ClientWithout, SaysNothingOfEncodings) {
   const Chain text = bytes("m");

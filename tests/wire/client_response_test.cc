@@ -41,7 +41,7 @@ class ClientResponses : public ClientTest {
     return reply;
   }
   std::string text(const std::function<void(Wire&, http2::StreamId)>& response) {
-    return e2e::text_of(unary(response));
+    return support::text_of(unary(response));
   }
   // For a Trailers-Only response.
   std::string trailers_only(const Headers& block) {
@@ -56,7 +56,7 @@ class ClientResponses : public ClientTest {
   http2::StreamId id_ = 1;
   std::optional<ClientReaderWriter<Chain, Chain>> beside_;
 };
-INSTANTIATE_TEST_SUITE_P(All, ClientResponses, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientResponses, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 Headers grpc_head(const Headers& more) {
   Headers head = kResponseHead;
@@ -337,7 +337,7 @@ TEST_P(ClientResponses, R50_HeaderListOverTheLimitFailsItsCallOnlyAndLeavesHpack
                       .headers(id_, block(kResponseHead))
                       .data(id_, message("r"))
                       .headers(id_, block({{"grpc-status", "0"}, kept}), kEnd | http2::testing::kEndHeaders));
-    EXPECT_EQ(e2e::text_of(call.get()), "r");
+    EXPECT_EQ(support::text_of(call.get()), "r");
     EXPECT_EQ(trailer, (Metadata{{"x-kept", "alpha"}}));
   }
 }

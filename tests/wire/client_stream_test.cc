@@ -14,7 +14,7 @@ namespace sluice::wire {
 namespace {
 
 class ClientStreams : public ClientTest {};
-INSTANTIATE_TEST_SUITE_P(All, ClientStreams, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientStreams, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 class ClientStreamsInVirtualTime : public ClientTest {};
 INSTANTIATE_TEST_SUITE_P(Simulated, ClientStreamsInVirtualTime,
@@ -33,7 +33,7 @@ TEST_P(ClientStreams, RequestIsHeadersAndOneMessage) {
   EXPECT_EQ(server.frames("DATA 1"), std::vector<std::string>{"DATA 1 END 10 bytes"});
   EXPECT_EQ(server.stream(1).data, message("hello"));
   server.send(Wire().headers(1, kResponseHead).data(1, message("world")).headers(1, kOkTrailers, kEnd));
-  EXPECT_EQ(e2e::text_of(call.get()), "world");
+  EXPECT_EQ(support::text_of(call.get()), "world");
   EXPECT_FALSE(server.stream(1).reset);
 }
 
@@ -41,7 +41,7 @@ TEST_P(ClientStreams, RequestIsHeadersAndOneMessage) {
 // that is counted, and given back, as any other amount.
 TEST_P(ClientStreams, CreditIsGivenAheadForTheLastByteOfAMessage) {
   const Channel large = dial(runtime(), "pipe:scripted", {.max_receive_message_size = 8u << 20}).value();
-  auto stream = e2e::reply_stream(large, bytes("m"));
+  auto stream = support::reply_stream(large, bytes("m"));
   ScriptedPeer& server = accept();
   const std::string reply = message(std::string(5u << 20, 'r'));
   Wire all_but_one;
@@ -268,7 +268,7 @@ TEST_P(ClientStreams, CancelledReadEndsTheCall) {
 TEST_P(ClientStreams, CancelledWriteEndsTheCall) {
   auto stream = bidi(channel());
   ScriptedPeer& server = accept({{SettingId::kInitialWindowSize, 0}});
-  const Chain large = e2e::pattern(100'000);
+  const Chain large = support::pattern(100'000);
   Call<Status> write = stream.write(large).start();
   write.cancel();
   EXPECT_EQ(write.get(), Status(StatusCode::kCancelled, "call cancelled"));
@@ -309,7 +309,7 @@ TEST_P(ClientStreams, R58_CancellationOfACallThatHasEndedSaysNothing) {
   ScriptedPeer& server = accept();
   server.send(Wire().headers(1, kResponseHead).data(1, message("r")).headers(1, kOkTrailers, kEnd));
   call.cancel();
-  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(support::text_of(call.get()), "r");
   settle();
   EXPECT_FALSE(server.stream(1).reset);
 }
@@ -369,7 +369,7 @@ TEST_P(ClientStreams, OutputsOfACallAreWrittenWhenItIsGot) {
                   .headers(1, {{":status", "200"}, {"content-type", "application/grpc"}, {"x-h", "1"}})
                   .data(1, message("r"))
                   .headers(1, {{"grpc-status", "0"}, {"x-t", "1"}}, kEnd));
-  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(support::text_of(call.get()), "r");
   EXPECT_EQ(header, (Metadata{{"x-h", "1"}}));
   EXPECT_EQ(trailer, (Metadata{{"x-t", "1"}}));
   EXPECT_EQ(peer, server.local_addr());
@@ -406,7 +406,7 @@ TEST_P(ClientStreams, R61_CallsOverTheServersLimitWaitForTheirTurn) {
   for (const http2::StreamId id : {3, 5, 7}) {
     server.send(Wire().headers(id, kResponseHead).data(id, message("r")).headers(id, kOkTrailers, kEnd));
   }
-  for (Call<Chain>& call : calls) EXPECT_EQ(e2e::text_of(call.get()), "r");
+  for (Call<Chain>& call : calls) EXPECT_EQ(support::text_of(call.get()), "r");
 }
 
 TEST_P(ClientStreamsInVirtualTime, R61_CallsThatWaitForTheirTurnExpireAndAreCancelledThere) {

@@ -13,14 +13,14 @@ namespace {
 using http2::testing::plain;
 
 class ServerDrain : public WireTest {};
-INSTANTIATE_TEST_SUITE_P(All, ServerDrain, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerDrain, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 class ServerDrainInVirtualTime : public WireTest {};
 INSTANTIATE_TEST_SUITE_P(Simulated, ServerDrainInVirtualTime,
                          ::testing::ValuesIn(support::kSimulatedRuntimes), support::name_of);
 
 TEST_P(ServerDrainInVirtualTime, WaitsFiveSecondsForAClientWithACallThatDoesNotAnswerThePing) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
   client.greet();
@@ -135,7 +135,7 @@ TEST_P(ServerDrain, AnswerToAnotherPingIsNoAnswer) {
 }
 
 TEST_P(ServerDrain, R36_CallAfterTheSecondGoawayIsPassedOver) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
   client.greet();
@@ -153,7 +153,7 @@ TEST_P(ServerDrain, R36_CallAfterTheSecondGoawayIsPassedOver) {
 }
 
 TEST_P(ServerDrain, ThatIsGivenUpLeavesTheCallsAlone) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
   client.greet();
@@ -175,7 +175,7 @@ TEST_P(ServerDrain, ThatIsGivenUpLeavesTheCallsAlone) {
 
 // What only a broken client says: each ends the connection, with a GOAWAY that says why.
 class ServerConnections : public WireTest {};
-INSTANTIATE_TEST_SUITE_P(All, ServerConnections, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerConnections, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 // The words by which other implementations know that they ping too often (gRPC A8).
 TEST_P(ServerConnections, PingFloodIsToldTooManyPings) {
@@ -307,7 +307,7 @@ class ClientConnections : public ClientTest {
   }
   const Chain request_ = bytes("m");
 };
-INSTANTIATE_TEST_SUITE_P(All, ClientConnections, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientConnections, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ClientConnections, SayPrefaceAndSettingsFirstAndCallAfterTheServersSettings) {
   Call<Chain> call = start();
@@ -321,7 +321,7 @@ TEST_P(ClientConnections, SayPrefaceAndSettingsFirstAndCallAfterTheServersSettin
   EXPECT_EQ(server.take().at(0), "SETTINGS ACK");
   EXPECT_EQ(server.frames("HEADERS").size(), 1u);
   server.send(Wire().settings_ack().raw(reply_to(1)));
-  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(support::text_of(call.get()), "r");
 }
 
 TEST_P(ClientConnections, R60_ServersFirstFrameIsSettings) {
@@ -351,7 +351,7 @@ TEST_P(ClientConnections, R61_SettingsWithoutALimitOfStreamsHaveNone) {
   EXPECT_EQ(server.frames("HEADERS").size(), 300u);
   for (std::size_t i = 0; i < calls.size(); ++i)
     server.send(reply_to(static_cast<http2::StreamId>(1 + 2 * i)));
-  for (Call<Chain>& call : calls) EXPECT_EQ(e2e::text_of(call.get()), "r");
+  for (Call<Chain>& call : calls) EXPECT_EQ(support::text_of(call.get()), "r");
 }
 
 TEST_P(ClientConnections, R63_WindowOfOpenStreamsFollowsTheSettingsBelowZero) {
@@ -382,7 +382,7 @@ TEST_P(ClientConnections, R63_TableOfSizeZeroIsHonoured) {
   ScriptedPeer& server = accept();
   server.limit_table(0);
   server.send(Wire().settings({{SettingId::kHeaderTableSize, 0}}).raw(reply_to(1)));
-  EXPECT_EQ(e2e::text_of(first.get()), "r");
+  EXPECT_EQ(support::text_of(first.get()), "r");
   for (const http2::StreamId id : {3, 5, 7}) {
     Call<Chain> next = call_with("1");
     settle();
@@ -390,7 +390,7 @@ TEST_P(ClientConnections, R63_TableOfSizeZeroIsHonoured) {
     EXPECT_EQ(server.stream(id).field("x-again"), "1");
     EXPECT_EQ(server.stream(id).field("user-agent"), "grpc-c++-sluice/0.1");
     server.send(reply_to(id));
-    EXPECT_EQ(e2e::text_of(next.get()), "r");
+    EXPECT_EQ(support::text_of(next.get()), "r");
   }
 }
 
@@ -520,10 +520,10 @@ TEST_P(ClientConnections, GoawayLetsTheCallsBelowItFinish) {
   ScriptedPeer& other = accept();
   EXPECT_NE(&other, &server);
   other.send(reply_to(1, "from another"));
-  EXPECT_EQ(e2e::text_of(next.get()), "from another");
+  EXPECT_EQ(support::text_of(next.get()), "from another");
   EXPECT_FALSE(server.closed());
   server.send(reply_to(1));
-  EXPECT_EQ(e2e::text_of(below.get()), "r");
+  EXPECT_EQ(support::text_of(below.get()), "r");
   settle();
   EXPECT_TRUE(server.closed()) << "its last call has ended";
 }
@@ -545,10 +545,10 @@ TEST_P(ClientConnections, CallsThatWaitGoToTheNextConnection) {
     }
     ScriptedPeer& second = accept();
     second.send(reply_to(1, "from the second"));
-    EXPECT_EQ(e2e::text_of(waits.get()), "from the second");
+    EXPECT_EQ(support::text_of(waits.get()), "from the second");
     if (!politely) continue;
     first.send(reply_to(1, "from the first"));
-    EXPECT_EQ(e2e::text_of(sent.get()), "from the first");
+    EXPECT_EQ(support::text_of(sent.get()), "from the first");
   }
 }
 
@@ -556,7 +556,7 @@ TEST_P(ClientConnections, GoawayWithAnErrorIsLoggedAsAWarning) {
   Call<Chain> call = start();
   ScriptedPeer& server = accept();
   server.send(reply_to(1));
-  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(support::text_of(call.get()), "r");
   server.send(Wire().goaway(1, ErrorCode::kEnhanceYourCalm, "too_many_pings"));
   EXPECT_EQ(log().at(LogLevel::kWarning),
             std::vector<std::string>{"GOAWAY from pipe:scripted: ENHANCE_YOUR_CALM \"too_many_pings\""});

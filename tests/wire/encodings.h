@@ -26,7 +26,7 @@ inline std::string unpacked(std::string_view data, std::string_view algorithm = 
       text += body.to_string();
     } else {
       const Result<Chain> plain = all_compressors().find(algorithm)->decompress(body, 1 << 20);
-      text += "[" + e2e::text_of(plain) + "]";
+      text += "[" + support::text_of(plain) + "]";
     }
     data.remove_prefix(5 + size);
     if (!data.empty()) text += " ";

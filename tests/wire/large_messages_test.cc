@@ -48,7 +48,7 @@ class LargeRequests : public WireTest {
   ScriptedClient client_;
   Uploads uploads_{client_};
 };
-INSTANTIATE_TEST_SUITE_P(All, LargeRequests, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, LargeRequests, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 // An intermediary has one small window for all that comes from behind it. It holds what the server lets out
 // on one stream beside what it does not on another: if that waits for the first to end, neither moves.
@@ -108,7 +108,8 @@ class LargeRequestsOverABudget : public LargeRequests {
  protected:
   LargeRequestsOverABudget() : LargeRequests(4 * kMiB) {}
 };
-INSTANTIATE_TEST_SUITE_P(All, LargeRequestsOverABudget, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, LargeRequestsOverABudget, ::testing::ValuesIn(kThreadlessRuntimes),
+                         support::name_of);
 
 // Who has more to send than there is room for is let in as others end: nobody is refused.
 TEST_P(LargeRequestsOverABudget, WaitForRoom) {

@@ -40,7 +40,7 @@ TEST_P(LimitPeaksOfAServer, AreOfTheConnectionThatCameNearest) {
 }
 
 TEST_P(LimitPeaksOfAServer, OrdinaryCallsComeNearNone) {
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(e2e::text_of(served_.unary(bytes("m")).get()), "m");
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(support::text_of(served_.unary(bytes("m")).get()), "m");
   served_.end_server();
   settle();
   const LimitPeaks peaks = served_.channel().limit_peaks();

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(Simulated, MemoryBudgetOfARuntime, ::testing::ValuesIn(
                          support::name_of);
 
 TEST_P(MemoryBudgetOfARuntime, RefusesNewCallsWhileMessagesWaitForReaders) {
-  const Chain message = e2e::pattern(64 << 10);
+  const Chain message = support::pattern(64 << 10);
   std::vector<ClientReaderWriter<Chain, Chain>> streams;
   for (int i = 0; i < 2; ++i) streams.push_back(served_.bidi());
   for (int i = 0; i < 40; ++i) {
@@ -71,7 +71,7 @@ TEST_P(MemoryBudgetOfARuntime, RefusesNewCallsWhileMessagesWaitForReaders) {
     EXPECT_EQ(stream.finish().get(), Status());
   }
   EXPECT_EQ(service_.read, 5 * kMebi);
-  EXPECT_EQ(e2e::text_of(served_.unary(bytes("new")).get()), "3");
+  EXPECT_EQ(support::text_of(served_.unary(bytes("new")).get()), "3");
 }
 
 // Complete requests whose handlers have no place yet are held too.
@@ -79,15 +79,15 @@ TEST_P(MemoryBudgetOfARuntime, RefusesNewCallsWhileRequestsWaitForPlaces) {
   std::vector<Call<Chain>> calls;
   for (int i = 0; i < 4; ++i) calls.push_back(served_.unary(bytes("x")).start());
   settle();
-  for (int i = 0; i < 5; ++i) calls.push_back(served_.unary(e2e::pattern(kMebi)).start());
+  for (int i = 0; i < 5; ++i) calls.push_back(served_.unary(support::pattern(kMebi)).start());
   settle();
   EXPECT_GE(used(), 5 * kMebi - 65'536);
   expect_names(served_.unary(bytes("new")).get().status(), StatusCode::kResourceExhausted, "memory_budget");
   service_.go.count_down();
   for (int i = 0; i < 9; ++i) {
-    EXPECT_EQ(e2e::text_of(calls[static_cast<std::size_t>(i)].get()), i < 4 ? "1" : "1048576");
+    EXPECT_EQ(support::text_of(calls[static_cast<std::size_t>(i)].get()), i < 4 ? "1" : "1048576");
   }
-  EXPECT_EQ(e2e::text_of(served_.unary(bytes("new")).get()), "3");
+  EXPECT_EQ(support::text_of(served_.unary(bytes("new")).get()), "3");
 }
 
 class LargeRequestsOfTwoConnections : public MemoryBudgetOfARuntime {
@@ -119,7 +119,7 @@ TEST_P(LargeRequestsOfTwoConnections, WaitForEachOther) {
   send_all(of_other_, 1, 3 * kMebi);
   EXPECT_GT(of_other_.missing(1), 3 * kMebi - 65'536);
   EXPECT_LE(used(), 3 * kMebi + 65'536);
-  EXPECT_EQ(e2e::text_of(served_.unary(bytes("small")).get()), "5")
+  EXPECT_EQ(support::text_of(served_.unary(bytes("small")).get()), "5")
       << "there is no room, but there is memory";
 
   send_all(of_one_, 1, 1);

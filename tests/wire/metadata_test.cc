@@ -52,7 +52,7 @@ class ClientMetadata : public ClientTest {
   http2::StreamId id_ = 1;
   std::optional<ClientReaderWriter<Chain, Chain>> beside_;
 };
-INSTANTIATE_TEST_SUITE_P(All, ClientMetadata, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientMetadata, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ClientMetadata, R17_KeysAreLowerCased) {
   EXPECT_EQ(sent({{"X-Mixed-Case_1.2", "Value"}}), (HeaderList{{"x-mixed-case_1.2", "Value"}}));
@@ -115,7 +115,7 @@ TEST_P(ClientMetadata, R23_EmptyValuesAreReceived) {
   head.insert(head.end(), empty.begin(), empty.end());
   trailers.insert(trailers.end(), empty.begin(), empty.end());
   server().send(Wire().headers(3, head).data(3, message("r")).headers(3, trailers, kEnd));
-  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(support::text_of(call.get()), "r");
   EXPECT_EQ(header, (Metadata{{"x-bin", ""}, {"x-text", ""}}));
   EXPECT_EQ(trailer, header);
 }
@@ -181,7 +181,7 @@ class ServerMetadata : public WireTest {
   ScriptedClient client_;
   http2::StreamId next_id_ = 1;
 };
-INSTANTIATE_TEST_SUITE_P(All, ServerMetadata, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerMetadata, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ServerMetadata, R17_HandlersKeysAreLowerCased) {
   // Not by way of Metadata, which does it by itself.
@@ -297,7 +297,7 @@ TEST_P(ClientMetadata, R18_BlanksAroundReceivedValuesAreTakenAway) {
                     .headers(3, head)
                     .data(3, message("r"))
                     .headers(3, {{"grpc-status", "0"}, {"x-t", "c\t"}, {"x-bin", " YQ "}}, kEnd));
-  EXPECT_EQ(e2e::text_of(call.get()), "r");
+  EXPECT_EQ(support::text_of(call.get()), "r");
   EXPECT_EQ(header, (Metadata{{"x-h", "a b"}}));
   EXPECT_EQ(trailer, (Metadata{{"x-t", "c"}, {"x-bin", "a"}}));
 }

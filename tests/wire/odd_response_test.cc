@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/row.h"
 #include "sluice/async/scope.h"
+#include "support/row.h"
 #include "wire/wire.h"
 
 namespace sluice::wire {
 namespace {
 
-using e2e::Kind;
+using support::Kind;
 
 // One response, written piece by piece.
 class Script {
@@ -470,7 +470,7 @@ class OddResponses : public ClientTest {
     Call<Chain> usual = fresh.invoke(kUnary, request).start();
     ScriptedPeer& server = accept();
     server.send(Wire().headers(1, kResponseHead).data(1, message("r")).headers(1, kOkTrailers, kEnd));
-    EXPECT_EQ(e2e::text_of(usual.get()), "r");
+    EXPECT_EQ(support::text_of(usual.get()), "r");
     Calls calls(kind, fresh);
     settle();
     Reader reader;
@@ -491,14 +491,14 @@ class OddResponses : public ClientTest {
   // Each kind of call, read from each point on, in each way.
   void expect(
       const Oddity& oddity, const std::function<void(Kind, Script&)>& begin = [](Kind, Script&) {}) {
-    for (const Kind kind : e2e::kKinds) {
+    for (const Kind kind : support::kKinds) {
       const bool one = kind == Kind::kUnary || kind == Kind::kRequestStream;
       Script script(3);
       begin(kind, script);
       oddity.write(script);
       for (std::size_t before = 0; before <= script.pieces.size(); ++before) {
         for (const Reads how : {Reads::kAll, Reads::kStatusOnly, Reads::kHeaderFirst}) {
-          SCOPED_TRACE(std::string(oddity.name) + ", " + e2e::name_of(kind) + ", read from piece " +
+          SCOPED_TRACE(std::string(oddity.name) + ", " + kind_name(kind) + ", read from piece " +
                        std::to_string(before) + " on, in way " + std::to_string(static_cast<int>(how)));
           const Reader reader = run(kind, script.pieces, before, how);
           const bool unread = how == Reads::kStatusOnly && before <= oddity.unread_until;
@@ -517,7 +517,7 @@ class OddResponses : public ClientTest {
  private:
   static Task<void> ended(Scope& scope) { co_await scope.join(); }
 };
-INSTANTIATE_TEST_SUITE_P(All, OddResponses, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, OddResponses, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(OddResponses, R42_WhatCameBeforeAWrongEndIsReadAndThenTheError) {
   for (Oddity oddity : kWrongEnds) {

@@ -118,7 +118,7 @@ class Refusals : public WireTest {
   RawService service_;
   ServedRaw served_;
 };
-INSTANTIATE_TEST_SUITE_P(All, Refusals, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, Refusals, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(Refusals, OfHeadsNamePeerMethodAndCause) {
   for (const Broken& broken : broken_heads()) expect_refused(broken);

@@ -76,7 +76,7 @@ class ServerCompression : public WireTest {
   ScriptedClient client_;
   http2::StreamId id_ = static_cast<http2::StreamId>(-1);
 };
-INSTANTIATE_TEST_SUITE_P(All, ServerCompression, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerCompression, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 constexpr const char* kMethods[] = {"Unary", "ReplyStream", "RequestStream", "Bidi"};
 const Headers kGzip = {{"grpc-encoding", "gzip"}};
@@ -259,7 +259,7 @@ class CompressingServer : public ServerCompression {
  protected:
   CompressingServer() : ServerCompression("gzip") {}
 };
-INSTANTIATE_TEST_SUITE_P(All, CompressingServer, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, CompressingServer, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(CompressingServer, R82_RepliesToThoseWhoAcceptIt) {
   const std::string whole = "[" + dull() + "]";
@@ -298,7 +298,7 @@ TEST_P(CompressingServer, FailureBeforeAnyMessageSaysNothingOfIt) {
 }
 
 class ServerWithout : public WireTest {};
-INSTANTIATE_TEST_SUITE_P(All, ServerWithout, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerWithout, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ServerWithout, ServeRefusesCompressorsThatAreNone) {
   Server unknown(runtime(), {.compressors = all_compressors(), .compression_algorithm = "snappy"});

@@ -30,7 +30,7 @@ class ServerMessages : public WireTest {
   ScriptedClient client_;
   http2::StreamId id_ = static_cast<http2::StreamId>(-1);
 };
-INSTANTIATE_TEST_SUITE_P(All, ServerMessages, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerMessages, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ServerMessages, R73_BoundariesOfFramesMeanNothing) {
   const std::string whole = message("hello") + message("") + message("world");

@@ -53,7 +53,7 @@ class ServerRequests : public WireTest {
   ScriptedClient client_;
   http2::StreamId next_id_ = 1;
 };
-INSTANTIATE_TEST_SUITE_P(All, ServerRequests, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerRequests, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 // The usual head with one field given another value, or left out.
 Headers head_with(const std::string& name, const std::string& value,

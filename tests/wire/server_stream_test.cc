@@ -13,7 +13,7 @@ namespace {
 using support::TapNetwork;
 
 class ServerStreams : public WireTest {};
-INSTANTIATE_TEST_SUITE_P(All, ServerStreams, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerStreams, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 class ServerStreamsInVirtualTime : public WireTest {};
 INSTANTIATE_TEST_SUITE_P(Simulated, ServerStreamsInVirtualTime,
@@ -178,7 +178,7 @@ TEST_P(ServerStreamsInVirtualTime, ReplyThatWaitsBehindAFailureIsResetAtTheDeadl
 }
 
 TEST_P(ServerStreamsInVirtualTime, R14_DeadlineCancelsTheHandlerAndIsToldInTrailers) {
-  Held service(1, Held::When::kLetGoOrCancelled);
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
   client.greet();
@@ -202,7 +202,7 @@ TEST_P(ServerStreamsInVirtualTime, DeadlineOfAStreamIsToldInTrailersBeforeItIsRe
 }
 
 TEST_P(ServerStreams, R12_CallWhoseDeadlineHasPassedIsNotRun) {
-  Held service(1);
+  HeldService service(1);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
   client.greet();
@@ -247,7 +247,7 @@ TEST_P(ServerStreams, R13_NoTimeoutIsNoDeadline) {
 }
 
 TEST_P(ServerStreams, ResetByTheClientCancelsTheHandler) {
-  Held service(1, Held::When::kLetGoOrCancelled);
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
   client.greet();
@@ -259,7 +259,7 @@ TEST_P(ServerStreams, ResetByTheClientCancelsTheHandler) {
 }
 
 TEST_P(ServerStreams, R59_LostConnectionCancelsItsHandlers) {
-  Held service(2, Held::When::kLetGoOrCancelled);
+  HeldService service(2, HeldService::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   {
     ScriptedClient client(runtime(), "pipe:served");
@@ -278,7 +278,7 @@ TEST_P(ServerStreams, MessageThatIsNoneCancelsTheHandler) {
       "13 message has the invalid compressed flag 2, RST_STREAM NO_ERROR",
       "13 compressed flag set with identity or empty encoding, RST_STREAM NO_ERROR",
       "8 message of 5242880 bytes exceeds the limit of 4194304, RST_STREAM NO_ERROR"};
-  Held service(1, Held::When::kLetGoOrCancelled);
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
   ServedRaw served(runtime(), service);
   ScriptedClient client(runtime(), "pipe:served");
   client.greet();

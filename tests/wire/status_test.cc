@@ -46,7 +46,7 @@ class ServerStatuses : public WireTest {
   ScriptedClient client_;
   http2::StreamId next_id_ = 1;
 };
-INSTANTIATE_TEST_SUITE_P(All, ServerStatuses, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerStatuses, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ServerStatuses, R35_WhatAHandlerThrowsIsUnknown) {
   struct Impl final : RawService {
@@ -168,7 +168,7 @@ class ClientStatuses : public ClientTest {
   http2::StreamId id_ = 1;
   std::optional<ClientReaderWriter<Chain, Chain>> beside_;
 };
-INSTANTIATE_TEST_SUITE_P(All, ClientStatuses, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientStatuses, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ClientStatuses, R54_StatusWinsOverItsDetails) {
   const std::string details("\x08\x05\x12\x02no", 6);  // google.rpc.Status of code 5

@@ -57,7 +57,7 @@ class ServerStrangers : public WireTest {
     if (server_.addrs().empty()) return;  // it was stopped
     const Channel channel = dial(runtime(), address_).value();
     const Chain request = bytes("m");
-    EXPECT_EQ(e2e::text_of(channel.invoke(kUnary, request).get()), "m");
+    EXPECT_EQ(support::text_of(channel.invoke(kUnary, request).get()), "m");
   }
 
   enum class Then { kWaits, kCloses };
@@ -83,7 +83,7 @@ class ServerStrangers : public WireTest {
   Server server_;
   std::string address_;
 };
-INSTANTIATE_TEST_SUITE_P(All, ServerStrangers, ::testing::ValuesIn(kNetworks), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerStrangers, ::testing::ValuesIn(kThreadlessNetworks), support::name_of);
 
 TEST_P(ServerStrangers, WhoSpeaksSomethingElseIsNamedInTheLog) {
   const Case cases[] = {
@@ -203,7 +203,7 @@ TEST_P(ServerStrangersInVirtualTime, WhoFallsSilentInTheMiddleHoldsUpNobody) {
 TEST_P(ServerStrangersInVirtualTime, WhoReadsNothingHoldsUpNoHandlerPastItsDeadline) {
   struct Talker final : RawService {
     Task<Status> reply_stream(ServerContext& context, const Chain&, ServerWriter<Chain>& writer) override {
-      const Chain reply = e2e::pattern(1 << 20);
+      const Chain reply = support::pattern(1 << 20);
       Status status;
       while (status.ok()) status = co_await writer.write(reply);
       cancelled += context.cancelled();
@@ -236,7 +236,7 @@ TEST_P(ServerStrangersInVirtualTime, WhoReadsNothingHoldsUpNoHandlerPastItsDeadl
 
 // One connection, one line about what is wrong with it and one about its end, however much it does wrong.
 class ServerLog : public ServerStrangers {};
-INSTANTIATE_TEST_SUITE_P(All, ServerLog, ::testing::ValuesIn(kRuntimes), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ServerLog, ::testing::ValuesIn(kThreadlessRuntimes), support::name_of);
 
 TEST_P(ServerLog, IsNotFilledByOneConnection) {
   std::string peer;
@@ -299,7 +299,7 @@ TEST_P(ServerLog, R98_NorDoesThatOfAClient) {
   ScriptedListener listener(runtime(), "pipe:log");
   for (const std::string& bytes : bad) {
     const Channel channel = dial(runtime(), "pipe:log").value();
-    const Chain request = e2e::bytes("m");
+    const Chain request = support::bytes("m");
     Call<Chain> call =
         channel.invoke(kUnary, request, {.metadata = MetadataList({"authorization", "Bearer s3cret"})})
             .start();
@@ -361,7 +361,7 @@ class ClientStrangers : public WireTest {
   ScriptedListener listener_;
   const std::string address_;
 };
-INSTANTIATE_TEST_SUITE_P(All, ClientStrangers, ::testing::ValuesIn(kNetworks), support::name_of);
+INSTANTIATE_TEST_SUITE_P(All, ClientStrangers, ::testing::ValuesIn(kThreadlessNetworks), support::name_of);
 
 TEST_P(ClientStrangers, WhoSpeaksSomethingElseIsNamedInTheStatus) {
   const std::string no = "no connection to PEER: ";
@@ -473,7 +473,7 @@ TEST_P(ClientStrangersInVirtualTime, WhoReadsNothingIsWrittenToUntilTheDeadline)
   deaf->stop_reading();
   deaf->send(
       Wire().settings({{SettingId::kInitialWindowSize, 4 << 20}}).settings_ack().window_update(0, 64 << 20));
-  const Chain large = e2e::pattern(3 << 20);
+  const Chain large = support::pattern(3 << 20);
   const TimePoint begin = runtime().now();
   Status status;
   for (int i = 0; i < 100 && status.ok(); ++i) status = expires.write(large).get();

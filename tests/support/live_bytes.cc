@@ -1,5 +1,5 @@
 // See live_bytes.h.
-#include "live_bytes.h"
+#include "support/live_bytes.h"
 
 #include <malloc.h>
 
@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace sluice::memory {
+namespace sluice::support {
 namespace {
 
 // Globals: operator new has no object to keep them in.
@@ -46,20 +46,20 @@ std::int64_t take_peak_bytes() {
   return peak_bytes.exchange(live_bytes.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
-}  // namespace sluice::memory
+}  // namespace sluice::support
 
 // The array forms call these. The nothrow forms would too, but for a sanitizer's, which has all of them.
-void* operator new(std::size_t size) { return sluice::memory::counted(std::malloc(size == 0 ? 1 : size)); }
+void* operator new(std::size_t size) { return sluice::support::counted(std::malloc(size == 0 ? 1 : size)); }
 void* operator new(std::size_t size, std::align_val_t align) {
   const auto to = static_cast<std::size_t>(align);
-  return sluice::memory::counted(std::aligned_alloc(to, (size + to - 1) / to * to));
+  return sluice::support::counted(std::aligned_alloc(to, (size + to - 1) / to * to));
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* block = std::malloc(size == 0 ? 1 : size);
-  return block == nullptr ? nullptr : sluice::memory::counted(block);
+  return block == nullptr ? nullptr : sluice::support::counted(block);
 }
-void operator delete(void* block) noexcept { sluice::memory::drop(block); }
-void operator delete(void* block, std::size_t) noexcept { sluice::memory::drop(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { sluice::memory::drop(block); }
-void operator delete(void* block, std::align_val_t) noexcept { sluice::memory::drop(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { sluice::memory::drop(block); }
+void operator delete(void* block) noexcept { sluice::support::drop(block); }
+void operator delete(void* block, std::size_t) noexcept { sluice::support::drop(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { sluice::support::drop(block); }
+void operator delete(void* block, std::align_val_t) noexcept { sluice::support::drop(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { sluice::support::drop(block); }

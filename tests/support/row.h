@@ -8,21 +8,13 @@
 #include <string>
 #include <utility>
 
-#include "lifecycle/lifecycle.h"
 #include "sluice/async/scope.h"
+#include "support/held_service.h"
+#include "support/raw_service.h"
 
-namespace sluice::e2e {
+namespace sluice::support {
 
 using namespace std::chrono_literals;
-using lifecycle::Latch;
-
-enum class Kind { kUnary, kReplyStream, kRequestStream, kBidi };
-inline constexpr Kind kKinds[] = {Kind::kUnary, Kind::kReplyStream, Kind::kRequestStream, Kind::kBidi};
-
-inline const char* name_of(Kind kind) {
-  static constexpr const char* kNames[] = {"Unary", "ReplyStream", "RequestStream", "Bidi"};
-  return kNames[static_cast<int>(kind)];
-}
 
 inline Task<Status> unary_call(Channel to, CallOptions options) {
   const Chain request = bytes("m");
@@ -218,4 +210,4 @@ class Relay {
   std::unique_ptr<net::Conn> a_, b_;
 };
 
-}  // namespace sluice::e2e
+}  // namespace sluice::support

@@ -6,7 +6,7 @@
 #include "helloworld.sluice.h"
 #include "sluice/sluice.h"
 
-namespace sluice::e2e {
+namespace sluice::support {
 
 using helloworld::HelloReply;
 using helloworld::HelloRequest;
@@ -51,4 +51,4 @@ class Greeter : public helloworld::Greeter::Service {
   }
 };
 
-}  // namespace sluice::e2e
+}  // namespace sluice::support

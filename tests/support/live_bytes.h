@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace sluice::memory {
+namespace sluice::support {
 
 struct LiveHeap {
   std::int64_t bytes = 0;  // usable bytes of what was allocated and not freed
@@ -17,4 +17,4 @@ LiveHeap live_heap();
 // The most `bytes` there have been since this was called last.
 std::int64_t take_peak_bytes();
 
-}  // namespace sluice::memory
+}  // namespace sluice::support

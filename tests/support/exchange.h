@@ -7,17 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/raw_service.h"
 #include "sluice/async/sleep.h"
+#include "support/raw_service.h"
 
-namespace sluice::faults {
-
-enum class Kind : std::uint8_t { kUnary, kReplyStream, kRequestStream, kBidi };
-inline constexpr Kind kKinds[] = {Kind::kUnary, Kind::kReplyStream, Kind::kRequestStream, Kind::kBidi};
-inline const char* name_of(Kind kind) {
-  const char* const names[] = {"Unary", "ReplyStream", "RequestStream", "Bidi"};
-  return names[static_cast<int>(kind)];
-}
+namespace sluice::support {
 
 struct Exchange {
   Kind kind = Kind::kUnary;
@@ -52,14 +45,14 @@ inline bool same(const Chain& a, const Chain& b) {
 
 inline Task<Outcome> unary_exchange(Channel channel, Exchange exchange, CallOptions options) {
   const Chain request = message_of(exchange, 0);
-  const Result<Chain> reply = co_await channel.invoke(e2e::kUnary, request, options);
+  const Result<Chain> reply = co_await channel.invoke(kUnary, request, options);
   if (!reply.ok()) co_return Outcome(reply.status(), "");
   co_return Outcome(Status(), same(*reply, request) ? "" : "another reply");
 }
 
 inline Task<Outcome> reply_stream_exchange(Channel channel, Exchange exchange, CallOptions options) {
   const Chain request = message_of(exchange, 0);
-  auto stream = e2e::reply_stream(channel, request, options);
+  auto stream = reply_stream(channel, request, options);
   Outcome outcome;
   Chain reply;
   int replies = 0;
@@ -77,7 +70,7 @@ inline Task<Outcome> reply_stream_exchange(Channel channel, Exchange exchange, C
 }
 
 inline Task<Outcome> request_stream_exchange(Channel channel, Exchange exchange, CallOptions options) {
-  auto stream = e2e::request_stream(channel, options);
+  auto stream = request_stream(channel, options);
   Chain all;
   for (std::size_t i = 0; i < exchange.sizes.size(); ++i) {
     const Chain request = message_of(exchange, i);
@@ -91,7 +84,7 @@ inline Task<Outcome> request_stream_exchange(Channel channel, Exchange exchange,
 }
 
 inline Task<Outcome> bidi_exchange(Channel channel, Exchange exchange, CallOptions options) {
-  auto stream = e2e::bidi(channel, options);
+  auto stream = bidi(channel, options);
   Outcome outcome;
   std::size_t echoed = 0;
   Chain reply;
@@ -129,4 +122,4 @@ inline Task<Outcome> run_exchange(Channel channel, Exchange exchange, CallOption
   return bidi_exchange(std::move(channel), std::move(exchange), options);
 }
 
-}  // namespace sluice::faults
+}  // namespace sluice::support

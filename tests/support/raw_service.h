@@ -1,6 +1,7 @@
 // A hand-written service of raw bytes, one method of each kind, and its client's side.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,7 +11,15 @@
 #include "sluice/stub/unary.h"
 #include "support/runtime_fixture.h"
 
-namespace sluice::e2e {
+namespace sluice::support {
+
+// The kinds of methods, each of which RawService has one of.
+enum class Kind : std::uint8_t { kUnary, kReplyStream, kRequestStream, kBidi };
+inline constexpr Kind kKinds[] = {Kind::kUnary, Kind::kReplyStream, Kind::kRequestStream, Kind::kBidi};
+inline const char* kind_name(Kind kind) {
+  const char* const names[] = {"Unary", "ReplyStream", "RequestStream", "Bidi"};
+  return names[static_cast<int>(kind)];
+}
 
 // Echoes; a test overrides the method it is about.
 class RawService {
@@ -82,7 +91,7 @@ inline std::string text_of(const Result<Chain>& reply) {
 }
 
 // A RawService behind a Channel.
-class ServedRaw : public support::Served {
+class ServedRaw : public Served {
  public:
   ServedRaw(Runtime& runtime, RawService& service, Options options = {})
       : Served(runtime, std::move(options), RawService::desc(), &service) {}
@@ -91,14 +100,14 @@ class ServedRaw : public support::Served {
     return channel().invoke(kUnary, request, options);
   }
   ClientReader<Chain> reply_stream(const Chain& request, const CallOptions& options = {}) {
-    return e2e::reply_stream(channel(), request, options);
+    return support::reply_stream(channel(), request, options);
   }
   ClientWriter<Chain, Chain> request_stream(const CallOptions& options = {}) {
-    return e2e::request_stream(channel(), options);
+    return support::request_stream(channel(), options);
   }
   ClientReaderWriter<Chain, Chain> bidi(const CallOptions& options = {}) {
-    return e2e::bidi(channel(), options);
+    return support::bidi(channel(), options);
   }
 };
 
-}  // namespace sluice::e2e
+}  // namespace sluice::support
