@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "testing/link_conn.h"
-#include "testing/wrapping_network.h"
 
 namespace sluice::testing {
 namespace {
@@ -26,9 +25,9 @@ LinkOptions resolved(LinkOptions options) {
   return options;
 }
 
-detail::Wrap wrap_with(const LinkOptions& options) {
+WrapConn wrap_with(const LinkOptions& options) {
   return [options = resolved(options), made = std::make_shared<std::atomic<std::uint64_t>>(0)](
-             std::unique_ptr<net::Conn> conn, detail::Side) -> std::unique_ptr<net::Conn> {
+             std::unique_ptr<net::Conn> conn, ConnSide) -> std::unique_ptr<net::Conn> {
     const std::uint64_t number = made->fetch_add(1, std::memory_order_relaxed);
     return std::make_unique<detail::LinkConn>(std::move(conn), options, options.seed + number);
   };
@@ -37,13 +36,6 @@ detail::Wrap wrap_with(const LinkOptions& options) {
 }  // namespace
 
 LinkNetwork::LinkNetwork(std::shared_ptr<net::Network> below, const LinkOptions& options, std::string scheme)
-    : network_(detail::wrapping_network(std::move(below), wrap_with(options), std::move(scheme))) {}
-
-Result<std::unique_ptr<net::Listener>> LinkNetwork::listen(const Addr& addr) {
-  return network_->listen(addr);
-}
-Status LinkNetwork::check_dial(const Addr& addr) const { return network_->check_dial(addr); }
-bool LinkNetwork::start_dial(net::DialOp& op, Loop& loop) { return network_->start_dial(op, loop); }
-void LinkNetwork::cancel_dial(net::DialOp& op) { network_->cancel_dial(op); }
+    : WrappingNetwork(std::move(below), wrap_with(options), std::move(scheme)) {}
 
 }  // namespace sluice::testing

@@ -2,48 +2,30 @@
 // windows are announced as on a socket.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "sluice/net/memory_network.h"
+#include "sluice/testing/wrapping_network.h"
 
 namespace sluice::support {
 
 // Serves addresses "SCHEME:NAME" by pipes of its own: `runtime.add_network("tap", tap)`.
 // Thread: any. Lifetime: shared with its conns.
-class TapNetwork final : public net::Network {
+class TapNetwork final : public testing::WrappingNetwork {
  public:
   enum class Windows { kOfPipes, kOfSockets };
   enum class Record { kNo, kYes };
 
   explicit TapNetwork(Windows windows = Windows::kOfPipes, Record record = Record::kYes,
                       const net::MemoryNetworkOptions& pipes = {})
-      : pipes_(pipes), windows_(windows), record_(record) {}
+      : TapNetwork(windows, record, pipes, std::make_shared<Log>()) {}
 
   // What the ends that dialled have written so far, and those that accepted; all connections together.
   std::string dialled_wrote() const { return copy_of(log_->dialled); }
   std::string accepted_wrote() const { return copy_of(log_->accepted); }
-
-  Result<std::unique_ptr<net::Listener>> listen(const Addr& addr) override {
-    Result<std::unique_ptr<net::Listener>> inner = pipes_.listen(pipe_of(addr));
-    if (!inner.ok()) return inner;
-    return std::unique_ptr<net::Listener>(std::make_unique<TapListener>(*this, std::move(*inner)));
-  }
-  bool start_dial(net::DialOp& op, Loop& loop) override {
-    auto own = std::make_shared<Dial>(*this, op);
-    own->addr = pipe_of(op.addr);
-    own->deadline = op.deadline;
-    own->context = op.context;
-    op.pending = own;
-    if (!pipes_.start_dial(*own, loop)) return false;
-    own->hand_over();
-    return true;
-  }
-  void cancel_dial(net::DialOp& op) override { pipes_.cancel_dial(*static_cast<Dial*>(op.pending.get())); }
 
  private:
   struct Log {
@@ -53,11 +35,12 @@ class TapNetwork final : public net::Network {
 
   class TapConn final : public net::Conn {
    public:
-    TapConn(const TapNetwork& network, std::unique_ptr<net::Conn> inner, std::string Log::*side)
+    TapConn(std::unique_ptr<net::Conn> inner, Windows windows, std::shared_ptr<Log> log,
+            std::string Log::*side)
         : inner_(std::move(inner)),
-          log_(network.record_ == Record::kYes ? network.log_ : nullptr),
+          log_(std::move(log)),
           side_(side),
-          in_memory_(network.windows_ == Windows::kOfPipes) {}
+          in_memory_(windows == Windows::kOfPipes) {}
     bool start_read(net::ReadOp& op) override { return inner_->start_read(op); }
     bool start_write(net::WriteOp& op) override {
       if (log_) {
@@ -75,74 +58,31 @@ class TapNetwork final : public net::Network {
 
    private:
     const std::unique_ptr<net::Conn> inner_;
-    const std::shared_ptr<Log> log_;  // shared: with the network and the other conns
+    const std::shared_ptr<Log>
+        log_;  // shared: with the network and the other conns; null: nothing is recorded
     std::string Log::*const side_;
     const bool in_memory_;
   };
 
-  class TapListener final : public net::Listener {
-   public:
-    TapListener(const TapNetwork& network, std::unique_ptr<net::Listener> inner)
-        : network_(network), inner_(std::move(inner)) {}
-    bool start_accept(net::AcceptOp& op, Loop& loop) override {
-      auto own = std::make_unique<Accept>(network_, op);
-      if (!inner_->start_accept(*own, loop)) {
-        (void)own.release();  // its function takes it back
-        return false;
-      }
-      own->hand_over();
-      return true;
-    }
-    Status close() override { return inner_->close(); }
-    const Addr& addr() const override { return inner_->addr(); }
+  TapNetwork(Windows windows, Record record, const net::MemoryNetworkOptions& pipes, std::shared_ptr<Log> log)
+      : WrappingNetwork(std::make_shared<net::MemoryNetwork>(pipes),
+                        wrap_with(windows, record == Record::kYes ? log : nullptr), "pipe"),
+        log_(std::move(log)) {}
 
-   private:
-    struct Accept final : net::AcceptOp {
-      Accept(const TapNetwork& n, net::AcceptOp& o) : AcceptOp(&done), network(n), op(o) {}
-      static void done(Runnable& self) noexcept {
-        const std::unique_ptr<Accept> own(static_cast<Accept*>(&self));
-        own->hand_over();
-        own->op.run();
-      }
-      void hand_over() {
-        op.status = std::move(status);
-        op.again = again;
-        if (conn) op.conn = std::make_unique<TapConn>(network, std::move(conn), &Log::accepted);
-      }
-      const TapNetwork& network;
-      net::AcceptOp& op;
+  static testing::WrapConn wrap_with(Windows windows, std::shared_ptr<Log> log) {
+    return [windows, log = std::move(log)](std::unique_ptr<net::Conn> conn,
+                                           testing::ConnSide side) -> std::unique_ptr<net::Conn> {
+      const bool dialled = side == testing::ConnSide::kDialled;
+      return std::make_unique<TapConn>(std::move(conn), windows, log,
+                                       dialled ? &Log::dialled : &Log::accepted);
     };
-    const TapNetwork& network_;
-    const std::unique_ptr<net::Listener> inner_;
-  };
-
-  struct Dial final : net::DialOp {
-    Dial(const TapNetwork& n, net::DialOp& o) : DialOp(&done), network(n), op(o) {}
-    static void done(Runnable& self) noexcept {
-      auto& dial = static_cast<Dial&>(self);
-      net::DialOp& op = dial.op;
-      dial.hand_over();  // and is gone
-      op.run();
-    }
-    void hand_over() {
-      op.status = std::move(status);
-      if (conn) op.conn = std::make_unique<TapConn>(network, std::move(conn), &Log::dialled);
-      const std::shared_ptr<void> self = std::move(op.pending);
-    }
-    const TapNetwork& network;
-    net::DialOp& op;
-  };
-
-  static Addr pipe_of(const Addr& addr) { return Addr("pipe", addr.text); }
+  }
   std::string copy_of(const std::string& side) const {
     const std::lock_guard lock(log_->mutex);
     return side;
   }
 
-  net::MemoryNetwork pipes_;
-  const Windows windows_;
-  const Record record_;
-  const std::shared_ptr<Log> log_ = std::make_shared<Log>();
+  const std::shared_ptr<Log> log_;  // shared: with its conns
 };
 
 }  // namespace sluice::support
