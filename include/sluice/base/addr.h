@@ -1,4 +1,4 @@
-// Addr: where a Conn leads: a scheme that names a Network, and that network's own text.
+// Addr: the address of a Conn: a scheme, which names a Network, and a text, which that network understands.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct Addr {
   std::string scheme;
   std::string text;
 
-  // INVALID_ARGUMENT names the text when the scheme is missing, empty or not of a-z 0-9 + - . , or when
-  // nothing follows it.
+  // INVALID_ARGUMENT quotes the text if it has no scheme, a scheme with characters other than a-z 0-9 + - . ,
+  // or nothing behind the scheme.
   static Result<Addr> parse(std::string_view text);
   std::string to_string() const {
     return scheme.empty() && text.empty() ? std::string() : scheme + ":" + text;
@@ -28,11 +28,11 @@ struct Addr {
   friend bool operator==(const Addr&, const Addr&) = default;
 };
 
-// Who is at the other end, as the kernel vouches for it.
+// The process at the other end, as the kernel vouches for it.
 struct PeerCredentials {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::int32_t pid = 0;  // of the process that connected or listened, which may have ended
+  std::int32_t pid = 0;  // the process that connected or listened; it may have ended
 };
 
 }  // namespace sluice

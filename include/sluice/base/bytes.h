@@ -1,5 +1,5 @@
-// Bytes and Chain: ref-counted slices of memory and lists of them. Everything that travels, from the
-// encoder to the Conn and back to the decoder, travels as a Chain, moved and not copied.
+// Bytes and Chain: ref-counted slices of memory, and lists of slices. Data travel as a Chain from the encoder
+// to the Conn and from the Conn to the decoder, moved and not copied.
 #pragma once
 
 #include <atomic>
@@ -48,9 +48,8 @@ class Buffer {
 };
 
 // One slice: a view of bytes and, usually, a share in the Buffer they lie in.
-//
-// A slice without a Buffer borrows: whoever made it keeps the bytes alive. Thread: the count is atomic, so
-// slices of one Buffer may live on different threads; the bytes are constant once shared.
+// A slice without a Buffer borrows: its maker keeps the bytes alive. Thread: the count is atomic, so slices
+// of one Buffer may live on different threads. Shared bytes do not change.
 class Bytes {
  public:
   Bytes() = default;
@@ -81,16 +80,16 @@ class Bytes {
   bool empty() const { return size_ == 0; }
   std::span<const std::byte> span() const { return {data_, size_}; }
   std::string_view text() const { return as_text(span()); }
-  // True when the bytes live as long as this slice.
+  // The bytes live as long as this slice.
   bool owned() const { return buffer_ != nullptr || size_ == 0; }
   // Both share one Buffer, or both borrow.
   bool same_block(const Bytes& other) const { return buffer_ == other.buffer_; }
-  // Bytes of the Buffer that this slice keeps alive; its own where it borrows.
+  // Size of the Buffer that this slice keeps alive; size() if it borrows.
   std::size_t block_size() const { return buffer_ ? buffer_->capacity() : size_; }
 
   void remove_prefix(std::size_t n) { assert(n <= size_), data_ += n, size_ -= n; }
   void truncate(std::size_t n) { assert(n <= size_), size_ = n; }
-  // The first n bytes, which leave this slice.
+  // Removes the first n bytes and returns them.
   Bytes take_front(std::size_t n) {
     assert(n <= size_);
     if (n == size_) return std::move(*this);
@@ -108,7 +107,7 @@ class Bytes {
 
  private:
   friend class Chain;
-  // Of its block, beyond twice the `size` that is used of it. SIZE_MAX where it borrows.
+  // The part of its block beyond twice the `size` bytes that are used. SIZE_MAX if it borrows.
   std::size_t wasted(std::size_t size) const {
     if (buffer_ == nullptr) return SIZE_MAX;
     return buffer_->capacity() > 2 * size ? buffer_->capacity() - 2 * size : 0;
@@ -119,8 +118,8 @@ class Bytes {
   Buffer* buffer_ = nullptr;
 };
 
-// A list of slices, in order, with its total size. Two slices lie in the object itself; empty slices are
-// never kept. Moves touch no count.
+// A list of slices, in order, with its total size. The object has room for two slices; empty slices are
+// dropped. A move changes no reference count.
 class Chain {
  public:
   Chain() = default;
@@ -142,7 +141,8 @@ class Chain {
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   void clear() { release(), reset(); }
-  // Gives back the slots of a chain that was emptied by taking slices out; otherwise they stay for the next.
+  // Frees the slots of a chain that was emptied by taking slices out. Without this they are kept for later
+  // slices.
   void trim() {
     if (heap_ != nullptr && empty()) clear();
   }
@@ -153,9 +153,9 @@ class Chain {
     size_ += bytes.size();
     new (&slots()[end_++]) Bytes(std::move(bytes));
   }
-  void append(Chain&& other);  // leaves `other` empty; REQUIRE another chain
-  // Makes the last slice n bytes longer, if those are the first n of `behind` and lie just behind it. False:
-  // they do not.
+  void append(Chain&& other);  // leaves `other` empty. REQUIRES: another chain
+  // Makes the last slice n bytes longer if the first n bytes of `behind` lie directly after it in the same
+  // Buffer. False: they do not.
   bool lengthen(const Bytes& behind, std::size_t n) {
     if (begin_ == end_) return false;
     Bytes& last = slots()[end_ - 1];
@@ -163,34 +163,34 @@ class Chain {
     last.size_ += n, size_ += n;
     return true;
   }
-  // Appends a copy of the bytes in slices of this chain's own.
+  // Appends a copy of the bytes in a slice of its own.
   void append_copy(std::span<const std::byte> bytes) { append(Bytes::copy(bytes)); }
-  // The same, side by side with what lies before where there is room: many small pieces need neither a slice
-  // nor a block each. At most `limit` bytes will be gathered from here on, these included.
+  // Appends a copy of the bytes behind the last slice, in the same block if there is room: many small pieces
+  // share slices and blocks. `limit`: bytes that will be gathered from now on, these included, at most.
   void gather(std::span<const std::byte> bytes, std::size_t limit = SIZE_MAX);
-  // Appends what stays for long: gathers small slices and those that borrow or hold little of their block,
-  // and shares the others. The blocks of a chain made like this hold at most twice its bytes, and 256 more.
-  // Leaves `other` empty; REQUIRE another chain.
+  // Appends bytes that will be kept for long. Copies slices that are small, borrow, or use little of their
+  // block; shares the others. The blocks of a chain made like this hold at most twice its bytes, and 256
+  // more. Leaves `other` empty. REQUIRES: another chain.
   void append_tight(Chain&& other);
 
-  // The slices; the views live until the chain is changed.
+  // The slices. References live until the chain changes.
   std::size_t count() const { return end_ - begin_; }
   const Bytes& operator[](std::size_t i) const { return assert(i < count()), slots()[begin_ + i]; }
   const Bytes& front() const { return (*this)[0]; }
   const Bytes* begin() const { return slots() + begin_; }
   const Bytes* end() const { return slots() + end_; }
 
-  // REQUIRE n <= size() (pop_front: a slice is there).
+  // REQUIRES: n <= size(); for pop_front, not empty().
   Bytes pop_front() {
     assert(count() > 0);
-    Bytes first = std::move(slots()[begin_++]);  // what stays in the slot owns nothing: no destructor is due
+    Bytes first = std::move(slots()[begin_++]);  // the slot owns nothing any more and needs no destructor
     size_ -= first.size();
     if (begin_ == end_) begin_ = end_ = 0;
     return first;
   }
   void remove_prefix(std::size_t n);
   Chain take_front(std::size_t n);
-  // The same, to the end of another chain. REQUIRE n > 0.
+  // The same, to the end of another chain. REQUIRES: n > 0.
   void move_front(std::size_t n, Chain& to) {
     assert(this != &to && n > 0 && n <= size_);
     if (n >= slots()[begin_].size()) return to.append(take_front(n));
@@ -202,13 +202,13 @@ class Chain {
 
   // Makes every slice own its bytes, copying those that borrow.
   void keep();
-  // For bytes that stay for long: the same, and copies too what lies in blocks of which this chain holds less
-  // than half, so that no small slice keeps a large block alive. The blocks then hold at most twice the
-  // bytes, and `slack` more. Only of the slices from number `from` on.
+  // For bytes that will be kept for long: keep(), and copies slices of blocks of which this chain uses less
+  // than half, so that a small slice does not keep a large block alive. The blocks then hold at most twice
+  // the bytes, and `slack` more. Looks at the slices from index `from` on.
   void keep_tight(std::size_t slack = 1024, std::size_t from = 0) {
     if (end_ - begin_ != 1 || from != 0 || slots()[begin_].wasted(size_) > slack) copy_loose(slack, from);
   }
-  // All bytes in one slice, copying only when there is more than one.
+  // All bytes in one slice. Copies only if there is more than one.
   Bytes flatten() const;
 
  private:
@@ -224,15 +224,15 @@ class Chain {
   static bool is_loose(const Bytes& first, std::size_t size, std::size_t& slack);
   Bytes* slots() { return heap_ ? heap_ : reinterpret_cast<Bytes*>(inline_); }
   const Bytes* slots() const { return heap_ ? heap_ : reinterpret_cast<const Bytes*>(inline_); }
-  // Makes room for `more` slices behind the last.
+  // Makes room for `more` slices at the end.
   void grow(std::uint32_t more);
-  // Ends the slices and their memory; the members are then to be set anew.
+  // Destroys the slices and frees their memory. The members must then be set anew.
   void release() {
     if (begin_ != end_ || heap_ != nullptr) free_slots();
   }
   void free_slots();
   void reset() { heap_ = nullptr, begin_ = end_ = 0, capacity_ = kInline, size_ = 0; }
-  // Takes what `other` has; for a chain that was just made or released. A Bytes is moved by its bits.
+  // Takes the content of `other`. For a chain that was just made or released. A Bytes may be moved by memcpy.
   void steal(Chain& other) {
     heap_ = other.heap_, size_ = other.size_, capacity_ = other.capacity_;
     if (heap_ != nullptr) {

@@ -1,4 +1,4 @@
-// fail: the one way in which the library ends the process.
+// fail: the only function by which the library ends the process.
 #pragma once
 
 #include <string_view>
@@ -7,8 +7,8 @@
 
 namespace sluice::detail {
 
-// Whether the code that includes this is built with assertions. It travels as a value to what a library that
-// is built without them can check too.
+// Whether the including code is built with assertions. It is passed as a value to a library that may be built
+// without them, which then checks too.
 enum class Assertions : bool { kOff, kOn };
 #ifdef NDEBUG
 constexpr Assertions kAssertions = Assertions::kOff;
@@ -16,8 +16,8 @@ constexpr Assertions kAssertions = Assertions::kOff;
 constexpr Assertions kAssertions = Assertions::kOn;
 #endif
 
-// Ends the process (std::terminate) for a programmer's error that would else be undefined behaviour, in every
-// build. Tells stderr and `log`, which may be empty, "sluice: TEXT" first; TEXT says what to do instead.
+// Writes "sluice: TEXT" to stderr and `log` (may be empty), then calls std::terminate, in every build. For a
+// programmer's error that would otherwise be undefined behaviour; TEXT says what to do instead.
 //
 // Thread: any.
 [[noreturn, gnu::cold]] void fail(std::string_view text, const LogSink& log = {}) noexcept;

@@ -1,4 +1,4 @@
-// The log sink: where sluice says what an operator should know. Off by default; the library never prints.
+// The log sink: sluice tells it what an operator should know. Off by default; the library never prints.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@ namespace sluice {
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
-// Called on any thread, and concurrently; must not call back into sluice. The text is one line
-// without a line end and holds no credentials. An empty function is "off".
+// Called on any thread, and concurrently. Must not call sluice. The text is one line without a line end, and
+// holds no credentials. An empty function: logging is off.
 using LogSink = std::function<void(LogLevel level, std::string_view text)>;
 
 }  // namespace sluice

@@ -1,7 +1,6 @@
-// Message: what a call carries, as bytes or as an object with the operations that turn one into the other.
-// Knows no encoding: the layers above fill MessageOps, and bring Codecs (rpc/codec.h). Encoding happens late,
-// in the transport's stream, so that below one and the same Channel an object may also be handed over inside
-// the process.
+// Message: the content that a call sends or receives: bytes, or an object with the operations that encode and
+// decode it. Layers above fill MessageOps and bring Codecs (rpc/codec.h). A message is encoded late, in the
+// transport's stream, so that another transport can hand the object over inside the process.
 #pragma once
 
 #include <cstdint>
@@ -16,39 +15,39 @@ namespace sluice {
 
 class Codec;
 
-// The operations of one message type, with its own encoding. Constant, lives as long as the program. Thread:
-// all may be called concurrently on different objects.
+// The operations of one message type, with the type's own encoding. Constant; lives as long as the program.
+// Thread: all functions may be called concurrently, on different objects.
 struct MessageOps {
-  // The same for the same C++ type, everywhere; null: raw bytes, which are passed on as they are under any
-  // content-subtype, and which no Codec is asked for.
+  // Identifies the C++ type. Null: raw bytes, which are sent unchanged under every content-subtype; no Codec
+  // is asked.
   const void* type_id = nullptr;
   // The content-subtype that names the type's own encoding ("proto"); empty: it has no name.
   std::string_view codec = {};
-  // What the types of one kind have in common, for Codecs that take any of a kind: the same for all of them,
-  // and the object as their common base. Null: none. For protobuf messages see proto_cast().
+  // For Codecs that handle all types with a common base: `family` identifies the base, as_family() casts an
+  // object to it. Null: no family. For protobuf messages see proto_cast().
   const void* family = nullptr;
   const void* (*as_family)(const void* object) = nullptr;
   // The exact number of bytes encode() will write, or kUnknownSize.
   std::size_t (*encoded_size)(const void* object) = nullptr;
-  // Appends the encoded object to `out`, leaving what stands there alone.
+  // Appends the encoded object to `out`.
   Status (*encode)(const void* object, Chain& out) = nullptr;
-  // Writes exactly encoded_size() bytes, which was called just before; null when sizes are unknown.
+  // Writes exactly encoded_size() bytes; that function was called just before. Null if sizes are unknown.
   Status (*encode_to)(const void* object, std::byte* out, std::size_t size) = nullptr;
-  // Replaces the object's content. A failure is INTERNAL with a text; the object is then unspecified.
+  // Replaces the object's content, which is unspecified after a failure. Fails with INTERNAL and a text.
   Status (*decode)(const Chain& bytes, void* object) = nullptr;
   void* (*make)() = nullptr;                     // a default object on the heap
   void* (*clone)(const void* object) = nullptr;  // a copy on the heap
   void (*move)(void* from, void* to) = nullptr;  // assigns, leaving `from` valid
   void (*clear)(void* object) = nullptr;         // back to default, keeping memory for reuse
-  void (*destroy)(void* object) = nullptr;       // ends what make or clone returned
+  void (*destroy)(void* object) = nullptr;       // frees the result of make or clone
 
   static constexpr std::size_t kUnknownSize = ~std::size_t{0};
 };
 
-// Bytes, or an object that is borrowed or shared and constant.
+// Bytes, or a constant object, borrowed or shared.
 //
-// Lifetime: a borrowed object must outlive the operation the Message was given to. Copying shares. The codec
-// must outlive the message; that of a call lives as long as its channel or server, and the call.
+// Lifetime: a borrowed object must outlive the operation that the Message was given to. Copies share. The
+// codec must outlive the message; a call's codec lives as long as the call, and its channel or server.
 class Message {
  public:
   Message() = default;  // empty bytes
@@ -65,7 +64,7 @@ class Message {
   const void* object() const { return object_; }
   const MessageOps* ops() const { return ops_; }
 
-  // What the bytes are encoded with, or the object is going to be; null: the type's own encoding.
+  // The encoding of the bytes, or the future encoding of the object. Null: the type's own.
   const Codec* codec() const { return codec_; }
   void set_codec(const Codec* codec) { codec_ = codec; }
 

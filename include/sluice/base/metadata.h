@@ -14,7 +14,7 @@
 
 namespace sluice {
 
-// One pair of views; whoever makes it keeps the bytes alive.
+// One pair of views; its maker keeps the bytes alive.
 struct KV {
   std::string_view key = {};
   std::string_view value = {};
@@ -22,12 +22,11 @@ struct KV {
   friend bool operator==(const KV&, const KV&) = default;
 };
 
-// An ordered multimap of lower-case keys. Keys that end in "-bin" hold any bytes (they travel as base64,
-// which the transport adds and removes); others hold printable ASCII.
+// An ordered multimap of lower-case keys. A key that ends in "-bin" has any bytes as its value (the transport
+// sends them as base64); other keys have printable ASCII.
 //
-// A value type. Lifetime: views point into the metadata and live until it is changed.
-// Errors: nothing is checked here; a call that is given a bad key or value fails locally with INTERNAL
-// and sends nothing (check() below tells why).
+// A value type. Lifetime: views point into the metadata and live until it changes. Errors: nothing is checked
+// here. A call with a bad key or value fails with INTERNAL and sends nothing; check_metadata() tells why.
 class Metadata {
  public:
   Metadata() = default;
@@ -41,8 +40,8 @@ class Metadata {
     if (block_ != nullptr) ::operator delete(block_);
   }
 
-  // Appends a pair; the key is lower-cased. The views may point into this metadata. More than 4 GiB of text
-  // throw std::length_error.
+  // Appends a pair; the key becomes lower case. The views may point into this metadata. Throws
+  // std::length_error beyond 4 GiB of text.
   void add(std::string_view key, std::string_view value);
   // The first value of `key` (lower case).
   std::optional<std::string_view> get(std::string_view key) const;
@@ -94,16 +93,17 @@ class Metadata {
   Block* block_ = nullptr;  // null until the first pair: most calls have none, and several of these
 };
 
-// Why the pair cannot be sent as user metadata, or an empty text: an empty key, a character outside 0-9 a-z
-// _ - . in it, a reserved name (":…", "grpc-…", connection-specific headers, te, content-type, user-agent,
-// content-length, host), or a value outside printable ASCII under a key without "-bin". Of the "grpc-" names
-// two pass that applications may set: grpc-previous-rpc-attempts and grpc-retry-pushback-ms. The text names
-// the key and never the value, which may be a credential. Spaces around a value pass, and are not sent.
+// Why the pair cannot be sent as user metadata; empty if it can. Reasons: an empty key, a character in it
+// outside 0-9 a-z _ - . , a reserved name (":…", "grpc-…", connection-specific headers, te, content-type,
+// user-agent, content-length, host), or a value outside printable ASCII under a key without "-bin".
+// Applications may set two of the "grpc-" names: grpc-previous-rpc-attempts and grpc-retry-pushback-ms. The
+// text names the key and never the value, which may be a credential. Spaces around a value are allowed, and
+// not sent.
 std::string check_metadata(KV pair);
 
-// Up to eight pairs of views, for CallOptions: `.metadata = MetadataList({"a", "1"}, {"b", "2"})`, or all of
-// a Metadata object. Trivially destructible on purpose (g++ 12 destroys aggregate temporaries twice
-// inside co_await). Lifetime: the bytes, or the Metadata, must live until the call has started.
+// Up to eight pairs of views for CallOptions: `.metadata = MetadataList({"a", "1"}, {"b", "2"})`; or all
+// pairs of a Metadata object. Lifetime: the bytes, or the Metadata, must live until the call has started.
+// Trivially destructible on purpose: g++ 12 destroys aggregate temporaries twice inside co_await.
 class MetadataList {
  public:
   static constexpr std::size_t kInline = 8;
@@ -124,7 +124,7 @@ class MetadataList {
   const Metadata* all_ = nullptr;
   std::uint32_t size_;
   union {
-    KV pairs_[kInline];  // the first size_ are set; the rest is left alone, a call pays for what it uses
+    KV pairs_[kInline];  // the first size_ are set; the others cost nothing
   };
 };
 static_assert(std::is_trivially_destructible_v<MetadataList>);

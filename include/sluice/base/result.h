@@ -10,8 +10,7 @@
 
 namespace sluice {
 
-// Holds a T exactly when ok(). Made from a T or from a failed Status; an OK status without a value is a
-// bug of the caller and becomes INTERNAL.
+// Holds a T exactly when ok(). Made from a T or from a failed Status; an OK Status becomes INTERNAL.
 //
 // Errors: `*` and `->` REQUIRE ok(); value() throws StatusError when there is no value.
 template <class T>

@@ -37,13 +37,12 @@ enum class StatusCode : std::uint8_t {
 std::string to_string(StatusCode code);
 
 // A code, and for failures a message and optional binary details (a serialised google.rpc.Status).
-//
-// A value: an OK status holds no memory and is the size of a pointer. Thread: const members may be
-// called concurrently. Lifetime: views point into the status.
+// A value, of the size of a pointer; an OK status holds no memory. Thread: const members may be called
+// concurrently. Lifetime: views point into the status.
 class [[nodiscard]] Status {
  public:
   Status() = default;  // OK
-  // A kOk code gives an OK status; message and details are then dropped.
+  // With kOk: an OK status; message and details are dropped.
   [[gnu::cold]] Status(StatusCode code, std::string message, std::string details = {});
 
   Status(const Status& other) : rep_(other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr) {}
@@ -74,10 +73,9 @@ class [[nodiscard]] Status {
 std::ostream& operator<<(std::ostream& out, StatusCode code);
 std::ostream& operator<<(std::ostream& out, const Status& status);
 
-// What Result::value() throws, Runtime::run() and run_blocking() where they cannot run something, and
-// client_of where it cannot serve. Nothing else that sluice throws at users is its own: run() and
-// run_blocking() rethrow what they ran has thrown, and the standard library's exceptions say that there is no
-// memory, or no room for text (std::length_error, from Metadata::add).
+// Thrown by Result::value(), by Runtime::run() and run_blocking() if they cannot run something, and by
+// client_of if it cannot serve. sluice throws no other exception of its own. Users may also see exceptions of
+// code that run() or run_blocking() ran, std::bad_alloc, and std::length_error from Metadata::add().
 class StatusError : public std::exception {
  public:
   explicit StatusError(Status status) : status_(std::move(status)), what_(status_.to_string()) {}

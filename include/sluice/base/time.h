@@ -1,5 +1,5 @@
-// Points and spans of time. All of sluice counts in nanoseconds on one monotonic clock that each Loop
-// is given; nothing reads a clock of its own.
+// Points and spans of time, in nanoseconds on the one monotonic clock that each Loop is given. Nothing in
+// sluice reads another clock.
 #pragma once
 
 #include <chrono>
@@ -19,10 +19,11 @@ struct Clock {
 
 using TimePoint = Clock::time_point;
 
-// "No deadline", later than every real point.
+// "No deadline": later than every real point.
 inline constexpr TimePoint kNever = TimePoint::max();
 
-// `now + timeout` without overflow: a timeout too long to add is kNever, one too far back the first point.
+// `now + timeout` without overflow: kNever if it is too late to be represented, TimePoint::min() if too
+// early.
 constexpr TimePoint after(TimePoint now, Duration timeout) {
   if (timeout > Duration::zero() && now.time_since_epoch() > Duration::max() - timeout) return kNever;
   if (timeout < Duration::zero() && now.time_since_epoch() < Duration::min() - timeout)

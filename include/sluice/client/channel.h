@@ -1,5 +1,5 @@
-// Channel: a virtual connection to a service (grpc-go: grpc.ClientConn). It connects when the first call
-// needs it, reconnects with back-off, and is what stubs are made of.
+// Channel: a virtual connection to a service, which stubs are made of (grpc-go: grpc.ClientConn). It connects
+// for the first call, and reconnects with back-off.
 #pragma once
 
 #include <memory>
@@ -17,50 +17,52 @@
 
 namespace sluice {
 
-// Waits between attempts to connect (gRPC's connection-backoff.md has the defaults and their reasons).
+// Waiting times between attempts to connect. gRPC's connection-backoff.md has the defaults and their reasons.
 struct BackoffOptions {
   Duration initial = std::chrono::seconds(1);  // not negative
   double multiplier = 1.6;                     // 1 or more
   double jitter = 0.2;  // 0 to 1: each wait is multiplied by a random factor within 1 ± jitter
   Duration max = std::chrono::seconds(120);  // not negative; of the wait before jitter
-  Duration min_connect_timeout =
-      std::chrono::seconds(20);  // what one attempt is given, HTTP/2 handshake included; more than nothing
+  // For one attempt, HTTP/2 handshake included; positive.
+  Duration min_connect_timeout = std::chrono::seconds(20);
 
-  // INVALID_ARGUMENT names the first that is none of these, and its value. dial() asks this.
+  // INVALID_ARGUMENT names the first field that is out of range, and its value. dial() calls this.
   Status check() const;
 };
 
 struct ChannelOptions {
-  // ":authority" of the calls; empty: the target's text, or "localhost" for a path.
+  // ":authority" of the calls. Empty: the target's text, or "localhost" if that is a path.
   std::string authority = {};
-  std::string user_agent = {};  // put in front of sluice's own
-  std::size_t max_receive_message_size =
-      4 << 20;  // bytes; a longer reply is RESOURCE_EXHAUSTED before it is stored
-  std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer request fails so and sends nothing
-  // What replies may be encoded with, and requests. (grpc-go: encoding.RegisterCompressor)
+  std::string user_agent = {};                     // comes before sluice's own
+  std::size_t max_receive_message_size = 4 << 20;  // bytes; longer ones are RESOURCE_EXHAUSTED and not stored
+  std::size_t max_send_message_size = SIZE_MAX;    // bytes; a longer request fails so and sends nothing
+  // The compressors for requests and replies. (grpc-go: encoding.RegisterCompressor)
   CompressorSet compressors = {};
-  // Of requests, unless their CallOptions say otherwise: one of `compressors`; empty or "identity": none.
+  // Compression of requests whose CallOptions name none: the name of one of `compressors`. Empty or
+  // "identity": none.
   std::string compression_algorithm = {};
-  // What messages may be encoded with beside their own encodings, "proto". (grpc-go: encoding.RegisterCodec)
+  // Codecs for messages, besides their own encodings. (grpc-go: encoding.RegisterCodec)
   CodecSet codecs = {};
-  // Of calls, unless their CallOptions say otherwise: one of `codecs`; empty or "proto": none of them.
+  // Codec of calls whose CallOptions name none: the name of one of `codecs`. Empty or "proto": the messages'
+  // own encodings.
   std::string codec = {};
-  Limits limits = {};             // of what a server may cost; the defaults are safe
-  FlowControl flow_control = {};  // of replies
+  Limits limits = {};             // what a server may cost; the defaults are safe
+  FlowControl flow_control = {};  // for replies
   BackoffOptions backoff = {};
-  // Around every call, the first outermost (interceptor.h).
+  // Run around every call; the first is the outermost (interceptor.h).
   InterceptorChain<ClientInterceptor> interceptors = {};
 };
 
 // A handle; copies are the same channel.
 //
-// Thread: any. Lifetime: the last handle closes the channel without blocking; the Runtime must outlive it.
-// Stubs hold a copy. Errors: calls on a closed channel fail with CANCELLED "channel is closed"; while a
-// connection is being made they wait, and fail with UNAVAILABLE and the cause when that fails, as do calls in
-// the back-off behind it (ChannelOptions::backoff; there is no wait-for-ready yet).
-// A call that has not left this process when its connection ends, and once one that the server refused
-// without processing it (GOAWAY, REFUSED_STREAM), waits like a new one and is sent again; of a stream that
-// has written since it was opened, and of a request of more than 256 KiB, the second is not done.
+// Thread: any. Lifetime: the end of the last handle closes the channel without blocking; stubs hold a handle.
+// The Runtime must outlive it.
+// Errors: calls on a closed channel fail with CANCELLED "channel is closed". Calls wait while a connection is
+// being made; if that fails, they and all calls until the end of the back-off fail with UNAVAILABLE and the
+// cause. There is no wait-for-ready yet.
+// If a connection ends, calls that have not left the process wait like new ones and are sent again. So are,
+// once, calls that the server refused unprocessed (GOAWAY, REFUSED_STREAM), except streams that have written
+// since they were opened, and requests of more than 256 KiB.
 class Channel {
  public:
   Channel() = default;
@@ -72,22 +74,22 @@ class Channel {
   auto invoke(const Method& method, const Req& request, const CallOptions& options = {}) const {
     return method(*base_, request, options);
   }
-  // For ClientReader, ClientWriter and ClientReaderWriter. `first`: the one request of a server stream.
+  // For ClientReader, ClientWriter and ClientReaderWriter. `first`: the request of a server-streaming call.
   ClientStreamPtr new_stream(const MethodInfo& method, const CallOptions& options = {},
                              const Message* first = nullptr) const {
     return base_->new_stream(method, first, options);
   }
 
-  // As of the last time that its loop ran. A channel that is idle connects with its next call.
+  // The state when its loop ran last. An idle channel connects with its next call.
   ConnectivityState state() const { return base_->state(); }
-  // How often each limit has ended a connection so far; a server's is Server::limit_counts().
+  // How often each limit has ended a connection so far. Servers: Server::limit_counts().
   LimitCounts limit_counts() const { return base_->limit_counts(); }
-  // The nearest that a connection has come to each limit, of those that have ended.
+  // The closest that an ended connection has come to each limit.
   LimitPeaks limit_peaks() const { return base_->limit_peaks(); }
-  // How many calls have waited so far for longer than a second because all streams that the server allows at
-  // once were in use (its SETTINGS_MAX_CONCURRENT_STREAMS). The log tells of the first.
+  // Number of calls that have waited for more than a second because all streams that the server allows at
+  // once (SETTINGS_MAX_CONCURRENT_STREAMS) were in use. The first one is logged.
   std::uint64_t long_waits() const { return base_->long_waits(); }
-  // Fails what is in flight and what comes; idempotent, does not block.
+  // Fails all calls, those in flight and later ones. Idempotent; does not block.
   void close() { base_->close(); }
   ChannelBase& base() const { return *base_; }
 
@@ -96,10 +98,10 @@ class Channel {
   std::shared_ptr<void> closer_;       // shared: with other handles; the last one closes
 };
 
-// A channel to `target`: an address such as "pipe:greeter". Lazy: errors in the address, its scheme or the
-// options are told now, with the value that is wrong; whether anybody listens is not. Dialled in a handler or
-// callback it lives on the loop that runs it, which then runs its calls without another thread; otherwise
-// the Runtime's loops take turns.
+// A channel to `target`, an address such as "pipe:greeter". Makes no connection: it fails for an invalid
+// address, scheme or option, whose value it names, and not because nobody listens. If the caller runs on a
+// loop, as handlers and callbacks do, the channel belongs to that loop, and calls from there need no other
+// thread; otherwise the Runtime's loops take turns.
 Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options = {});
 
 }  // namespace sluice

@@ -1,5 +1,5 @@
-// Conn: an ordered, reliable stream of bytes between two ends, which moves chains of ref-counted slices
-// (grpc-go: net.Conn). Everything above it, HTTP/2 included, is the same over every kind of Conn.
+// Conn: an ordered, reliable connection between two ends, which moves chains of ref-counted slices (grpc-go:
+// net.Conn). HTTP/2 and everything above it are the same over every kind of Conn.
 #pragma once
 
 #include <coroutine>
@@ -16,30 +16,29 @@
 
 namespace sluice::net {
 
-// Where a reader would like the next bytes to land. A hint: a Conn may ignore it.
+// Memory where a reader would like the next bytes. A Conn may ignore it.
 struct ReadHint {
   std::span<std::byte> into = {};
 };
 
-// What one read brought: `into_n` bytes at the start of the hint's memory, then `data`; eof when the peer has
-// half-closed and nothing will follow (both are then empty).
+// The result of one read: `into_n` bytes at the start of the hint's memory, then `data`. eof: the peer has
+// half-closed and nothing will follow; there are no bytes then.
 struct ReadResult {
-  // A read done inline owns its data; one that completes through the op's function may borrow the loop's
-  // scratch memory until that function returns (keep() makes it owned).
+  // A read that is done inline owns its data. The data of a later one may borrow the loop's scratch memory
+  // until the op's function returns; keep() copies it.
   Chain data;
   std::size_t into_n = 0;
   bool eof = false;
 };
 
-// One read in flight: a node that the reader owns. Its function runs on the conn's loop when the read is
-// done.
+// One read in flight, owned by the reader. Its function runs on the conn's loop when the read is done.
 class ReadOp : public Runnable {
  public:
   explicit ReadOp(Run done) : Runnable(done) {}
   // Set before start_read.
   ReadHint hint;
   TimePoint deadline = kNever;  // then DEADLINE_EXCEEDED, and the conn stays usable
-  // Set when done. OK with at least one byte or eof; UNAVAILABLE or CANCELLED when broken or closed.
+  // Set when done. OK: at least one byte, or eof. UNAVAILABLE or CANCELLED: the conn is broken or closed.
   Status status;
   ReadResult result;
 
@@ -47,17 +46,17 @@ class ReadOp : public Runnable {
   ~ReadOp() = default;
 };
 
-// One write in flight; as ReadOp.
+// One write in flight, as ReadOp.
 class WriteOp : public Runnable {
  public:
   explicit WriteOp(Run done) : Runnable(done) {}
-  // Set before start_write; taken by the conn. What was not written when it fails is dropped.
+  // Set before start_write; taken by the conn. A write that fails drops the unwritten rest.
   Chain data;
-  TimePoint deadline = kNever;  // then DEADLINE_EXCEEDED; what follows depends on what was accepted, see Conn
+  TimePoint deadline = kNever;  // then DEADLINE_EXCEEDED; see Conn for what is possible afterwards
   // Set when done. OK: all of `data` was accepted in order.
   Status status;
-  // May be set with a failure: not one byte of `data` has been accepted, or will be. To be cleared by whoever
-  // starts the op.
+  // May be set with a failure: no byte of `data` has been or will be accepted. Cleared by the caller of
+  // start_write.
   bool none_accepted = false;
 
  protected:
@@ -66,35 +65,35 @@ class WriteOp : public Runnable {
 
 using sluice::PeerCredentials;
 
-// Thread: belongs to loop(); everything is loop-only. Overlap: one read and one write at a time, at once.
-// Lifetime: an op stays alive until it is done; the conn is destroyed with no op in flight: close(), then
-// wait for both. No op's function runs within a member function of the Conn: it runs from the loop, and may
-// start the next op or destroy the Conn. Errors: every failure is a Status that names the cause; after one
-// the conn is good for close() only, but for deadlines. A read that its deadline ended leaves the conn as it
-// was, and so does a write of which nothing had been accepted. A write that was cut off in the middle leaves
-// a conn that can be read: further writes fail with UNAVAILABLE, since their bytes would stand where the rest
-// of the cut one is missing.
+// Thread: belongs to loop(); everything is loop-only. Overlap: one read and one write at the same time.
+// Lifetime: an op must live until it is done. The conn may be destroyed when no op is in flight: close(),
+// then wait for both. An op's function never runs inside a member function of the Conn, but from the loop; it
+// may start the next op or destroy the Conn.
+// Errors: every failure is a Status that names the cause. After a failure only close() is possible, with
+// these exceptions: a read that its deadline ended, and a write whose deadline came before any byte was
+// accepted, leave the conn as it was. A write that its deadline cut off in the middle leaves a conn that can
+// be read; further writes fail with UNAVAILABLE, because the rest of the cut one is missing.
 class Conn {
  public:
   virtual ~Conn() = default;
 
-  // Starts a read or write. True: done inline, the op's function will not run. False: it will.
+  // Starts a read or write. True: done inline; the op's function will not run. False: it will run later.
   virtual bool start_read(ReadOp& op) = 0;
   virtual bool start_write(WriteOp& op) = 0;
-  // Half-close: the peer reads what was written, then eof. Writing afterwards fails with FAILED_PRECONDITION.
-  // Not while a write is in flight.
+  // Half-closes: the peer reads all that was written, then eof. Later writes fail with FAILED_PRECONDITION.
+  // REQUIRES: no write in flight.
   virtual void close_write() = 0;
-  // Ends both directions now; ops in flight end with CANCELLED "conn closed", the peer's reads bring what
-  // it was sent and then eof, its writes fail with UNAVAILABLE. Idempotent.
+  // Ends both directions now. Ops in flight end with CANCELLED "conn closed". The peer reads all that was
+  // sent, then eof; its writes fail with UNAVAILABLE. Idempotent.
   virtual void close() = 0;
 
   virtual Loop& loop() const = 0;
-  // Distinct on the two ends; local_addr() here is peer_addr() there.
+  // The two ends have different addresses; one end's local_addr() is the other's peer_addr().
   virtual const Addr& local_addr() const = 0;
   virtual const Addr& peer_addr() const = 0;
-  // Of a peer on this machine (unix); else, and once closed, nothing.
+  // The peer of a unix socket. Nullopt for other conns, and after close().
   virtual std::optional<PeerCredentials> peer_credentials() const { return std::nullopt; }
-  // Large windows and frames are worth announcing: moving bytes costs no copy and no system call.
+  // Moving bytes costs no copy and no system call, so that large windows and frames are worth announcing.
   virtual bool in_memory() const { return false; }
 
   // For coroutines on loop(): `ReadResult r = (co_await conn.read()).value();`

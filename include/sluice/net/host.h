@@ -1,4 +1,4 @@
-// Host: what servers and channels run on: loops and networks. A Runtime is one.
+// Host: the loops and networks that servers and channels run on. A Runtime is a Host.
 #pragma once
 
 #include <span>
@@ -12,11 +12,12 @@ namespace sluice::net {
 class Host {
  public:
   virtual std::span<Loop* const> loops() const = 0;
-  // The loop of the next channel that is dialled by none of them. A Runtime takes each in its turn.
+  // The loop of the next channel that is not dialled on one of the loops. A Runtime takes its loops in turn.
   virtual Loop& next_loop() { return *loops().front(); }
   // The network that serves `scheme`, or null.
   virtual Network* network(std::string_view scheme) const = 0;
-  // Why there is none: names the scheme, those that are there, and the target to link for a known one.
+  // The error for a scheme without a network: names the scheme, the schemes there are, and the target to link
+  // if sluice has one for it.
   virtual Status no_network(std::string_view scheme) const = 0;
 
  protected:

@@ -11,15 +11,15 @@ namespace sluice::net {
 class PipeHub;
 
 struct MemoryNetworkOptions {
-  // Bytes that one direction of a pipe holds before its writer waits. HTTP/2's own windows come first; the
-  // limit keeps a reader that stopped from holding more than this.
+  // Bytes that one direction of a pipe holds before its writer waits. HTTP/2's windows usually stop the
+  // writer first; this bounds the memory if a reader stops.
   std::size_t pipe_capacity = 1 << 20;
-  // Dials that may wait for an accept on one listener; one more is RESOURCE_EXHAUSTED.
+  // Dials that may wait on one listener for an accept; further dials fail with RESOURCE_EXHAUSTED.
   std::size_t backlog = 1024;
 };
 
-// Serves addresses "pipe:NAME". Listeners and dialers may be on different loops and of different Runtimes; of
-// several loops that accept on a listener the dialer's own is preferred.
+// Serves addresses "pipe:NAME". Listeners and dialers may be on different loops and of different Runtimes. If
+// several loops accept on a listener, the dialer's loop is preferred.
 class MemoryNetwork final : public Network {
  public:
   explicit MemoryNetwork(MemoryNetworkOptions options = {});
@@ -32,8 +32,8 @@ class MemoryNetwork final : public Network {
   std::shared_ptr<PipeHub> hub_;  // shared: listeners, and dials that still wait, may outlive the network
 };
 
-// Two connected ends without a name (tests, custom networks); each belongs to its loop. REQUIRES: the caller
-// leads both, or nobody runs them yet.
+// Two connected ends without a name, for tests and custom networks; each belongs to its loop. REQUIRES: the
+// caller leads both loops, or nobody runs them yet.
 struct PipePair {
   std::unique_ptr<Conn> a, b;
 };

@@ -1,5 +1,4 @@
-// Network and Listener: where Conns come from. A network is only this: listen, dial, and the Conns they give
-// (grpc-go: net.Listener and a dialer).
+// Network and Listener: they make Conns, by dialling and accepting (grpc-go: net.Listener and a dialer).
 #pragma once
 
 #include <memory>
@@ -10,12 +9,11 @@
 
 namespace sluice::net {
 
-// One accept in flight, as ReadOp. The Conn will belong to `loop`, which must be the loop accept is called
-// on.
+// One accept in flight, as ReadOp.
 class AcceptOp : public Runnable {
  public:
   explicit AcceptOp(Run done) : Runnable(done) {}
-  // Set when done. A failure says that the listener is closed, or a passing trouble (`again`).
+  // Set when done. Failures: the listener is closed; with `again`, accepting may succeed later.
   Status status;
   bool again = false;
   std::unique_ptr<Conn> conn;
@@ -24,18 +22,18 @@ class AcceptOp : public Runnable {
   ~AcceptOp() = default;
 };
 
-// Hands over what was dialled.
+// Gives the conns that peers have dialled.
 //
-// Thread: accept and close may be called from any loop, several accepts at once, one op a loop. Lifetime: an
-// op stays alive until it is done; close() ends those in flight.
+// Thread: any loop may call accept and close. Overlap: one accept a loop. Lifetime: an op must live until it
+// is done; close() ends ops in flight.
 class Listener {
  public:
   virtual ~Listener() = default;
-  // True: done inline. The op's function runs, and its Conn lives, on `loop`, which the caller leads.
+  // True: done inline. The op's function runs on `loop`, and the Conn belongs to it. REQUIRES: the caller
+  // leads `loop`.
   virtual bool start_accept(AcceptOp& op, Loop& loop) = 0;
-  // Refuses dials from now on, fails those that wait and every accept with UNAVAILABLE. The first call
-  // returns OK; later ones change nothing and return FAILED_PRECONDITION, a pipe's with "pipe listener
-  // already closed".
+  // Refuses dials from now on. Waiting dials and all accepts fail with UNAVAILABLE. Later calls change
+  // nothing and return FAILED_PRECONDITION (of a pipe: "pipe listener already closed").
   virtual Status close() = 0;
   virtual const Addr& addr() const = 0;
 
@@ -51,29 +49,29 @@ class DialOp : public Runnable {
   Addr addr;
   TimePoint deadline = kNever;  // then DEADLINE_EXCEEDED
   Context context;              // when cancelled: CANCELLED
-  // Set when done. UNAVAILABLE names the address that nobody listens on.
+  // Set when done. UNAVAILABLE names the address: nobody listens there.
   Status status;
   std::unique_ptr<Conn> conn;
-  // For the network's own use while the dial waits.
+  // For the network's use while the dial waits.
   std::shared_ptr<void> pending;
 
  protected:
   ~DialOp() = default;
 };
 
-// Thread: any loop. Lifetime: outlives its listeners' and dials' use.
+// Thread: any loop. Lifetime: outlives its listeners, and its dials in flight.
 class Network {
  public:
   virtual ~Network() = default;
-  // A name that is taken is ALREADY_EXISTS; the message names it.
+  // ALREADY_EXISTS names an address that is in use.
   virtual Result<std::unique_ptr<Listener>> listen(const Addr& addr) = 0;
-  // Whether start_dial can do anything with `addr`: INVALID_ARGUMENT names it and what is wrong with it. What
-  // needs a look-up or a connection to be known is no matter of it. Any thread.
+  // INVALID_ARGUMENT names an address that start_dial cannot dial, and what is wrong with it. Makes no
+  // look-up and no connection. Any thread.
   virtual Status check_dial(const Addr& addr) const;
-  // True: done inline. A dial waits until it is accepted, cancelled, expired, or the listener closes. The
-  // Conn lives on `loop`, which the caller leads.
+  // True: done inline. Otherwise the dial waits until it is accepted, cancelled or expired, or the listener
+  // closes. The Conn belongs to `loop`. REQUIRES: the caller leads `loop`.
   virtual bool start_dial(DialOp& op, Loop& loop) = 0;
-  // Ends a dial in flight with CANCELLED, through its function. Loop-only.
+  // Ends a dial in flight with CANCELLED; its function runs. Loop-only.
   virtual void cancel_dial(DialOp& op) = 0;
 
   class DialAwaiter;

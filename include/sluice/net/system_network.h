@@ -9,22 +9,21 @@
 namespace sluice::net {
 
 // Serves three schemes:
-//   tcp:HOST:PORT       IPv4, or IPv6 in brackets; port 0 takes a free one, which the listener's addr()
-//   tells.
-//                       "tcp:[::]:80" and "tcp::80" listen on every address, IPv4 too. Dialling takes names
-//                       as well: they are resolved on a worker of the pool, one look-up a name at a time,
-//                       and their addresses tried in order.
-//   unix:PATH           The socket file is its owner's alone (mode 0600), replaces one that nobody answers
-//   on,
-//                       and goes when the listener closes. At most 107 bytes.
+//   tcp:HOST:PORT       IPv4, or IPv6 in brackets. Port 0: a free port, which the listener's addr() has.
+//                       "tcp:[::]:80" and "tcp::80" listen on all addresses, IPv4 too. A dial takes
+//                       names too: they are resolved on a worker of the pool, one look-up a name at a
+//                       time, and their addresses are tried in order.
+//   unix:PATH           At most 107 bytes. Listening makes a socket file with mode 0600, which replaces
+//                       a file where nobody answers and is removed when the listener closes.
 //   unix-abstract:NAME  A name without a file.
 //
-// Holds no descriptor itself. A dial is accepted by the kernel, before the listener's owner accepts it.
-// Thread: any, as Network. Lifetime: `pool` outlives its dials, and ends before their loops do. What blocks
-// on the pool's workers must not wait for a dial: give it one of its own. Errors: listen: ALREADY_EXISTS,
-// INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND (no such folder), RESOURCE_EXHAUSTED (no descriptor left).
-// Dial: UNAVAILABLE names the address and the cause. Accept: when descriptors run out one fails with `again`;
-// later ones wait until it has passed.
+// Holds no descriptor itself. The kernel completes a dial before the listener's owner accepts it.
+//
+// Thread: any, as Network. Lifetime: `pool` outlives the dials, and ends before their loops do. Its workers
+// must not do other work that waits for a dial.
+// Errors: listen: ALREADY_EXISTS, INVALID_ARGUMENT, PERMISSION_DENIED, NOT_FOUND (no such folder),
+// RESOURCE_EXHAUSTED (no descriptor left). Dial: UNAVAILABLE names the address and the cause. Accept: when
+// descriptors run out, one accept fails with `again`, and later ones wait until there are some.
 class SystemNetwork final : public Network {
  public:
   explicit SystemNetwork(BlockingPool& pool);
@@ -39,7 +38,7 @@ class SystemNetwork final : public Network {
   void cancel_dial(DialOp& op) override;
 
  private:
-  std::shared_ptr<class Resolver> resolver_;  // shared: with look-ups that nobody waits for any more
+  std::shared_ptr<class Resolver> resolver_;  // shared: with look-ups that run on after their dials
 };
 
 }  // namespace sluice::net

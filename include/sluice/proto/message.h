@@ -50,7 +50,7 @@ struct MessageTraits<M> {
   static const MessageOps& ops() { return detail::ProtoOps<M>::kOps; }
 };
 
-// For Codecs: the object as a protobuf message; null: it is none.
+// For Codecs: the object as a protobuf message; null if it is none.
 inline const google::protobuf::MessageLite* proto_cast(const MessageOps& ops, const void* object) {
   if (ops.family != &detail::kProtoFamily) return nullptr;
   return static_cast<const google::protobuf::MessageLite*>(ops.as_family(object));

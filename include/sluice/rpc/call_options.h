@@ -1,4 +1,4 @@
-// CallOptions: what one call is given beside its request (grpc-go: grpc.CallOption).
+// CallOptions: the options of one call (grpc-go: grpc.CallOption).
 #pragma once
 
 #include <string_view>
@@ -13,20 +13,20 @@ namespace sluice {
 
 inline constexpr Duration kNoTimeout = Duration::max();
 
+// Lifetime: pointers and views must be valid until the call has started, outputs until it has ended.
 // Trivially destructible on purpose: g++ 12 destroys aggregate temporaries twice inside co_await.
-// Lifetime: what it points to must live until the call has started, the outputs until it has ended.
 struct CallOptions {
   const Context* context = nullptr;  // cancels the call; its deadline counts too
-  Duration timeout = kNoTimeout;     // from the start of the call; zero or less has expired already
-  TimePoint deadline = kNever;       // on the runtime's clock; of all deadlines the earliest wins
+  Duration timeout = kNoTimeout;     // from the start of the call; zero or less: expired already
+  TimePoint deadline = kNever;       // on the runtime's clock; the earliest of all deadlines counts
   MetadataList metadata = {};        // sent in the header
-  // Of the request's messages: one of the channel's compressors, or "identity"; empty: what the channel says.
-  // What the channel does not know fails the call with INTERNAL. (grpc-go: UseCompressor)
+  // Compression of the request's messages: the name of one of the channel's compressors, or "identity".
+  // Empty: the channel's default. An unknown name fails the call with INTERNAL. (grpc-go: UseCompressor)
   std::string_view compression_algorithm = {};
-  // Of the call's messages, both ways: one of the channel's codecs, or "proto"; empty: what the channel says.
-  // What the channel does not know fails the call with INTERNAL. (grpc-go: CallContentSubtype)
+  // Codec of the call's messages, both ways: the name of one of the channel's codecs, or "proto". Empty: the
+  // channel's default. An unknown name fails the call with INTERNAL. (grpc-go: CallContentSubtype)
   std::string_view codec = {};
-  // Outputs, set when a unary call ends (streams and Call have accessors instead).
+  // Outputs, set when a unary call ends. Streams and Call have accessors instead.
   Metadata* header = nullptr;
   Metadata* trailer = nullptr;
   Addr* peer = nullptr;
@@ -34,10 +34,10 @@ struct CallOptions {
 };
 static_assert(std::is_trivially_destructible_v<CallOptions>);
 
-// How one message of a stream is sent.
+// Options of one message of a stream.
 struct WriteOptions {
-  bool last = false;            // half-closes with this message; a client's only
-  bool no_compression = false;  // as it is, whatever the call's algorithm
+  bool last = false;            // half-closes with this message; for clients only
+  bool no_compression = false;  // sent as it is, whatever the call's algorithm
 };
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// ChannelBase: the seam between typed calls and whatever carries them.
+// ChannelBase: the interface between typed calls and what carries them.
 #pragma once
 
 #include <memory>
@@ -9,23 +9,22 @@
 
 namespace sluice {
 
-// One unary call in flight, part of the carrier's pooled object. Loop-only until done.
+// One unary call in flight; part of a pooled object of the carrier. Thread: loop-only until done.
 class UnaryRecord : public OpRecord {
  public:
   using OpRecord::begin;
   using OpRecord::complete;
   virtual void cancel() = 0;   // ends it with CANCELLED, unless it has ended
-  virtual void release() = 0;  // gives it back; cancels first
+  virtual void release() = 0;  // cancels, and gives the record back to its pool
   virtual const Metadata& header() const = 0;
   virtual const Metadata& trailer() const = 0;
   virtual const Addr& peer() const = 0;
-  // Once done: OK with the reply's bytes, or the failure.
+  // Set when done: OK and the reply's bytes, or the failure.
   Status status;
   Chain reply;
   bool reply_compressed = false;  // on the wire
-  const Codec* codec = nullptr;   // what the reply is to be decoded with; null: its type's own encoding
-  // Where CallOptions want what came beside the reply; filled when the outcome is taken, and never if the
-  // caller has dropped the call.
+  const Codec* codec = nullptr;   // decodes the reply; null: its type's own encoding
+  // The outputs of CallOptions. Written when the outcome is taken; not written if the caller drops the call.
   Metadata* header_out = nullptr;
   Metadata* trailer_out = nullptr;
   Addr* peer_out = nullptr;
@@ -35,8 +34,7 @@ class UnaryRecord : public OpRecord {
   ~UnaryRecord() = default;
 };
 
-// The method of a call. Lifetime: the path must live as long as the calls made with it; as a rule it is a
-// literal.
+// The method of a call. Lifetime: `path` must outlive the calls; usually it is a literal.
 struct MethodInfo {
   std::string_view path;  // "/helloworld.Greeter/SayHello"
   bool client_streams = false;
@@ -47,30 +45,31 @@ struct MethodInfo {
 enum class ConnectivityState : std::uint8_t { kIdle, kConnecting, kReady, kTransientFailure, kShutdown };
 std::string_view to_string(ConnectivityState state);
 
-// A virtual connection to a service. Thread: any, but for start_unary. Lifetime: shared; the calls in flight
-// keep it alive.
+// A virtual connection to a service. Thread: any, except start_unary. Lifetime: shared; calls in flight keep
+// it alive.
 class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
  public:
   virtual ~ChannelBase() = default;
   virtual Loop& loop() const = 0;
-  // Loop-only. Encodes and sends, or queues until there is a connection. A UnaryRecord, or a FailedRecord.
+  // Loop-only. Encodes and sends the request, or queues it until there is a connection. Returns a
+  // UnaryRecord, or a FailedRecord.
   virtual OpRecord* start_unary(const MethodInfo& method, const Message& request,
                                 const CallOptions& options) = 0;
-  // Any thread; never null: a stream that could not be opened says so in its operations. `first`, if not
-  // null, is sent at once and half-closes (server streaming).
+  // Any thread. Never null: if the stream cannot be opened, its operations fail. `first` (server streaming):
+  // the one request, which is sent at once and half-closes; or null.
   virtual ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                                      const CallOptions& options) = 0;
-  // What a call is encoded with whose CallOptions say this; null: the types' own encodings, and also a name
-  // that is not known, with which calls fail.
+  // The codec of calls whose CallOptions say `name`. Null: the types' own encodings; or `name` is unknown,
+  // and such calls fail.
   virtual std::shared_ptr<const Codec> find_codec(std::string_view name) const = 0;
   virtual ConnectivityState state() const = 0;
   // How often each limit has ended a connection so far.
   virtual LimitCounts limit_counts() const { return {}; }
-  // The nearest that a connection has come to each limit, of those that have ended.
+  // The closest that an ended connection has come to each limit.
   virtual LimitPeaks limit_peaks() const { return {}; }
-  // How many calls so far have waited for a stream for more than a second.
+  // Number of calls that have waited for a stream for more than a second.
   virtual std::uint64_t long_waits() const { return 0; }
-  // Fails what is in flight and what comes; idempotent, does not block.
+  // Fails all calls, those in flight and later ones. Idempotent; does not block.
   virtual void close() = 0;
 };
 

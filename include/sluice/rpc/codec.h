@@ -1,6 +1,6 @@
-// Codec and CodecSet: encodings of messages beside the one that a type has of its own, chosen by a call, a
-// channel, or the content-subtype of a request (grpc-go: encoding.Codec, without its global registry).
-// Protobuf's JSON is in sluice/proto/json.h; a program may bring its own.
+// Codec and CodecSet: encodings that replace a message type's own one (grpc-go: encoding.Codec, without its
+// global registry). A call, a channel, or the content-subtype of a request chooses the codec.
+// sluice/proto/json.h has one for JSON; a program may bring its own.
 #pragma once
 
 #include <cstddef>
@@ -15,28 +15,28 @@
 namespace sluice {
 
 // One encoding, under the content-type "application/grpc+NAME".
-//
-// It is given objects of whatever type a call has. What it can do with one it sees in `ops`: type_id is the
-// C++ type (`ops.type_id == MessageTraits<Point>::ops().type_id`), family a kind of types with a common base,
-// such as protobuf messages (proto_cast() in sluice/proto/message.h). Raw bytes never come here.
-// Thread: all members may be called at once, on different objects.
-// Errors: INTERNAL or RESOURCE_EXHAUSTED with a text; other codes, and what is thrown, become INTERNAL. A
-// text about a request goes to the client: say what is wrong in few words, and do not quote all of it.
+// A codec is given objects of every type that calls have, and learns the type from `ops`: type_id is the C++
+// type (`ops.type_id == MessageTraits<Point>::ops().type_id`), family the common base of several types, such
+// as protobuf messages (proto_cast() in sluice/proto/message.h). It is not given raw bytes.
+// Thread: all members may be called concurrently, on different objects. Errors: INTERNAL or
+// RESOURCE_EXHAUSTED with a text; other codes and exceptions become INTERNAL. The client receives the text
+// about its request: keep it short, and do not quote the whole request.
 class Codec {
  public:
   virtual ~Codec() = default;
 
   // The content-subtype: lower-case letters, digits, '-', '_' and '.'. Always the same.
   virtual std::string_view name() const = 0;
-  // Appends the encoded object to `out`, which is empty. It may borrow from the object.
+  // Appends the encoded object to `out`, which is empty. The slices may borrow from the object.
   virtual Status encode(const MessageOps& ops, const void* object, Chain& out) const = 0;
-  // Replaces the object's content, which after a failure is unspecified. Must not keep slices of `bytes` that
-  // do not own their bytes.
+  // Replaces the object's content, which is unspecified after a failure. May keep slices of `bytes` only if
+  // they own their bytes.
   virtual Status decode(const MessageOps& ops, const Chain& bytes, void* object) const = 0;
 };
 
-// The codecs that one end knows, beside "proto", by which every one means the types' own encodings: protobuf,
-// for protobuf messages. A value: copies share the Codecs. Thread: const members may be called at once.
+// The codecs that a server or channel knows, besides "proto": that name always means the types' own
+// encodings, which for protobuf messages is protobuf. A value; copies share the Codecs. Thread: const members
+// may be called concurrently.
 class CodecSet {
  public:
   static constexpr std::size_t kMaxSize = 32;
@@ -44,18 +44,18 @@ class CodecSet {
   CodecSet() = default;
   CodecSet(std::initializer_list<std::shared_ptr<const Codec>> codecs);
 
-  // Takes the place of one of the same name. What cannot be added is told by check().
+  // Replaces a codec of the same name. check() tells if the codec cannot be added.
   void add(std::shared_ptr<const Codec> codec);
-  // INVALID_ARGUMENT: what was wrong with the first that could not be added.
+  // INVALID_ARGUMENT: the first codec that could not be added, and why.
   Status check() const { return content_ ? content_->problem : Status(); }
-  // The same, and of a name that is neither known nor "proto" nor empty.
+  // The same; and INVALID_ARGUMENT for a name that is not in the set, not "proto" and not empty.
   Status check(std::string_view name) const;
 
   bool empty() const { return size() == 0; }
   std::size_t size() const { return content_ ? content_->entries.size() : 0; }
-  // Null: not known, or "proto".
+  // Null: not in the set, or "proto".
   const Codec* find(std::string_view name) const { return share(name).get(); }
-  // The same, for who may outlive this set.
+  // The same, for a caller that may outlive this set.
   std::shared_ptr<const Codec> share(std::string_view name) const;
 
  private:
@@ -68,12 +68,12 @@ class CodecSet {
 
 namespace detail {
 
-// Asks `codec`, or for raw bytes nobody; makes one of the codes that there are for it of whatever comes. What
-// is appended to `out` owns its bytes.
+// By `codec`; raw bytes are passed on. Turns other codes and exceptions into INTERNAL. The slices appended to
+// `out` own their bytes.
 Status encode_with(const Codec& codec, const MessageOps& ops, const void* object, Chain& out);
 Status decode_with(const Codec& codec, const MessageOps& ops, const Chain& bytes, void* object);
 
-// By the codec of a call; null: by the type's own encoding.
+// By the codec of a call; null: the type's own encoding.
 inline Status encode(const Codec* codec, const MessageOps& ops, const void* object, Chain& out) {
   if (codec) [[unlikely]]
     return encode_with(*codec, ops, object, out);

@@ -1,6 +1,6 @@
-// Interceptors: what a program does around every call of a Server or a Channel: authentication, logging,
-// metrics, retries, caches (grpc-go: grpc.UnaryServerInterceptor and its three siblings; here one kind of
-// interceptor serves unary calls and streams).
+// Interceptors: code of the program around every call of a Server or Channel, such as authentication,
+// logging, metrics, retries and caches (grpc-go: grpc.UnaryServerInterceptor and its three siblings). One
+// interceptor serves unary calls and streams.
 #pragma once
 
 #include <concepts>
@@ -15,67 +15,65 @@
 
 namespace sluice {
 
-// The server's side: two stages, of which an interceptor may have either or both.
+// An interceptor of a server. It has two stages, and may override either or both.
 //
-// A chain is constant while the server lives; the first is the outermost. Every on_headers() runs before the
-// first intercept(). Calls to methods that are not there reach neither (UNIMPLEMENTED).
-// Thread: the loop of the call's connection, so that with several loops there are several calls at once: what
-// an interceptor changes in itself must be atomic or locked, with no lock held across an await.
-// Errors: what is thrown becomes the call's status as it does for handlers: a StatusError's own, else
+// A chain is constant while the server lives; its first interceptor is the outermost. All on_headers() of a
+// call run before the first intercept(). Calls of unknown methods reach no interceptor (UNIMPLEMENTED).
+// Thread: the loop of the call's connection; with several loops, calls of several loops run at once. An
+// interceptor's own state must be atomic or locked; no lock may be held across an await.
+// Errors: an exception becomes the call's status, as a handler's does: the status of a StatusError, otherwise
 // UNKNOWN.
 class ServerInterceptor {
  public:
   virtual ~ServerInterceptor() = default;
 
-  // Stage one, for admission: the header of a call is here, its body is not, there is no handler. May add
-  // header and trailer, and give the handler values (ServerContext::set_context). Not OK ends the call with
-  // that status; what the client still sends is thrown away as it comes.
-  // It runs while the connection is read: short, and no get().
+  // Stage one, for admission: runs when the header of a call has come, before the body and without a handler.
+  // May add header and trailer, and pass values to the handler (ServerContext::set_context). A failed status
+  // ends the call; the rest of the request is discarded. It runs while the connection is read: keep it short,
+  // and do not call get().
   virtual Status on_headers(ServerContext& context) { return (void)context, Status(); }
-  // The on_headers() of an interceptor further in refused a call that this one let pass: no intercept() will
-  // see it. For loggers and counters.
+  // For loggers and counters: an inner interceptor's on_headers() has refused a call that this one accepted.
+  // No intercept() will run.
   virtual void on_refused(ServerContext& context, const Status& status) { (void)context, (void)status; }
 
-  // Stage two: a coroutine around the handler. It starts where the handler would, with the whole request of a
-  // method that takes one; its status is the call's. An OK without the one reply of a method that gives one
-  // is INTERNAL. The empty Task that this default returns means: not this call; it costs no frame, and an
-  // override that is a plain function may return it too.
+  // Stage two: a coroutine around the handler. It starts when the handler would: for a method with one
+  // request, when that is complete. Its status is the call's status. OK without a reply, for a method with
+  // one reply, becomes INTERNAL. The default returns an empty Task, which skips this interceptor without a
+  // coroutine frame. An override that is not a coroutine may return an empty Task for some calls.
   virtual Task<Status> intercept(ServerInvocation& call) { return (void)call, Task<Status>(); }
 };
 
-// What a call is about to send. Lifetime: on_headers' own.
+// The headers of a call before they are sent. Lifetime: until on_headers() returns.
 struct OutgoingHeaders {
   const MethodInfo& method;
-  Metadata& metadata;  // may be added to and changed; what cannot be sent fails the call with INTERNAL
+  Metadata& metadata;  // may be changed; what cannot be sent fails the call with INTERNAL
   const Context& context;
   TimePoint deadline;  // kNever: none
   Loop& loop;          // for its clock
 };
 
-// The calling side: two stages, of which an interceptor may have either or both.
+// An interceptor of a channel. It has two stages, and may override either or both.
 //
-// A chain is constant while the channel lives; the first is the outermost.
-// Thread: the channel's loop, so that one channel's interceptors never run twice at once. An object in the
-// chains of several channels may.
-// Errors: what is thrown becomes the call's status: a StatusError's own, else UNKNOWN.
+// A chain is constant while the channel lives; its first interceptor is the outermost. Thread: the channel's
+// loop. An object in the chains of several channels may be called by several threads at once. Errors: an
+// exception becomes the call's status: the status of a StatusError, otherwise UNKNOWN.
 class ClientInterceptor {
  public:
   virtual ~ClientInterceptor() = default;
 
-  // Stage one, for credentials: each attempt of a call, just before it begins, inside of every intercept().
-  // May change the metadata. Not OK ends the attempt with that status, and nothing is sent.
+  // Stage one, for credentials: runs just before each attempt of a call, inside of all intercept()s. May
+  // change the metadata. A failed status ends the attempt, and nothing is sent.
   virtual Status on_headers(OutgoingHeaders& headers) { return (void)headers, Status(); }
 
-  // Stage two: a coroutine around the call. Its status is what the caller gets. An OK without the one reply
-  // of a method that gives one is INTERNAL. The empty Task that this default returns means: not this call; it
-  // costs no frame, and an override that is a plain function may return it too.
+  // Stage two: a coroutine around the call. Its status is the status that the caller gets. OK without a
+  // reply, for a method with one reply, becomes INTERNAL. An empty Task: as of ServerInterceptor.
   virtual Task<Status> intercept(ClientInvocation& call) { return (void)call, Task<Status>(); }
 };
 
-// A place in a chain: an interceptor that is shared, or one that is borrowed:
-// `{.interceptors = {std::make_shared<Auth>(key), log}}`.
+// An element of a chain, a shared interceptor or a borrowed one:
+// `{.interceptors = {std::make_shared<Auth>(key), log}}`. A null pointer is skipped.
 //
-// Lifetime: a borrowed one must outlive the server, or the channel and all its calls. A null one is none.
+// Lifetime: a borrowed interceptor must outlive the server, or the channel and all its calls.
 template <class I>
 class InterceptorRef {
  public:
@@ -86,9 +84,9 @@ class InterceptorRef {
   InterceptorRef(T& borrowed) : wraps_(may_wrap(borrowed)), object_(std::shared_ptr<void>(), &borrowed) {}
 
   I* get() const { return object_.get(); }
-  // Its owner may let it go; it is not shared.
+  // The chain does not share its ownership.
   bool borrowed() const { return object_ && object_.use_count() == 0; }
-  // False: intercept() is not overridden, and need not be called.
+  // False: intercept() is not overridden, and is not called.
   bool wraps() const { return wraps_; }
 
  private:
@@ -106,13 +104,13 @@ class InterceptorRef {
   std::shared_ptr<I> object_;  // shared: with the program and other chains
 };
 
-// In the order in which they are passed from the outside.
+// From the outermost to the innermost.
 template <class I>
 using InterceptorChain = std::vector<InterceptorRef<I>>;
 
 namespace detail {
 
-// What is being thrown, as a status: a StatusError's own, else UNKNOWN with `who` ("handler").
+// The exception being handled, as a status: that of a StatusError, otherwise UNKNOWN with `who` ("handler").
 Status status_of_exception(const char* who) noexcept;
 
 template <class I>

@@ -1,5 +1,5 @@
-// Invocation: a call as a wrapping interceptor holds it: what is sent and answered, and `next()`, which goes
-// on with it.
+// Invocation: a call as intercept() sees it: its request and reply, and next(), which runs the rest of the
+// call.
 #pragma once
 
 #include <coroutine>
@@ -16,14 +16,14 @@ namespace detail {
 class WrappedCall;
 }
 
-// Sees each message of a call on its way, in all four kinds of method, and may replace it: by bytes, or by an
-// object that the Message shares.
+// Sees each message of a call, in all four kinds of method. May replace it by bytes, or by an object that the
+// Message shares.
 //
-// Plain functions on the call's loop. Requests pass the filters of a chain from the outermost to the
-// innermost, replies the other way. Messages are bytes, but for the single replies of a server's handlers,
-// which are still the objects that the handler returned: decode_as<T>() reads both (message_traits.h).
-// Errors: what is not OK, or thrown, takes the message's place: the reader is told that there are no more,
-// the writer that it failed, and that status is the call's, whatever comes of it.
+// The functions run on the call's loop. Requests pass the filters of a chain from the outermost to the
+// innermost, replies the other way. Messages are bytes, except that the single reply of a server's handler is
+// still an object; decode_as<T>() reads both (message_traits.h).
+// Errors: a failed status or an exception stops the message: its reader gets no more messages, its writer
+// fails, and the call ends with that status.
 class MessageFilter {
  public:
   virtual ~MessageFilter() = default;
@@ -31,7 +31,7 @@ class MessageFilter {
   virtual Status on_reply(Message& reply) { return (void)reply, Status(); }
 };
 
-// What next() awaits. The call goes on when it is awaited; by the coroutine of the interceptor.
+// The result of next(). The interceptor's coroutine awaits it; the call goes on then.
 class [[nodiscard]] Next {
  public:
   Next(Invocation& call, MessageFilter* filter) : call_(call), filter_(filter) {}
@@ -54,29 +54,28 @@ class [[nodiscard]] Next {
   Status status_;
 };
 
-// What both sides share.
-//
-// Thread: loop-only, that is: the interceptor's coroutine. Lifetime: until that coroutine has ended.
+// The part that both sides share. Thread: loop-only: the interceptor's coroutine. Lifetime: until that
+// coroutine has ended.
 class Invocation {
  public:
   virtual const MethodInfo& method() const = 0;
-  // Its random(), and its clock, which stands still while the loop is at work: to take how long something
-  // takes read the Runtime's.
+  // For random() and the clock. The loop's clock stands still while the loop works: measure durations with
+  // the Runtime's.
   virtual Loop& loop() const = 0;
 
-  // The one request of a method that takes one, as bytes. May be replaced before next(). Empty where the
-  // client streams, since a MessageFilter sees those, and on a server once the handler has decoded it.
+  // The request of a method with one request, as bytes. May be replaced before next(). Empty if the client
+  // streams (use a MessageFilter), and on a server once the handler has decoded it.
   virtual Message& request() = 0;
-  // The one reply of a method that gives one: there when next() was OK, and to be replaced or set, as bytes
-  // or by to_message(). What is set without next() answers the call.
+  // The reply of a method with one reply. Set when next() was OK. May be replaced by bytes or by
+  // to_message(). A reply set without next() answers the call.
   virtual std::optional<Message>& reply() = 0;
 
-  // `Status status = co_await call.next();` runs the rest of the chain and what stands at its end, and gives
-  // the status of that; it does not throw. With a filter, which must live that long, for the messages.
+  // `Status status = co_await call.next();` runs the rest of the chain and the handler or attempt at its end,
+  // and gives its status. Does not throw. `filter` sees the messages, and must live until then.
   Next next() { return Next(*this, nullptr); }
   Next next(MessageFilter& filter) { return Next(*this, &filter); }
 
-  // Coroutines that are given an Invocation lie in the loop's pool.
+  // Coroutines with an Invocation parameter take their frame from the loop's pool.
   operator FrameAllocator&() { return loop().blocks(); }
 
  protected:
@@ -90,53 +89,53 @@ class Invocation {
 
 inline bool Next::begin() { return call_.begin_next(*this); }
 
-// A call on its way to its handler. next() runs the handler, once: a second one is INTERNAL and runs nothing.
-// A handler that throws has a status too.
+// A call on its way to its handler. next() runs the handler; a second next() is INTERNAL and runs nothing. A
+// handler that throws has a status too.
 //
-// Cancel: nothing ends the interceptor; when the call is over, context().cancelled() and what it awaits with
-// that context tell it. Its status and reply are then thrown away.
+// Cancel: when the call is over, context() is cancelled; the interceptor runs to its end, and its status and
+// reply are discarded.
 class ServerInvocation : public Invocation {
  public:
   virtual ServerContext& context() = 0;
-  // For answering a stream without a handler, or around it: `ServerWriter<Rep> writer(call.stream());`. Its
-  // messages pass no filter.
+  // To answer a stream without its handler, or around it: `ServerWriter<Rep> writer(call.stream());`.
+  // Messages written here pass no filter.
   virtual ServerStream& stream() = 0;
 
  protected:
   ~ServerInvocation() = default;
 };
 
-// A call on its way to the wire. next() makes an attempt, from opening a stream to its final status, and may
-// be awaited again when it has ended. What this interceptor changes holds for what is inside of it.
+// A call on its way to the transport. next() makes one attempt, from opening a stream to its final status,
+// and may be called again after it. Changes made here affect inner interceptors and the attempt.
 //
-// Of a stream, the caller's operations wait until an attempt runs, and what ends an attempt is told to the
-// caller only when the outermost interceptor has ended.
+// The caller's operations on a stream wait until an attempt runs. The caller learns of the end of the call
+// when the outermost interceptor has ended.
 //
-// Cancel: when the caller gives the call up, context() is cancelled, the attempt ends with CANCELLED and so
-// does every later one. The interceptor runs to its end, also when the caller has gone.
+// Cancel: when the caller cancels the call, context() is cancelled, and this attempt and all later ones end
+// with CANCELLED. The interceptor runs to its end, even if the caller has gone.
 class ClientInvocation : public Invocation {
  public:
-  // Cancelled with the call, with its deadline: for waiting, `co_await sleep(50ms, call.context())`, and for
-  // calls made for this one.
+  // Cancelled with the call, and has its deadline. For waiting (`co_await sleep(50ms, call.context())`) and
+  // for calls made on behalf of this one.
   virtual const Context& context() = 0;
-  // Of all attempts together. It may be moved; kNever is none.
+  // The deadline of all attempts together; kNever: none.
   virtual TimePoint deadline() const = 0;
   virtual void set_deadline(TimePoint deadline) = 0;
-  // What the next attempt sends.
+  // Sent by the next attempt.
   virtual Metadata& metadata() = 0;
 
-  // Of the last attempt, once next() has returned.
+  // Of the last attempt. REQUIRE: next() has returned.
   virtual const Metadata& header() const = 0;
   virtual const Metadata& trailer() const = 0;
   virtual const Addr& peer() const = 0;
 
-  // Whether next() can start the call anew without the caller noticing: always for unary calls; for streams
-  // as long as nothing of a response was given to the caller and all that it wrote is kept. Where the client
-  // streams, next() refuses with FAILED_PRECONDITION what cannot be sent again; where only the server does it
-  // is left to the interceptor, which may go on after the last message with a request of its own.
+  // Whether next() can restart the call unnoticed by the caller. Unary calls: always. Streams: as long as the
+  // caller has got nothing of a response, and all that it wrote is kept. next() itself fails only if
+  // something that the caller wrote is not kept (FAILED_PRECONDITION): where only the server streams, an
+  // interceptor may continue after the last message with another request.
   virtual bool can_restart() const = 0;
-  // Keeps what the caller writes, up to so many bytes, to send it again. Each message counts with the hundred
-  // bytes that are needed to keep it. Before the first next().
+  // Keeps up to `max_bytes` of the caller's messages, to send them again. Each message counts 100 bytes more.
+  // REQUIRES: before the first next().
   virtual void keep_writes(std::size_t max_bytes) = 0;
 
  protected:

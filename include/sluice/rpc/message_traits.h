@@ -10,13 +10,13 @@
 
 namespace sluice {
 
-// Specialised for each message type: `static const MessageOps& ops();`. sluice/proto does it for protobuf's;
-// for a type of your own value_ops() does most of it.
+// Specialised for each message type: `static const MessageOps& ops();`. sluice/proto does so for protobuf
+// messages; value_ops() helps with types of your own.
 template <class T>
 struct MessageTraits;
 
-// Raw bytes: a Chain is sent and received as it is. It may share a block of up to 64 KiB with other messages;
-// keep_tight() before it is stored for long.
+// Raw bytes: a Chain is sent and received as it is. A received Chain may share a block of up to 64 KiB with
+// other messages: call keep_tight() before storing it for long.
 template <>
 struct MessageTraits<Chain> {
   static const MessageOps& ops();
@@ -28,7 +28,7 @@ Status decode_nothing(const Chain& bytes, void* object);
 template <class T>
 inline constexpr char kTypeId = 0;
 
-// By the codec of a call; null: by the type's own encoding.
+// By the codec of a call; null: the type's own encoding.
 template <class T>
 Status decode(const Codec* codec, const Chain& bytes, T& object) {
   if (codec) [[unlikely]]
@@ -37,8 +37,8 @@ Status decode(const Codec* codec, const Chain& bytes, T& object) {
 }
 }  // namespace detail
 
-// The operations of a type that can be made, copied, moved and assigned. Its own encoding is what `encode`
-// and `decode` do, under the content-subtype `codec`; a type without one is sent by calls with a Codec only.
+// The operations of a type with a default constructor, copy and move. `encode` and `decode` are its own
+// encoding, named by the content-subtype `codec`. Without them, only calls with a Codec can send the type.
 //   template <> struct MessageTraits<Point> {
 //     static constexpr MessageOps kOps = value_ops<Point>();
 //     static const MessageOps& ops() { return kOps; }
@@ -61,20 +61,19 @@ constexpr MessageOps value_ops(std::string_view codec = {},
   return ops;
 }
 
-// For code that is handed Messages of whatever form, such as interceptors. All of it goes by the message's
-// codec, which is the call's for whatever a call hands out.
+// For code that gets Messages of any form, such as interceptors. These functions use the message's codec; a
+// call sets its own codec on the messages that it hands out.
 
-// A message that owns its object: `call.reply() = to_message(reply);`. It needs no codec: it is encoded by
-// that of the call it is put into. Bytes that are put there are sent as they are.
+// A message that owns its object: `call.reply() = to_message(reply);`. The codec of the call will encode it.
 template <class T>
 Message to_message(T object) {
   return Message(std::make_shared<const T>(std::move(object)), MessageTraits<T>::ops());
 }
 // The message as bytes, shared or encoded.
 Result<Chain> to_bytes(const Message& message);
-// The number of bytes it takes when sent, before compression. Encodes it if that is the only way to know.
+// Its size in bytes when sent, before compression. Encodes the message if the size is not known otherwise.
 std::size_t message_size(const Message& message);
-// The object inside, if the message is a T; null: it is bytes, or something else.
+// The object inside; null: the message is bytes, or not a T.
 template <class T>
 const T* message_cast(const Message& message) {
   if (message.is_bytes()) return nullptr;
@@ -82,7 +81,7 @@ const T* message_cast(const Message& message) {
   const bool same = message.ops() == &ops || (ops.type_id && message.ops()->type_id == ops.type_id);
   return same ? static_cast<const T*>(message.object()) : nullptr;
 }
-// The message as a T, copied or decoded. INTERNAL if the bytes are none.
+// The message as a T, copied or decoded. INTERNAL if the bytes do not decode.
 template <class T>
 Result<T> decode_as(const Message& message) {
   if (const T* object = message_cast<T>(message)) return *object;

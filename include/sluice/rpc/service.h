@@ -1,4 +1,4 @@
-// Descriptors: what a service is to a server, hand-written or generated (grpc-go: grpc.ServiceDesc).
+// Descriptors of services and methods, hand-written or generated (grpc-go: grpc.ServiceDesc).
 #pragma once
 
 #include <cstddef>
@@ -13,45 +13,45 @@
 
 namespace sluice {
 
-// One call as the server hands it to a method.
-//
-// Thread: loop-only. A method's handler function calls run(), reject() or threw() once, before it returns.
+// One call, as the server gives it to a method.
+// Thread: loop-only. A method's handler function calls run(), reject() or threw() exactly once before it
+// returns.
 class ServerCall {
  public:
   virtual ServerContext& context() = 0;
   virtual ServerStream& stream() = 0;
   // The encoded request of a unary or server-streaming method.
   virtual const Chain& request() const = 0;
-  // It is decoded: its bytes need not live as long as the handler. request() is empty from now on.
+  // The request is decoded and its bytes can be freed. request() is empty from now on.
   virtual void release_request() {}
-  // The codec that the client has named: "json" of "application/grpc+json". Empty: the default, protobuf.
+  // The codec that the client names: "json" in "application/grpc+json". Empty: the default, protobuf.
   std::string_view content_subtype() const { return content_subtype_; }
-  // The server's codec of that name; null: it has none, or needs none.
+  // The server's codec of that name. Null: none is needed, or the server has none.
   const Codec* codec() const { return codec_; }
 
-  // The coroutine that serves the call, with everything it refers to: request, typed reader and writer.
+  // The coroutine that serves the call, with the objects it refers to: request, typed reader and writer.
   class Handler {
    public:
     virtual ~Handler() = default;
-    // Starts; true if it ended at once and `on_done` will not run.
+    // True: it has ended already, and `on_done` will not run.
     virtual bool start(Loop& loop, Runnable& on_done) = 0;
-    // Once, when it has ended: its status, and for unary methods the reply, borrowed from the handler. An
-    // exception out of the coroutine is UNKNOWN.
+    // Called once, when it has ended: its status and, for a method with one reply, the reply, borrowed from
+    // the handler. An exception of the coroutine is UNKNOWN.
     virtual Status finish(Message& reply) = 0;
   };
-  // Makes a Handler in the call's own memory.
+  // Makes a Handler in the call's memory.
   template <class T, class... Args>
   T& make(Args&&... args) {
     static_assert(alignof(T) <= alignof(std::max_align_t));
     return *new (allocate(sizeof(T), alignof(T))) T(std::forward<Args>(args)...);
   }
-  // Starts `handler`, sends what comes of it and ends its life. Made by make().
+  // Starts `handler`, which make() has made, sends its outcome and destroys it.
   virtual void run(Handler& handler) = 0;
-  // Ends the life of a handler that is not going to run.
+  // Destroys a handler that will not run.
   virtual void drop(Handler& handler) = 0;
-  // Ends the call without running: the request does not decode, which is the client's fault.
+  // Ends the call without a handler: the request does not decode. That is the client's fault.
   virtual void reject(Status status) = 0;
-  // The same: the program threw before there was a coroutine.
+  // Ends the call without a handler: the program threw before there was a coroutine.
   virtual void threw(Status status) { reject(std::move(status)); }
 
  protected:
@@ -66,7 +66,7 @@ class ServerCall {
 // A unary method (grpc-go: grpc.MethodDesc).
 struct MethodDesc {
   std::string_view name;
-  // Decodes the request and calls run() or reject() before it returns.
+  // Decodes the request, and calls one of run(), reject() and threw() before it returns.
   void (*handler)(void* service, ServerCall& call);
 };
 
@@ -78,7 +78,7 @@ struct StreamDesc {
   void (*handler)(void* service, ServerCall& call);
 };
 
-// Lifetime: as long as every server it is registered with.
+// Lifetime: outlives the servers that it is registered with.
 struct ServiceDesc {
   std::string_view name;  // "helloworld.Greeter"
   std::span<const MethodDesc> methods = {};
@@ -86,12 +86,12 @@ struct ServiceDesc {
   std::string_view file = {};  // the .proto file it comes from, for reflection
 };
 
-// What generated services derive from.
+// The base of generated services.
 class Service {
  public:
   virtual ~Service() = default;
   virtual const ServiceDesc& service_desc() const = 0;
-  // The object that the descriptor's handlers are given.
+  // The object that is passed to the descriptor's handlers.
   virtual void* service_object() = 0;
 };
 

@@ -1,5 +1,4 @@
-// Runtime: loops, clock, networks and worker threads, made of the parts below it. There is nothing global; a
-// program may have several.
+// Runtime: loops, clock, networks and worker threads. Nothing is global; a program may have several Runtimes.
 #pragma once
 
 #include <atomic>
@@ -16,55 +15,55 @@
 namespace sluice {
 
 struct RuntimeOptions {
-  // Loops with a thread of their own. 0: one loop without a thread. Progress is then made only inside calls
-  // of this library, each of which lets leave what was submitted (docs/concurrency.md).
+  // Number of loops, each with a thread of its own. 0: one loop without a thread, which makes progress only
+  // inside calls of this library; each such call sends what was submitted (docs/concurrency.md).
   unsigned threads = 0;
-  // At most, for run_blocking; they start with the first work. Names are looked up on others.
+  // Most threads for run_blocking(); they start when needed. Name look-ups have threads of their own.
   unsigned blocking_threads = 4;
-  // How long a thread that runs a loop and finds nothing to do goes on looking before it sleeps. Meanwhile it
-  // uses up its core and needs no waking: what another core sends it is there within a microsecond, instead
-  // of 15 to 30. Zero: it sleeps at once. Nothing in a simulation, nor in poll().
+  // How long an idle loop's thread polls before it sleeps. A polling thread uses a whole core, and sees what
+  // another core sends within 1 µs instead of 15 to 30. Zero: it sleeps at once. Without effect in a
+  // simulation and in poll().
   Duration spin = Duration::zero();
-  // Bytes that messages of all connections may hold: requests that no handler has read, replies that no
-  // caller has read, and room for large messages that are on their way. When half of it is room, large
-  // messages wait for each other, and windows grow no more. When all of it is used, windows that have grown
-  // shrink, and servers refuse new calls with RESOURCE_EXHAUSTED; clients refuse none. What one connection
-  // may take of it is for Limits and FlowControl to say. Exact to 64 KiB a loop and a KiB a stream: at least
-  // a MiB makes sense. 0 is no default.
+  // Bytes that messages of all connections may hold: unread requests and replies, and room for large incoming
+  // messages. When that room is half of the budget, large messages wait for each other, and windows grow no
+  // more. When the budget is used up, grown windows shrink, and servers refuse new calls with
+  // RESOURCE_EXHAUSTED; clients refuse none. Limits and FlowControl bound the share of one connection.
+  // Accurate to 64 KiB a loop and 1 KiB a stream: use at least 1 MiB. 0 does not mean the default.
   std::size_t memory_budget = MemoryBudget::kDefault;
   LogSink log = {};  // off by default
   net::MemoryNetworkOptions memory = {};
-  // Pipes shared with other Runtimes; null: a MemoryNetwork of its own.
+  // Shares its pipes with other Runtimes. Null: the Runtime has its own MemoryNetwork, with the options
+  // `memory`.
   std::shared_ptr<net::MemoryNetwork> memory_network = {};
-  // A simulation with this seed: virtual time, no threads, every choice from the seed.
+  // Makes a simulation: virtual time, no threads, and all choices made by this seed.
   std::optional<std::uint64_t> simulation_seed = {};
 };
 
-// Thread: any. Lifetime: outlives every server, channel and call on it, which debug builds assert; the
-// destructor runs what is left on its loops and joins its threads. On a thread that runs one of its loops, or
-// a worker of its run_blocking, it ends the process. After fork() the child must not touch it.
+// Thread: any. Lifetime: must outlive every server, channel and call on it; debug builds assert that. The
+// destructor runs the rest of the work on its loops and joins its threads. On a thread that runs one of its
+// loops, or a worker of run_blocking(), it ends the process. After fork() the child must not touch it.
 class Runtime final : public net::Host {
  public:
-  // `assertions` is for the default to say: whether the code that makes it is built with them.
+  // Leave `assertions` at its default: it tells whether the calling code is built with assertions.
   explicit Runtime(RuntimeOptions options = {}, detail::Assertions assertions = detail::kAssertions);
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  // Listens on "pipe:greeter", "tcp:127.0.0.1:50051" or "unix:/run/greeter.sock" (SystemNetwork has the
-  // rules). INVALID_ARGUMENT and ALREADY_EXISTS name the address, UNIMPLEMENTED the scheme that there is none
-  // of ("localhost:50051" has the scheme "localhost"); a simulation has no sockets (FAILED_PRECONDITION).
+  // Listens on "pipe:greeter", "tcp:127.0.0.1:50051" or "unix:/run/greeter.sock" (see SystemNetwork). Errors:
+  // INVALID_ARGUMENT and ALREADY_EXISTS name the address; UNIMPLEMENTED names a scheme without a network
+  // ("localhost:50051" has the scheme "localhost"); FAILED_PRECONDITION: a simulation has no sockets.
   Result<std::unique_ptr<net::Listener>> listen(std::string_view addr);
-  // More networks: `add_network("vsock", network)`. Before servers and channels use it.
+  // Adds a network: `add_network("vsock", network)`. REQUIRES: no server or channel uses the Runtime yet.
   void add_network(std::string scheme, std::shared_ptr<net::Network> network);
 
-  // Runs a coroutine on the first loop from this thread, until it ends. FAILED_PRECONDITION (as a
-  // StatusError) on a thread that leads a loop; INTERNAL when a simulation cannot make progress: the
-  // coroutine is then left where it waits. Rethrows what it threw.
+  // Runs a coroutine on the first loop, on this thread, until it ends. Rethrows its exception. Throws a
+  // StatusError: FAILED_PRECONDITION on a thread that leads a loop; INTERNAL if a simulation cannot make
+  // progress (the coroutine is then left suspended).
   template <class T>
   T run(Task<T> task) {
     const Lead lead(*this);
-    // Goes while this thread still leads: afterwards the loop is another thread's.
+    // Destroyed while this thread still leads: afterwards the loop may be another thread's.
     auto running = std::make_unique<Running<T>>(std::move(task));
     running->ended = running->task.start(loop(), *running);
     if (!loop().run_until(running->ended)) {
@@ -73,7 +72,7 @@ class Runtime final : public net::Host {
     }
     return running->task.take();
   }
-  // Runs what is ready on all loops without waiting; returns how many items ran.
+  // Runs the ready work of all loops without waiting. Returns the number of items that ran.
   std::size_t poll();
   // Calls fn on a worker thread: `R r = co_await runtime.run_blocking(fn);`
   template <class Fn>
@@ -82,10 +81,10 @@ class Runtime final : public net::Host {
   }
 
   Loop& loop() { return *loops_.front(); }
-  TimePoint now() const;  // of its clock; any thread
+  TimePoint now() const;  // on its clock; any thread
   Simulation* simulation() { return simulation_ ? &*simulation_ : nullptr; }
   unsigned threads_started() const;
-  // What lives on all loops. Only while nothing runs on them.
+  // The objects that live on all loops. REQUIRES: no loop runs.
   LiveCounts live() const;
 
   // net::Host
@@ -107,8 +106,8 @@ class Runtime final : public net::Host {
     }
     Task<T> task;
     bool ended = false;
-    // By run(), which could not wait for its end. It goes then, should that still come: a suspended coroutine
-    // is never destroyed.
+    // run() could not wait for its end. If it still ends, it deletes itself: a suspended coroutine is never
+    // destroyed.
     bool abandoned = false;
   };
   void enter();
@@ -130,7 +129,7 @@ class Runtime final : public net::Host {
   // Before serving and dialling only.
   std::vector<std::pair<std::string, std::shared_ptr<net::Network>>> networks_;
   BlockingPool blocking_;
-  BlockingPool resolving_;  // a look-up can take long, and what blocks in run_blocking may wait for it
+  BlockingPool resolving_;  // a look-up can take long, and work in run_blocking() may wait for it
 };
 
 }  // namespace sluice

@@ -18,30 +18,28 @@
 namespace sluice {
 
 struct ServerOptions {
-  std::uint32_t max_concurrent_streams =
-      100;  // calls open at once on one connection, 1 or more; others are refused
-  std::size_t max_receive_message_size =
-      4 << 20;  // bytes; a longer request is RESOURCE_EXHAUSTED before it is stored
-  std::size_t max_send_message_size = SIZE_MAX;  // bytes; a longer reply is RESOURCE_EXHAUSTED
-  // What requests may be encoded with, and replies. (grpc-go: encoding.RegisterCompressor)
+  std::uint32_t max_concurrent_streams = 100;  // open calls on one connection, 1 or more; others are refused
+  std::size_t max_receive_message_size = 4 << 20;  // bytes; longer ones are RESOURCE_EXHAUSTED and not stored
+  std::size_t max_send_message_size = SIZE_MAX;    // bytes; a longer reply is RESOURCE_EXHAUSTED
+  // The compressors for requests and replies. (grpc-go: encoding.RegisterCompressor)
   CompressorSet compressors = {};
-  // Of replies, unless their handler says otherwise: one of `compressors`; empty or "identity": none. Clients
-  // that do not accept it get them as they are.
+  // Compression of replies whose handler names none: the name of one of `compressors`. Empty or "identity":
+  // none. Clients that do not accept it get uncompressed replies.
   std::string compression_algorithm = {};
-  // What calls may be encoded with, both ways, beside their messages' own encodings: the client chooses, by
-  // its content-type. (grpc-go: encoding.RegisterCodec)
+  // Codecs for messages, both ways, besides their own encodings. The client chooses by its content-type.
+  // (grpc-go: encoding.RegisterCodec)
   CodecSet codecs = {};
-  Limits limits = {};             // of what a client may cost; the defaults are safe
-  FlowControl flow_control = {};  // of requests
-  // Around every call, the first outermost (interceptor.h).
+  Limits limits = {};             // what a client may cost; the defaults are safe
+  FlowControl flow_control = {};  // for requests
+  // Run around every call; the first is the outermost (interceptor.h).
   InterceptorChain<ServerInterceptor> interceptors = {};
-  // Serves the calls of methods nobody registered, as a stream of raw messages; its object is the second
-  // argument. Without it they are UNIMPLEMENTED. (grpc-go: UnknownServiceHandler)
+  // Serves calls of unregistered methods as streams of raw messages; `object` is unknown_service_object.
+  // Null: such calls are UNIMPLEMENTED. (grpc-go: UnknownServiceHandler)
   void (*unknown_service)(void* object, ServerCall& call) = nullptr;
   void* unknown_service_object = nullptr;
 };
 
-// What stop() found when its time was up.
+// The outcome of stop().
 struct StopReport {
   struct Call {
     std::string method;
@@ -50,15 +48,15 @@ struct StopReport {
     std::string state;  // "running", "cancelled"
   };
   std::vector<Call> still_running;  // empty: everything ended
-  std::size_t calls_cancelled = 0;  // that were open when the server closed
+  std::size_t calls_cancelled = 0;  // calls that were open when the server closed
 };
 
-// Thread: any, except that get() on its Ops must not be called on a thread that leads a loop (co_await
-// there). Lifetime: the Runtime and the services must outlive it; its destructor closes, and runs the loop
-// until no handler lives. On a loop (in a coroutine or callback) it cannot wait for them: `co_await
-// server.stop(deadline)`, and drain() if some still ran then, before it goes. A destructor there that finds a
-// handler of a service that was registered by reference ends the process, for the service would go under it.
-// Handlers of one service run at the same time on different loops if the Runtime has several.
+// Thread: any. On a thread that leads a loop use co_await instead of get() on its Ops. If the Runtime has
+// several loops, handlers of one service run at once on different loops.
+// Lifetime: the Runtime and the services must outlive it. The destructor closes the server and runs the loop
+// until all handlers have ended. On a loop (in a coroutine or callback) it cannot wait: before, `co_await
+// server.stop(deadline)`, and drain() if handlers still run. If it finds a running handler there whose
+// service was registered by reference, it ends the process, because the service may be destroyed next.
 class Server {
  public:
   explicit Server(net::Host& host, ServerOptions options = {});
@@ -66,35 +64,36 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Before the first serve(). ALREADY_EXISTS names a service that is registered, INVALID_ARGUMENT a name that
-  // is none; FAILED_PRECONDITION after serve().
+  // REQUIRE: before the first serve(), else FAILED_PRECONDITION. ALREADY_EXISTS names a service that is
+  // registered already, INVALID_ARGUMENT an invalid name.
   Status register_service(Service& service);
-  Status register_service(std::shared_ptr<Service> service);  // kept until ~Server, or the last handler
+  Status register_service(std::shared_ptr<Service> service);  // kept until ~Server and its last handler
   Status register_service(const ServiceDesc& desc, void* object);
 
-  // Accepts from `listener` from now on; several listeners may be served at once. Returns at once.
-  // INVALID_ARGUMENT names the value in ServerOptions that is wrong, FAILED_PRECONDITION after drain(),
-  // stop() or close(); the listener is then closed.
+  // Accepts from `listener` from now on, besides earlier ones. Returns at once. Errors, which close the
+  // listener: INVALID_ARGUMENT names a wrong value in ServerOptions; FAILED_PRECONDITION after drain(),
+  // stop() or close().
   Status serve(std::unique_ptr<net::Listener> listener);
-  // Where it accepts now, in the order of serve(); a port 0 has become the one the kernel chose.
+  // The addresses of its listeners, in the order of serve(). Port 0 is replaced by the port that the kernel
+  // chose.
   std::vector<Addr> addrs() const;
-  // Closes the listener at `addr`, one of addrs(); connections that it brought live on. NOT_FOUND names it.
+  // Closes the listener at `addr`, one of addrs(); its connections stay. NOT_FOUND names an unknown address.
   Status stop_listening(const Addr& addr);
 
   // How often each limit has ended or refused a connection so far.
   LimitCounts limit_counts() const;
-  // The nearest that a connection has come to each limit, of those that have ended: what room there is before
-  // an honest client meets it. to_string() has it in words.
+  // The closest that an ended connection has come to each limit: it shows whether honest clients come near a
+  // limit.
   LimitPeaks limit_peaks() const;
 
-  // Refuses new connections and calls, lets open ones finish (GOAWAY, gRPC A9); completes when they have. A
-  // client that nobody runs answers nothing: that takes Limits::goodbye_timeout, or 5 s if it has a stream.
+  // Refuses new connections and calls, lets open calls finish (GOAWAY, gRPC A9), and completes when they
+  // have. A client that does not respond is given Limits::goodbye_timeout, or 5 s if it has a stream.
   Op<Status> drain();
-  // Ends everything now: listeners, connections; handlers are cancelled, and run to their end. Idempotent.
+  // Closes listeners and connections now. Handlers are cancelled, and run to their end. Idempotent.
   void close();
-  // drain(), then close() at `deadline`. Completes then, also when handlers do not end, and says which. A
-  // handler that computes without an await holds up its loop and, until it gives way, this report too: work
-  // of that kind belongs into run_blocking().
+  // drain(), then close() at `deadline`. Completes at the latest then, and reports the handlers that still
+  // run. A handler that computes without an await blocks its loop, and this report with it: use
+  // run_blocking() for long work.
   Op<StopReport> stop(TimePoint deadline);
 
  private:

@@ -1,4 +1,4 @@
-// The typed streams of the calling side, as stubs give them.
+// The client's typed streams, which stubs return.
 #pragma once
 
 #include <optional>
@@ -8,24 +8,24 @@
 
 namespace sluice {
 
-// What the three kinds share.
+// The part that the three kinds share.
 //
-// Thread: any, and one read and one write may overlap, from two coroutines or threads; a second of the same
-// kind ends the call with FAILED_PRECONDITION. Lifetime: dropping a stream cancels what is not finished; its
-// Ops and Calls must be done before. Errors: an operation that finds the call ended says so (nullopt, false,
-// a failed status); finish() gives the call's status.
+// Thread: any. Overlap: one read and one write, of two coroutines or threads; a second read or write
+// meanwhile ends the call with FAILED_PRECONDITION. Lifetime: its Ops and Calls must be done before it is
+// destroyed, which cancels an unfinished call. Errors: after the end of the call, operations return nullopt,
+// false or a failed status; finish() gives the call's status.
 class ClientStreamHandle {
  public:
-  // Done when the server's header has come, or the call has ended without one.
+  // Done when the server's header has come, or the call has ended without a header.
   Op<Status> wait_header() { return {detail::kHeader, rpc(), nullptr, nullptr}; }
-  // Ends the call with CANCELLED unless it has ended; any thread.
+  // Ends the call with CANCELLED, unless it has ended.
   void cancel() { stream_->cancel(); }
-  // REQUIRES a completed wait_header(), read or finish().
+  // REQUIRES: a wait_header(), read or finish() is done.
   const Metadata& header() const { return stream_->header(); }
-  // REQUIRE a completed finish().
+  // REQUIRE: finish() is done.
   const Metadata& trailer() const { return stream_->trailer(); }
   const Addr& peer() const { return stream_->peer(); }
-  // REQUIRES a completed read, or the finish() of a ClientWriter: whether that message came compressed.
+  // Whether the last message came compressed. REQUIRES: a read, or the finish() of a ClientWriter, is done.
   bool message_compressed() const { return stream_->message_compressed(); }
 
  protected:
@@ -39,11 +39,11 @@ namespace detail {
 template <class Rep, class Base>
 class ClientReads : public Base {
  public:
-  // The next message; nullopt: the stream has ended, ask finish().
+  // The next message. Nullopt: the stream has ended; finish() tells why.
   Op<std::optional<Rep>> read() { return {kRead<Rep>, this->rpc(), nullptr, nullptr}; }
-  // The same into an object that is used again.
+  // The same, into an object that can be reused. False: the stream has ended.
   Op<bool> read_into(Rep& reply) { return {kReadInto<Rep>, this->rpc(), &reply, nullptr}; }
-  // Half-closes, discards what is unread, and gives the call's status.
+  // Half-closes, discards unread messages, and gives the call's status.
   Op<Status> finish() { return {kFinish, this->rpc(), nullptr, nullptr}; }
 
  protected:
@@ -53,13 +53,12 @@ class ClientReads : public Base {
 template <class Req, class Base>
 class ClientWrites : public Base {
  public:
-  // Done when the stream is open on a connection and at most 64 KiB wait behind the server's window; the
-  // message may then be reused. Fails with the call's status, or CANCELLED, when that has ended: finish()
-  // tells why.
+  // Done when the stream is open on a connection and at most 64 KiB wait for the server's window; the message
+  // may then be reused. Fails if the call has ended, with its status or CANCELLED; finish() tells why.
   Op<Status> write(const Req& request, WriteOptions options = {}) {
     return {kWrite<Req>, this->rpc(), &request, write_bits(options)};
   }
-  // Half-closes: no more messages. Done when the stream has a connection, or has ended.
+  // Half-closes: no more messages follow. Done when the stream has a connection, or has ended.
   Op<Status> close_write() { return {kCloseWrite, this->rpc(), nullptr, nullptr}; }
 
  protected:
@@ -82,7 +81,7 @@ class ClientWriter final : public detail::ClientWrites<Req, ClientStreamHandle> 
  public:
   explicit ClientWriter(ClientStreamPtr stream)
       : detail::ClientWrites<Req, ClientStreamHandle>(std::move(stream)) {}
-  // Half-closes and gives the reply or the failure.
+  // Half-closes, and gives the reply or the failure.
   Op<Rep> finish() { return {detail::kFinishUnary<Rep>, this->rpc(), nullptr, nullptr}; }
 };
 

@@ -1,4 +1,4 @@
-// From a service's typed methods to the handlers of its descriptor: what generated services are made of.
+// Makes the handlers of a service's descriptor from its typed methods. Generated services use it.
 #pragma once
 
 #include <exception>
@@ -12,7 +12,7 @@
 
 namespace sluice::detail {
 
-// What a handler's coroutine threw, as gRPC has it: UNKNOWN, or the status inside a StatusError.
+// The exception being handled, as a status: that of a StatusError, otherwise UNKNOWN.
 Status status_of_exception() noexcept;
 
 template <class T>
@@ -68,8 +68,8 @@ struct ClientStreamHandler final : ReplyHandler<Rep> {
   ServerReader<Req> stream;
 };
 
-// Makes the handler's task by `make_task`, and runs it. What throws before there is a coroutine ends the call
-// as what a coroutine throws would.
+// Makes the handler's task by `make_task`, and runs it. An exception of make_task ends the call as an
+// exception of the coroutine would.
 template <class H, class MakeTask>
 void run_handler(ServerCall& call, H& handler, MakeTask make_task) {
   Status failed;
@@ -85,7 +85,7 @@ void run_handler(ServerCall& call, H& handler, MakeTask make_task) {
   thrown ? call.threw(std::move(failed)) : call.reject(std::move(failed));
 }
 
-// UNIMPLEMENTED: neither the server nor the method's messages know the codec that the client has named.
+// UNIMPLEMENTED: neither the server nor the method's messages know the codec that the client names.
 Status check_named_codec(const ServerCall& call, const MessageOps& request);
 
 template <class Req>
@@ -107,7 +107,7 @@ Status decode_request(ServerCall& call, H& handler) {
 
 namespace sluice {
 
-// The four shapes of a method, as `handler` of a MethodDesc or StreamDesc:
+// The `handler` of a MethodDesc or StreamDesc, for the four kinds of methods:
 // `{"SayHello", &unary_method<Service, HelloRequest, HelloReply, &Service::SayHello>}`.
 template <class S, class Req, class Rep, Task<Result<Rep>> (S::*method)(ServerContext&, const Req&)>
 void unary_method(void* service, ServerCall& call) {
@@ -151,7 +151,7 @@ void bidi_stream_method(void* service, ServerCall& call) {
   });
 }
 
-// What a method that is not overridden answers.
+// The answer of a method that is not overridden.
 template <class T>
 Task<T> unimplemented(std::string_view method) {
   co_return Status(StatusCode::kUnimplemented, "method " + std::string(method) + " is not implemented");

@@ -1,4 +1,4 @@
-// The typed streams of the serving side, as handlers are given them.
+// The server's typed streams, which handlers are given.
 #pragma once
 
 #include <optional>
@@ -7,9 +7,10 @@
 
 namespace sluice {
 
-// What the three kinds share. Thread: the handler's coroutine, or others on its loop; one read and one write
-// may overlap. Lifetime: until the handler has ended. Errors: reads end and writes fail with CANCELLED when
-// the call is over.
+// The part that the three kinds share.
+//
+// Thread: coroutines of the handler's loop. Overlap: one read and one write. Lifetime: until the handler has
+// ended. Errors: when the call is over, reads give nothing and writes fail with CANCELLED.
 class ServerStreamHandle {
  public:
   explicit ServerStreamHandle(ServerStream& stream) : stream_(stream) {}
@@ -30,7 +31,7 @@ namespace detail {
 template <class Req, class Base>
 class ServerReads : public Base {
  public:
-  // The next message; nullopt: the client has half-closed, or the call is over (context.cancelled()).
+  // The next message. Nullopt: the client has half-closed, or the call is over (context.cancelled()).
   Op<std::optional<Req>> read() { return {kRead<Req>, this->rpc(), nullptr, nullptr}; }
   Op<bool> read_into(Req& request) { return {kReadInto<Req>, this->rpc(), &request, nullptr}; }
 
@@ -41,7 +42,8 @@ class ServerReads : public Base {
 template <class Rep, class Base>
 class ServerWrites : public Base {
  public:
-  // Done when encoded and at most 64 KiB wait behind the client's window; the message may then be reused.
+  // Done when the message is encoded and at most 64 KiB wait for the client's window; the message may then be
+  // reused.
   Op<Status> write(const Rep& reply, WriteOptions options = {}) {
     return {kWrite<Rep>, this->rpc(), &reply, write_bits(options)};
   }

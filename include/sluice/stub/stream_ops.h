@@ -1,4 +1,4 @@
-// The operations on streams as kinds of Op, shared by the typed streams of both sides.
+// The kinds of Op of the typed streams, for both sides.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ inline RpcStream& stream_of(const OpArgs& args) { return *static_cast<RpcStream*
 inline ClientStream& client_of(const OpArgs& args) { return static_cast<ClientStream&>(stream_of(args)); }
 inline Loop& loop_of_stream(const OpArgs& args) { return stream_of(args).loop(); }
 
-// Cancelling one operation of a call ends the call: half a stream is of no use to either side.
+// Cancelling one operation cancels the whole call: half a stream is of no use to either side.
 inline void cancel_stream(OpRecord* r) { static_cast<StreamRecord*>(r)->stream->cancel(); }
 inline void release_stream_record(OpRecord* r) { static_cast<StreamRecord*>(r)->stream->release(*r); }
 
@@ -32,7 +32,8 @@ constexpr OpKindOf<T> stream_kind(OpRecord* (*start)(const OpArgs&), OpResult<T>
 
 inline Status take_status(OpRecord* r) { return std::move(static_cast<StatusRecord*>(r)->status); }
 
-// Decodes what a read brought into `out`; false if nothing came. What does not decode ends the call.
+// Decodes the message of a read into `out`. False: there is none. A message that does not decode ends the
+// call.
 template <class M>
 bool decode_recv(OpRecord* record, M& out) {
   auto& recv = static_cast<RecvRecord&>(*record);
@@ -61,7 +62,7 @@ bool take_into(OpRecord* record) {
   return decode_recv(record, *static_cast<M*>(static_cast<RecvRecord*>(record)->into));
 }
 
-// A write's OpArgs have WriteOptions in place of `options`, a bit each.
+// In the OpArgs of a write, the pointer `options` holds the WriteOptions, one bit each.
 inline const void* write_bits(WriteOptions options) {
   return reinterpret_cast<const void*>((options.last ? std::uintptr_t{1} : 0) |
                                        (options.no_compression ? std::uintptr_t{2} : 0));
@@ -71,7 +72,7 @@ inline WriteOptions write_options(const OpArgs& args) {
   return {.last = (bits & 1) != 0, .no_compression = (bits & 2) != 0};
 }
 
-// A write that has to wait for the loop's leader: the message, encoded.
+// A write that waits until the loop's leader starts it: keeps the encoded message.
 template <class M>
 struct CapturedWrite : OpKindOf<Status> {
   CapturedWrite(const OpArgs& args) : OpKindOf<Status>(static_cast<const OpKindOf<Status>&>(*args.kind)) {
@@ -105,7 +106,7 @@ constexpr OpKindOf<Status> write_kind() {
   return kind;
 }
 
-// A reader can be told no more than "ended": what was refused it ends the call, and finish() has the reason.
+// A refused read returns nothing but "ended". So it ends the call, and finish() has the reason.
 inline void refuse_read(const OpArgs& args, const Status& why) { stream_of(args).misused(why); }
 template <class T>
 constexpr OpKindOf<T> read_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {

@@ -1,4 +1,4 @@
-// Unary calls of generated code: a method is a constant, a call is an Op.
+// Unary calls: a method is a constant, a call is an Op.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace sluice {
 
-// A unary method as its callers see it. A constant of generated code, or made by hand for any two message
-// types: `UnaryMethod<Chain, Chain> method("/helloworld.Greeter/SayHello");`. Lifetime: longer than the
+// A unary method, for its callers. Generated code has one for each method; it can be made by hand for any two
+// message types: `UnaryMethod<Chain, Chain> method("/helloworld.Greeter/SayHello");`. Lifetime: outlives its
 // calls.
 template <class Req, class Rep>
 class UnaryMethod : public OpKindOf<Rep> {
@@ -37,7 +37,7 @@ class UnaryMethod : public OpKindOf<Rep> {
   MethodInfo info;
 
  private:
-  // A call whose start has to wait for the loop's leader: everything borrowed, as copies.
+  // A call that waits until the loop's leader starts it: copies of everything that its Op borrows.
   struct Captured : OpKindOf<Rep> {
     Captured(const UnaryMethod& m, const OpArgs& args)
         : OpKindOf<Rep>(m),
@@ -69,7 +69,7 @@ class UnaryMethod : public OpKindOf<Rep> {
     static void drop(OpArgs& args) { delete static_cast<Captured*>(const_cast<void*>(args.options)); }
 
     MethodInfo info;
-    std::shared_ptr<ChannelBase> channel;  // shared: the Channel may be let go of before the loop gets here
+    std::shared_ptr<ChannelBase> channel;  // shared: the Channel may be destroyed before the call starts
     CallOptions options;
     Metadata metadata;
     Context context;

@@ -1,5 +1,4 @@
-// client_of: a service implementation turned into a client in one call, over an in-memory pipe (the
-// "serverToClient" of in-memory gRPC).
+// client_of: makes a client of a service implementation, over an in-memory pipe.
 #pragma once
 
 #include <memory>
@@ -10,10 +9,11 @@
 
 namespace sluice::testing {
 
-// Owns a Runtime without threads, a Server that serves `impl` on a pipe, a Channel to it and a Stub, and is
-// used like the Stub. `S` is a generated service: `auto greeter = client_of<helloworld::Greeter>(impl);`.
+// Owns a Runtime without threads, a Server with `impl` on a pipe, a Channel to it and a Stub, and is used
+// like the Stub. `S` is a generated service: `auto greeter = client_of<helloworld::Greeter>(impl);`.
 //
-// Thread: as a Stub's. Lifetime: `impl` must outlive it.
+// Thread: as a Stub. Lifetime: `impl` must outlive it. Errors: the constructor throws a StatusError if it
+// cannot serve.
 template <class S>
 class ClientOf {
  public:

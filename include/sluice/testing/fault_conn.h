@@ -1,6 +1,5 @@
-// FaultConn: a Conn over another one that does to its bytes what networks do: short reads and writes, delays,
-// stalls, corruption, cuts and black holes, all from a seed. fault_network.h puts it under servers and
-// channels.
+// FaultConn: a Conn over another one, with the faults of networks: short reads and writes, delays, stalls,
+// corruption, cuts and black holes, all chosen by a seed. fault_network.h puts it under servers and channels.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +15,12 @@
 namespace sluice::testing {
 
 enum class FaultKind : std::uint8_t {
-  kSplit,      // a read or write of fewer bytes than there were: "short"
-  kDelay,      // a piece that came later
+  kSplit,      // "short": a read or write of fewer bytes than there were
+  kDelay,      // a piece is late
   kStall,      // a longer pause at one byte
   kCorrupt,    // one byte changed
-  kCut,        // the connection ends: UNAVAILABLE here, eof for the peer
-  kBlackHole,  // from there on bytes vanish: writes succeed and go nowhere, reads wait
+  kCut,        // the connection ends: UNAVAILABLE here, eof at the peer
+  kBlackHole,  // bytes vanish from here on: writes succeed, reads wait
 };
 inline constexpr int kNumFaultKinds = 6;
 
@@ -30,28 +29,29 @@ enum class Direction : std::uint8_t { kRead, kWrite };
 // A fault at one place: kSplit, kStall, kCorrupt, kCut or kBlackHole.
 struct Fault {
   FaultKind kind = FaultKind::kSplit;
-  std::uint64_t at = 0;              // so many bytes of its direction have passed before
+  std::uint64_t at = 0;              // bytes of its direction that pass before it
   Duration time = Duration::zero();  // kStall: how long
 };
 
-// What happens in one direction.
+// The faults of one direction.
 struct FaultPlan {
-  std::size_t max_piece = 0;  // bytes; each read or write moves a random 1 … max_piece; 0: all there are
+  std::size_t max_piece = 0;  // bytes; each read or write moves a random 1 … max_piece; 0: no limit
   Duration max_delay = Duration::zero();  // each piece waits a random time up to this
   std::vector<Fault> faults = {};         // in the order of `at`
 };
 
-// What has happened to a conn.
+// A fault that has happened to a conn.
 struct FaultEvent {
   FaultKind kind = FaultKind::kSplit;
   Direction direction = Direction::kRead;
-  std::uint64_t at = 0;              // bytes of its direction that passed before
+  std::uint64_t at = 0;              // bytes of its direction that passed before it
   std::size_t size = 0;              // kSplit: of the piece
   Duration time = Duration::zero();  // kDelay, kStall
   std::string to_string() const;     // "cut at byte 17 of its reads"
 };
 
-// Bytes that have passed through a conn, black holes included. Written on its loop; outlives the conn.
+// Bytes that have passed through a conn, those lost in a black hole included. Written on its loop; must
+// outlive the conn.
 struct FaultProgress {
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
@@ -61,19 +61,19 @@ struct FaultOptions {
   std::uint64_t seed = 1;
   FaultPlan reads = {};
   FaultPlan writes = {};
-  bool as_socket = false;  // in_memory() is false whatever lies below: small windows and frames are announced
-  // Told of each fault, on the conn's loop; must not throw.
+  bool as_socket = false;  // in_memory() is false: windows and frames are those of sockets
+  // Called for each fault, on the conn's loop. Must not throw.
   std::function<void(const FaultEvent&)> observe = {};
   FaultProgress* progress = nullptr;
 };
 
-// Options that a seed chose: splits both ways, delays and a stall; for half of the seeds also one to three of
-// corruption, cut and black hole. All within the first `horizon` bytes of a direction.
+// Options chosen by a seed: splits both ways, delays and a stall; for half of the seeds also one to three
+// corruptions, cuts and black holes. All are within the first `horizon` bytes of a direction.
 FaultOptions random_faults(std::uint64_t seed, std::uint64_t horizon);
 
-// Thread, overlap, lifetime, errors: a Conn's (net/conn.h); it is made where the conn below may be used. With
-// options that ask for nothing it behaves as the conn below. After a cut everything fails with UNAVAILABLE
-// and its place. What is in a black hole ends at its deadline or with close(), which the peer sees.
+// Thread, overlap, lifetime, errors: as a Conn (net/conn.h). Made on the loop of the conn below. With default
+// options it behaves as the conn below. After a cut, everything fails with UNAVAILABLE and the place of the
+// cut. In a black hole, reads end at their deadline or with close(), which the peer sees.
 class FaultConn final : public net::Conn, private Waiter {
  public:
   FaultConn(std::unique_ptr<net::Conn> below, FaultOptions options);
@@ -99,7 +99,7 @@ class FaultConn final : public net::Conn, private Waiter {
     const FaultPlan& plan;
     std::uint64_t passed = 0;
     std::size_t next = 0;   // of plan.faults
-    std::size_t piece = 0;  // chosen, and not passed yet
+    std::size_t piece = 0;  // chosen, not passed yet
     TimePoint hold{};       // the piece waits until then
     bool below = false;     // an op of the conn below is in flight
     bool corrupt = false;   // the next byte will be
@@ -147,7 +147,7 @@ class FaultConn final : public net::Conn, private Waiter {
   ReadBelow read_below_{*this};
   WriteBelow write_below_{*this};
   net::ReadOp* read_op_ = nullptr;    // the owner's, in flight
-  net::WriteOp* write_op_ = nullptr;  // the same; what it has still to write is in it
+  net::WriteOp* write_op_ = nullptr;  // the same; holds the unwritten rest
   Chain inbox_;                       // read below, not delivered yet
   bool eof_ = false;
   bool write_closed_ = false;
