@@ -282,16 +282,16 @@ TEST_P(Destruction, OfChannelsAndStreamsThatNeverConnected) {
 // What resumes a coroutine by hand: a wait that no timer ends.
 class Gate {
  public:
-  void open() { waiter_->loop().post(*waiter_); }
+  void open() { coroutine_->loop().post(*coroutine_); }
   bool await_ready() const noexcept { return false; }
   template <class P>
   SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<P> h) {
-    waiter_ = &h.promise();
+    coroutine_ = &h.promise();
   }
   void await_resume() noexcept {}
 
  private:
-  PromiseBase* waiter_ = nullptr;
+  PromiseBase* coroutine_ = nullptr;
 };
 
 // In a simulation a handler that nobody will wake is found out: the server does not wait for ever, and what

@@ -54,7 +54,7 @@ class Held final : public Op {
   bool await_ready() const noexcept { return ended_; }
   template <class P>
   SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<P> h) {
-    waiter_ = &h.promise();
+    coroutine_ = &h.promise();
   }
   void await_resume() noexcept {}
 
@@ -62,10 +62,10 @@ class Held final : public Op {
   static void on_done(Runnable& self) noexcept {
     auto& held = static_cast<Held&>(self);
     held.ended_ = true;
-    if (held.waiter_) held.waiter_->run();
+    if (held.coroutine_) held.coroutine_->run();
   }
   bool ended_ = false;
-  Runnable* waiter_ = nullptr;
+  Runnable* coroutine_ = nullptr;
 };
 using HeldRead = Held<net::ReadOp>;
 using HeldWrite = Held<net::WriteOp>;
@@ -81,7 +81,7 @@ class Gate final : public Runnable {
   bool await_ready() const noexcept { return open_; }
   template <class P>
   SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<P> h) {
-    waiter_ = &h.promise();
+    coroutine_ = &h.promise();
   }
   void await_resume() noexcept {}
 
@@ -89,11 +89,11 @@ class Gate final : public Runnable {
   static void opened(Runnable& self) noexcept {
     auto& gate = static_cast<Gate&>(self);
     gate.open_ = true;
-    if (gate.waiter_) gate.waiter_->run();
+    if (gate.coroutine_) gate.coroutine_->run();
   }
   Loop& loop_;
   bool open_ = false;
-  Runnable* waiter_ = nullptr;
+  Runnable* coroutine_ = nullptr;
 };
 
 // An endless text that no shift, loss or repetition leaves unchanged; writer and reader each have one.

@@ -109,7 +109,7 @@ class Conn::ReadAwaiter : ReadOp {
   bool await_ready() const noexcept { return false; }
   template <class P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
-    waiter_ = &h.promise();
+    coroutine_ = &h.promise();
     return !conn_.start_read(*this);
   }
   Result<ReadResult> await_resume() {
@@ -118,9 +118,9 @@ class Conn::ReadAwaiter : ReadOp {
   }
 
  private:
-  static void resume(Runnable& self) noexcept { static_cast<ReadAwaiter&>(self).waiter_->run(); }
+  static void resume(Runnable& self) noexcept { static_cast<ReadAwaiter&>(self).coroutine_->run(); }
   Conn& conn_;
-  Runnable* waiter_ = nullptr;
+  Runnable* coroutine_ = nullptr;
 };
 
 class Conn::WriteAwaiter : WriteOp {
@@ -131,15 +131,15 @@ class Conn::WriteAwaiter : WriteOp {
   bool await_ready() const noexcept { return false; }
   template <class P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
-    waiter_ = &h.promise();
+    coroutine_ = &h.promise();
     return !conn_.start_write(*this);
   }
   Status await_resume() { return std::move(status); }
 
  private:
-  static void resume(Runnable& self) noexcept { static_cast<WriteAwaiter&>(self).waiter_->run(); }
+  static void resume(Runnable& self) noexcept { static_cast<WriteAwaiter&>(self).coroutine_->run(); }
   Conn& conn_;
-  Runnable* waiter_ = nullptr;
+  Runnable* coroutine_ = nullptr;
 };
 
 inline Conn::ReadAwaiter Conn::read(TimePoint deadline, ReadHint hint) { return {*this, deadline, hint}; }

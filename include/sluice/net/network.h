@@ -84,7 +84,7 @@ class Listener::AcceptAwaiter : AcceptOp {
   bool await_ready() const noexcept { return false; }
   template <class P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
-    waiter_ = &h.promise();
+    coroutine_ = &h.promise();
     return !listener_.start_accept(*this, h.promise().loop());
   }
   Result<std::unique_ptr<Conn>> await_resume() {
@@ -93,9 +93,9 @@ class Listener::AcceptAwaiter : AcceptOp {
   }
 
  private:
-  static void resume(Runnable& self) noexcept { static_cast<AcceptAwaiter&>(self).waiter_->run(); }
+  static void resume(Runnable& self) noexcept { static_cast<AcceptAwaiter&>(self).coroutine_->run(); }
   Listener& listener_;
-  Runnable* waiter_ = nullptr;
+  Runnable* coroutine_ = nullptr;
 };
 
 class Network::DialAwaiter : DialOp {
@@ -106,7 +106,7 @@ class Network::DialAwaiter : DialOp {
   bool await_ready() const noexcept { return false; }
   template <class P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
-    waiter_ = &h.promise();
+    coroutine_ = &h.promise();
     return !network_.start_dial(*this, h.promise().loop());
   }
   Result<std::unique_ptr<Conn>> await_resume() {
@@ -115,9 +115,9 @@ class Network::DialAwaiter : DialOp {
   }
 
  private:
-  static void resume(Runnable& self) noexcept { static_cast<DialAwaiter&>(self).waiter_->run(); }
+  static void resume(Runnable& self) noexcept { static_cast<DialAwaiter&>(self).coroutine_->run(); }
   Network& network_;
-  Runnable* waiter_ = nullptr;
+  Runnable* coroutine_ = nullptr;
 };
 
 inline Status Network::check_dial(const Addr&) const { return {}; }
