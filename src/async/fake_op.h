@@ -27,7 +27,7 @@ struct FakeService {
   Duration time = std::chrono::microseconds(50);
 };
 
-class FakeRecord final : public OpRecord, Waiter {
+class FakeRecord final : public OpRecord, StuckReporter {
  public:
   FakeRecord(FakeService& s, std::string t, How how)
       : service_(s), loop_(s.loop), text_(std::move(t)), timer_(*this), later_(*this) {
@@ -35,7 +35,7 @@ class FakeRecord final : public OpRecord, Waiter {
     ++service_.loop.counts().calls;
     if (how == How::kInline) return;
     begin();
-    service_.loop.add_waiter(*this);
+    service_.loop.add_reporter(*this);
     if (how == How::kLater) posted_ = true, service_.loop.post(later_);
     if (how == How::kByTimer) service_.loop.arm(timer_, after(service_.loop.now(), service_.time));
   }
@@ -52,7 +52,7 @@ class FakeRecord final : public OpRecord, Waiter {
     if (!done()) {
       ++service_.released_early;
       service_.loop.disarm(timer_);
-      service_.loop.remove_waiter(*this);
+      service_.loop.remove_reporter(*this);
     }
     if (posted_) {
       forgotten_ = true;
@@ -88,7 +88,7 @@ class FakeRecord final : public OpRecord, Waiter {
   }
   void finish() {
     header.add("echo", text_);
-    service_.loop.remove_waiter(*this);
+    service_.loop.remove_reporter(*this);
     complete(service_.loop);
   }
   void free() {

@@ -1,17 +1,16 @@
-// The run token: callers that lead by turns, the loop's own thread, and wakes that are not made.
+// Who leads a Loop: callers that lead by turns, a leader that spins, and wakes that are not made.
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <deque>
-#include <future>
 #include <memory>
 #include <thread>
 #include <vector>
 
-#include "async/poller.h"
+#include "async/fake_caller.h"
 #include "support/loop_fixture.h"
 
 namespace sluice {
@@ -19,52 +18,7 @@ namespace {
 
 using support::TestLoop;
 
-// Completes `waiter` on the loop after `hops` more posts; the smallest operation there is.
-struct Hops final : Runnable {
-  Hops(Loop& l, Runnable& w, int n) : Runnable(&hop), loop(l), waiter(w), left(n) {}
-  static void hop(Runnable& self) noexcept {
-    auto& h = static_cast<Hops&>(self);
-    if (h.left-- == 0) return h.waiter.run();
-    h.loop.post(h);
-  }
-  Loop& loop;
-  Runnable& waiter;
-  int left;
-};
-
-// What get() does, without an operation.
-void call(Loop& loop, int hops) {
-  Loop::ThreadWaiter waiter(loop);
-  Hops op(loop, waiter, hops);
-  loop.post(op);
-  ASSERT_TRUE(waiter.wait());
-  if (waiter.leading()) loop.leave();
-}
-
-// Counts what is asked of the epoll poller.
-struct Counts {
-  std::atomic<int> waits{0}, wakes{0};
-};
-class CountingPoller final : public Poller {
- public:
-  explicit CountingPoller(Counts& counts) : counts_(counts) {
-    Status why;
-    poller_ = make_epoll_poller(why);
-  }
-  Status add(FdWatch& watch) override { return poller_->add(watch); }
-  Status change(FdWatch& watch) override { return poller_->change(watch); }
-  void remove(FdWatch& watch) override { poller_->remove(watch); }
-  void wait(Duration timeout) override { ++counts_.waits, poller_->wait(timeout); }
-  std::size_t dispatch() override { return poller_->dispatch(); }
-  void wake() override { ++counts_.wakes, poller_->wake(); }
-  int fd() override { return poller_->fd(); }
-
- private:
-  Counts& counts_;
-  std::unique_ptr<Poller> poller_;
-};
-
-TEST(RunToken, OnlyOneThreadLeads) {
+TEST(Lead, OnlyOneThreadLeads) {
   TestLoop loop;
   EXPECT_FALSE(loop->leads());
   ASSERT_TRUE(loop->try_enter());
@@ -81,8 +35,8 @@ TEST(RunToken, OnlyOneThreadLeads) {
   EXPECT_TRUE(loop->check_may_block().ok());
 }
 
-TEST(RunToken, ABlockingCallRunsOnItsCallersStackWithoutPollerOrWake) {
-  Counts counts;
+TEST(Lead, ABlockingCallRunsOnItsCallersStackWithoutPollerOrWake) {
+  PollerCounts counts;
   LoopGroup group;
   Loop loop(group, std::make_unique<CountingPoller>(counts));
   for (int i = 0; i < 100; ++i) call(loop, 10);
@@ -91,13 +45,13 @@ TEST(RunToken, ABlockingCallRunsOnItsCallersStackWithoutPollerOrWake) {
 }
 
 // Two system calls a call over a socket would be one too many.
-TEST(RunToken, ACallerInAHurryIsSparedTheLookAtDescriptors) {
+TEST(Lead, ACallerInAHurryIsSparedTheLookAtDescriptors) {
   struct Silent final : FdWatch {
     Silent() : FdWatch(::eventfd(0, EFD_CLOEXEC), EPOLLIN) {}
     ~Silent() { ::close(fd()); }
     void on_ready(std::uint32_t) override {}
   } silent;
-  Counts counts;
+  PollerCounts counts;
   LoopGroup group;
   Loop loop(group, std::make_unique<CountingPoller>(counts));
   constexpr int kCalls = 2000;
@@ -122,7 +76,7 @@ TEST(RunToken, ACallerInAHurryIsSparedTheLookAtDescriptors) {
 }
 
 // Work without end does not keep who looks in.
-TEST(RunToken, AVisitEnds) {
+TEST(Lead, AVisitEnds) {
   struct Again final : Runnable {
     explicit Again(Loop& l) : Runnable(&run), loop(l) {}
     static void run(Runnable& self) noexcept {
@@ -144,7 +98,7 @@ TEST(RunToken, AVisitEnds) {
   }
 }
 
-TEST(RunToken, ALeaderThatLeavesHandsOverToExactlyOneWaiter) {
+TEST(Lead, ALeaderThatLeavesHandsOverToExactlyOneWaiter) {
   constexpr int kWaiters = 3;
   LoopGroup group;
   Loop loop(group, nullptr);
@@ -154,12 +108,12 @@ TEST(RunToken, ALeaderThatLeavesHandsOverToExactlyOneWaiter) {
   std::vector<std::thread> threads;
   for (int i = 0; i < kWaiters; ++i) {
     threads.emplace_back([&] {
-      Loop::ThreadWaiter waiter(loop);
-      Hops op(loop, waiter, 0);
+      WaitingThread thread(loop);
+      Hops op(loop, thread, 0);
       loop.post(op);
       ++posted;
-      ASSERT_TRUE(waiter.wait());
-      if (!waiter.leading()) return;
+      ASSERT_TRUE(thread.wait());
+      if (!thread.leading()) return;
       ++leaders;
       most = std::max(most.load(), ++at_once);
       --at_once;
@@ -177,7 +131,7 @@ TEST(RunToken, ALeaderThatLeavesHandsOverToExactlyOneWaiter) {
   loop.leave();
 }
 
-TEST(RunToken, ManyCallersShareOneLoop) {
+TEST(Lead, ManyCallersShareOneLoop) {
   constexpr int kThreads = 4, kCalls = 1500;
   TestLoop loop;
   int inside = 0;  // plain: ThreadSanitizer sees whether the token orders its leaders
@@ -199,25 +153,25 @@ TEST(RunToken, ManyCallersShareOneLoop) {
   EXPECT_EQ(inside, kThreads * kCalls);
 }
 
-TEST(RunToken, AParkedLeaderIsWokenByAPost) {
-  Counts counts;
+TEST(Lead, AParkedLeaderIsWokenByAPost) {
+  PollerCounts counts;
   LoopGroup group;
   Loop loop(group, std::make_unique<CountingPoller>(counts));
-  Loop::ThreadWaiter waiter(loop);
-  Hops op(loop, waiter, 0);
+  WaitingThread thread(loop);
+  Hops op(loop, thread, 0);
   std::thread poster([&] {
     while (counts.waits == 0) std::this_thread::yield();
     loop.post(op);
   });
-  ASSERT_TRUE(waiter.wait());
-  ASSERT_TRUE(waiter.leading());
+  ASSERT_TRUE(thread.wait());
+  ASSERT_TRUE(thread.leading());
   loop.leave();
   poster.join();
   EXPECT_LE(counts.wakes, 1);
 }
 
-TEST(RunToken, NobodyIsWokenWhileTheLeaderIsNotParked) {
-  Counts counts;
+TEST(Lead, NobodyIsWokenWhileTheLeaderIsNotParked) {
+  PollerCounts counts;
   LoopGroup group;
   Loop loop(group, std::make_unique<CountingPoller>(counts));
   ASSERT_TRUE(loop.try_enter());
@@ -236,19 +190,19 @@ TEST(RunToken, NobodyIsWokenWhileTheLeaderIsNotParked) {
 // A leader that has nothing to do, and a thread that posts once `ready` says so.
 template <class Ready>
 void post_to_idle_leader(Loop& loop, Ready ready) {
-  Loop::ThreadWaiter waiter(loop);
-  Hops op(loop, waiter, 0);
+  WaitingThread thread(loop);
+  Hops op(loop, thread, 0);
   std::thread poster([&] {
     while (!ready()) std::this_thread::yield();
     loop.post(op);
   });
-  EXPECT_TRUE(waiter.wait());
-  if (waiter.leading()) loop.leave();
+  EXPECT_TRUE(thread.wait());
+  if (thread.leading()) loop.leave();
   poster.join();
 }
 
 TEST(Spinning, NeitherSleepsNorIsWoken) {
-  Counts counts;
+  PollerCounts counts;
   LoopGroup group;
   Loop loop(group, std::make_unique<CountingPoller>(counts));
   loop.set_spin(std::chrono::hours(1));
@@ -261,7 +215,7 @@ TEST(Spinning, NeitherSleepsNorIsWoken) {
 }
 
 TEST(Spinning, EndsAndThenTheLeaderParks) {
-  Counts counts;
+  PollerCounts counts;
   LoopGroup group;
   Loop loop(group, std::make_unique<CountingPoller>(counts));
   loop.set_spin(std::chrono::microseconds(50));
@@ -315,176 +269,6 @@ TEST(Spinning, OwnThreadGivesWayToCallersAndStops) {
   EXPECT_TRUE(loop.live().all_zero());
 }
 
-TEST(OwnThread, RunsWhatIsPostedAndStops) {
-  LoopGroup group;
-  Loop loop(group, nullptr);
-  loop.start_thread();
-  struct Tell final : Runnable {
-    Tell()
-        : Runnable([](Runnable& self) noexcept {
-            static_cast<Tell&>(self).ran.set_value(std::this_thread::get_id());
-          }) {}
-    std::promise<std::thread::id> ran;
-  };
-  std::deque<Tell> tells;  // until the thread has ended: set_value() may still be at work when get() returns
-  for (int i = 0; i < 20; ++i) {
-    Tell& tell = tells.emplace_back();
-    loop.post(tell);
-    EXPECT_NE(tell.ran.get_future().get(), std::this_thread::get_id());
-  }
-  loop.stop_thread();
-  EXPECT_TRUE(loop.live().all_zero());
-  loop.stop_thread();  // nothing to stop
-}
-
-TEST(OwnThread, StopsWhileItIsParkedWhileItYieldsAndAtOnce) {
-  Counts counts;
-  LoopGroup group;
-  Loop loop(group, std::make_unique<CountingPoller>(counts));
-  for (int i = 0; i < 20; ++i) {
-    loop.start_thread();
-    loop.stop_thread();
-  }
-  counts.waits = 0;
-  loop.start_thread();
-  while (counts.waits == 0) std::this_thread::yield();
-  loop.stop_thread();
-  loop.start_thread();
-  call(loop, 3);
-  loop.stop_thread();
-}
-
-TEST(OwnThread, GivesWayToCallersAndComesBack) {
-  LoopGroup group;
-  Loop loop(group, nullptr);
-  loop.start_thread();
-  struct Where final : Runnable {
-    Where()
-        : Runnable([](Runnable& self) noexcept {
-            auto& where = static_cast<Where&>(self);
-            where.ran.store(true);
-          }) {}
-    std::atomic<bool> ran{false};
-  };
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 3; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 300; ++i) call(loop, i % 7);
-    });
-  }
-  for (std::thread& t : threads) t.join();
-  // No caller any more: the own thread must come back by itself.
-  Where where;
-  loop.post(where);
-  while (!where.ran) std::this_thread::yield();
-  loop.stop_thread();
-  EXPECT_TRUE(loop.live().all_zero());
-}
-
-TEST(OwnThread, FinishesWhatACallerStartedAndLeft) {
-  LoopGroup group;
-  Loop loop(group, nullptr);
-  loop.start_thread();
-  for (int i = 0; i < 200; ++i) {
-    struct Last final : Runnable {
-      Last() : Runnable([](Runnable& self) noexcept { static_cast<Last&>(self).ran.store(true); }) {}
-      std::atomic<bool> ran{false};
-    } last;
-    call(loop, 1);
-    const bool entered = loop.try_enter();  // or the thread is back already
-    loop.post(last);
-    if (entered) loop.leave();
-    while (!last.ran) std::this_thread::yield();
-  }
-  loop.stop_thread();
-}
-
-// A thread that only looks in is no caller to keep out of the way of: the own thread parks, where whatever
-// comes in wakes it at once, and does not look once a millisecond for as long as such threads are about.
-TEST(OwnThread, IsNotKeptFromParkingByThreadsThatOnlyLookIn) {
-  Counts counts;
-  LoopGroup group;
-  Loop loop(group, std::make_unique<CountingPoller>(counts));
-  loop.start_thread();
-  call(loop, 1);  // from now on it keeps out of the way
-  counts.waits = 0;
-  int looks = 0, refused = 0;
-  // Refused for so long: it parked before the count began, and leads from there.
-  while (counts.waits == 0 && looks < 1000 && refused < 100'000) {
-    std::atomic<bool> ran{false};
-    struct Tell final : Runnable {
-      explicit Tell(std::atomic<bool>& r)
-          : Runnable([](Runnable& self) noexcept { static_cast<Tell&>(self).ran.store(true); }), ran(r) {}
-      std::atomic<bool>& ran;
-    } tell(ran);
-    if (!loop.try_enter_in_order()) {  // it leads
-      ++refused;
-      std::this_thread::yield();
-      continue;
-    }
-    refused = 0;
-    ++looks;
-    loop.post(tell);
-    loop.leave();  // wakes it
-    while (!ran) std::this_thread::yield();
-  }
-  EXPECT_LE(looks, 4) << "one look that finds the caller, one that finds none; and what a race adds";
-  loop.stop_thread();
-}
-
-struct Ringing final : Timer {
-  Ringing()
-      : Timer([](Runnable& self) noexcept {
-          static_cast<Ringing&>(static_cast<Timer&>(self)).rang.set_value();
-        }) {}
-  std::promise<void> rang;
-};
-// Arms `timer` on the loop, and then tells `waiter` if there is one.
-struct Arm final : Runnable {
-  Arm(Loop& l, Timer& t, Runnable* w = nullptr) : Runnable(&run), loop(l), timer(t), waiter(w) {}
-  static void run(Runnable& self) noexcept {
-    auto& arm = static_cast<Arm&>(self);
-    arm.loop.arm(arm.timer, arm.loop.now() + std::chrono::microseconds(200));
-    if (arm.waiter) arm.waiter->run();
-  }
-  Loop& loop;
-  Timer& timer;
-  Runnable* waiter;
-};
-
-TEST(OwnThread, FiresTimersWhileNobodyCalls) {
-  LoopGroup group;
-  Loop loop(group, nullptr);
-  loop.start_thread();
-  Ringing alarm;
-  Arm arm(loop, alarm);
-  loop.post(arm);
-  alarm.rang.get_future().get();
-  loop.stop_thread();
-}
-
-// While a caller leads for long, the own thread sleeps until the lead is free; nobody else would then fire
-// the timer.
-TEST(OwnThread, ComesBackAfterACallerThatWaitedLong) {
-  LoopGroup group;
-  Loop loop(group, nullptr);
-  loop.start_thread();
-  Ringing alarm;
-  Loop::ThreadWaiter waiter(loop);
-  Arm arm(loop, alarm, &waiter);
-  std::thread poster([&] {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
-    while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
-    loop.post(arm);
-  });
-  ASSERT_TRUE(waiter.wait());
-  if (waiter.leading()) loop.leave();
-  poster.join();
-  alarm.rang.get_future().get();
-  loop.stop_thread();
-  EXPECT_TRUE(loop.live().all_zero());
-}
-
 // A poller whose wake() comes back only when it is let go: a poster that is held up within post().
 struct HeldWake {
   std::atomic<bool> waiting{false}, within{false}, let_go{false}, destroyed_within{false};
@@ -521,7 +305,7 @@ class HeldPoller final : public Poller {
 };
 
 // What was posted has run, and with it all that kept the loop; the thread that posted it is still inside.
-TEST(RunToken, ALoopGoesAfterTheThreadsThatPostToIt) {
+TEST(Lead, ALoopGoesAfterTheThreadsThatPostToIt) {
   struct Done final : Runnable {
     Done() : Runnable([](Runnable& self) noexcept { static_cast<Done&>(self).done = true; }) {}
     bool done = false;

@@ -1,4 +1,5 @@
-// Loop: ticks, order, inline budget, timers, descriptors, waiters, and being driven by somebody else's loop.
+// Loop: ticks, order, inline budget, timers, descriptors, reporters, and being driven by somebody else's
+// loop.
 #include "sluice/async/loop.h"
 
 #include <gtest/gtest.h>
@@ -443,7 +444,7 @@ TEST(Loop, RefusesDescriptorsInASimulation) {
   EXPECT_EQ(loop->native_fd(), -1);
 }
 
-struct Named final : Waiter {
+struct Named final : StuckReporter {
   explicit Named(std::string n) : name(std::move(n)) {}
   void describe(std::string& out) const override { out += name; }
   std::string name;
@@ -453,14 +454,14 @@ TEST(Loop, NamesWhoWaitsWhenNothingCanMakeProgress) {
   TestLoop loop(1);
   EXPECT_EQ(loop->stuck().message(), "nothing can make progress: no waiter is known");
   Named a("a"), b("b"), silent("");
-  loop->add_waiter(a);
-  loop->add_waiter(silent);
-  loop->add_waiter(b);
+  loop->add_reporter(a);
+  loop->add_reporter(silent);
+  loop->add_reporter(b);
   EXPECT_EQ(loop->stuck().message(), "nothing can make progress: b; a");
-  loop->remove_waiter(b);
-  loop->remove_waiter(silent);
+  loop->remove_reporter(b);
+  loop->remove_reporter(silent);
   EXPECT_EQ(loop->stuck().message(), "nothing can make progress: a");
-  loop->remove_waiter(a);
+  loop->remove_reporter(a);
 }
 
 bool readable(int fd) {

@@ -4,6 +4,8 @@
 #include <exception>
 #include <string>
 
+#include "async/waiting_thread.h"
+
 namespace sluice::detail {
 namespace {
 
@@ -172,18 +174,18 @@ bool attach_op(Loop& loop, OpRecord* record, PromiseBase& parent) {
 // Starts an operation on a loop that another thread leads.
 class Driven::Starter final : public Runnable {
  public:
-  Starter(const OpArgs* args, OpRecord*& record, Loop::ThreadWaiter& waiter)
-      : Runnable(&go), args_(args), record_(record), waiter_(waiter) {}
+  Starter(const OpArgs* args, OpRecord*& record, WaitingThread& thread)
+      : Runnable(&go), args_(args), record_(record), thread_(thread) {}
 
  private:
   static void go(Runnable& self) noexcept {
     auto& s = static_cast<Starter&>(self);
     if (s.args_) s.record_ = start_record(*s.args_);
-    wait_for(s.record_, s.waiter_);
+    wait_for(s.record_, s.thread_);
   }
   const OpArgs* const args_;
   OpRecord*& record_;
-  Loop::ThreadWaiter& waiter_;
+  WaitingThread& thread_;
 };
 
 Driven::Driven(const OpArgs& args) : kind_(*args.kind), loop_(args.kind->loop(args)), owns_(true) {
@@ -205,11 +207,11 @@ void Driven::drive(const OpArgs* args) {
     if (args) record_ = start_record(*args);
     progress = loop_.run_until(record_->done_flag());
   } else {
-    Loop::ThreadWaiter waiter(loop_);
-    Starter starter(args, record_, waiter);
+    WaitingThread thread(loop_);
+    Starter starter(args, record_, thread);
     loop_.post(starter);
-    progress = waiter.wait();
-    leading_ = waiter.leading();
+    progress = thread.wait();
+    leading_ = thread.leading();
   }
   if (progress) return;
   Status why = loop_.stuck();

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
-#include "sluice/async/loop.h"
+#include "sluice/async/fd_watch.h"
+#include "sluice/base/status.h"
+#include "sluice/base/time.h"
 
 namespace sluice {
 

@@ -164,7 +164,7 @@ void ClientChannel::fail_pending(const Status& why) {
 
 void ClientChannel::connect() {
   if (!self_) self_ = std::static_pointer_cast<ClientChannel>(shared_from_this());
-  if (!waiting_) loop_.add_waiter(*this), waiting_ = true;
+  if (!waiting_) loop_.add_reporter(*this), waiting_ = true;
   set_state(ConnectivityState::kConnecting);
   if (loop_.now() < not_before_) return loop_.arm(backoff_timer_, not_before_);
   start_dial();
@@ -375,7 +375,7 @@ void ClientChannel::close_now() {
 // Lets go of itself when nothing on the loop refers to it any more.
 void ClientChannel::release_if_quiet() {
   if (dial_.active || connection_ || !retiring_.empty() || backoff_timer_.armed()) return;
-  if (waiting_) loop_.remove_waiter(*this), waiting_ = false;
+  if (waiting_) loop_.remove_reporter(*this), waiting_ = false;
   self_.reset();
 }
 

@@ -19,7 +19,7 @@ namespace sluice {
 class ClientChannel final : public ChannelBase,
                             private transport::ConnectionOwner,
                             private transport::PendingCalls::Owner,
-                            private Waiter {
+                            private StuckReporter {
  public:
   // `last_stream_id`: of each connection, as ConnectionOptions has it.
   ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,

@@ -29,12 +29,12 @@ void PipeEnd::adopt() {
   assert(!adopted_);
   adopted_ = true;
   ++loop_.counts().conns;
-  loop_.add_waiter(*this);
+  loop_.add_reporter(*this);
 }
 
 bool PipeEnd::forget() {
   if (!std::exchange(adopted_, false)) return false;
-  loop_.remove_waiter(*this);
+  loop_.remove_reporter(*this);
   return true;
 }
 

@@ -14,7 +14,7 @@ namespace sluice::net {
 // A write is accepted while room_ lasts; the reader gives room back as it takes bytes. Nothing here calls the
 // peer's owner: an op of the peer that becomes done is posted.
 // Thread: loop-only, but for construction. Lifetime: close()d by its destructor; no op may be in flight then.
-class PipeEnd : public Conn, private Waiter {
+class PipeEnd : public Conn, private StuckReporter {
  public:
   ~PipeEnd() override;
   PipeEnd(const PipeEnd&) = delete;

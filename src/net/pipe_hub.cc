@@ -152,7 +152,7 @@ WaitingDial::WaitingDial(std::shared_ptr<PipeHub> h, std::shared_ptr<PipePort> p
     : Runnable(&done), hub(std::move(h)), port(std::move(p)), op(o), loop(l) {}
 
 void WaitingDial::arm(TimePoint deadline, const Context& context) {
-  loop.add_waiter(*this);
+  loop.add_reporter(*this);
   if (deadline != kNever) loop.arm(expiry_, deadline);
   if (context) cancellation_.arm(context);
 }
@@ -164,7 +164,7 @@ void WaitingDial::describe(std::string& out) const {
 void WaitingDial::done(Runnable& self) noexcept {
   auto& dial = static_cast<WaitingDial&>(self);
   dial.hub->settle();
-  dial.loop.remove_waiter(dial);
+  dial.loop.remove_reporter(dial);
   dial.loop.disarm(dial.expiry_);
   DialOp& op = dial.op;
   op.status = std::move(dial.status);

@@ -64,7 +64,7 @@ class PipeHub : public std::enable_shared_from_this<PipeHub> {
 };
 
 // A dial in a port's backlog. Keeps itself alive until its own node and that of its context's watch have run.
-struct WaitingDial final : Runnable, Waiter {
+struct WaitingDial final : Runnable, StuckReporter {
   WaitingDial(std::shared_ptr<PipeHub> hub, std::shared_ptr<PipePort> port, DialOp& op, Loop& loop);
   void arm(TimePoint deadline, const Context& context);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "async/waiting_thread.h"
 #include "sluice/net/system_network.h"
 
 namespace sluice {
@@ -92,10 +93,10 @@ void Runtime::enter() {
   if (Status status = loop().check_may_block(); !status.ok()) throw StatusError(std::move(status));
   while (!loop().try_enter_in_order(Loop::Visit::kDrive)) {
     // Another thread leads: wait for the turn as a get() does.
-    Loop::ThreadWaiter waiter(loop());
-    loop().post(waiter);
-    waiter.wait();
-    if (waiter.leading()) return;
+    WaitingThread thread(loop());
+    loop().post(thread);
+    thread.wait();
+    if (thread.leading()) return;
   }
 }
 

@@ -31,7 +31,7 @@ using SharedListener = std::shared_ptr<net::Listener>;  // shared: by the shards
 class alignas(64) ServerShard final : private transport::ConnectionOwner,
                                       private transport::Farewell::Owner,
                                       private transport::ServedMethods,
-                                      private Waiter {
+                                      private StuckReporter {
  public:
   ServerShard(ServerCore& core, Loop& loop, const std::atomic<bool>* gone)
       : ServedMethods(gone), core_(core), loop_(loop) {}

@@ -14,7 +14,7 @@ void ServerShard::serve(SharedListener listener) {
   }
   if (!self_) {
     self_ = core_.shared_from_this();
-    loop_.add_waiter(*this);
+    loop_.add_reporter(*this);
   }
   ++accepting_;
   accept_on(*new Accept(*this, std::move(listener)));
@@ -169,7 +169,7 @@ void ServerShard::report(std::vector<StopReport::Call>& out) const {
 
 void ServerShard::release_if_quiet() {
   if (!quiet()) return;
-  if (self_) loop_.remove_waiter(*this);
+  if (self_) loop_.remove_reporter(*this);
   const std::shared_ptr<ServerCore> core = std::move(self_);
   self_.reset();
   if (core) core->shard_quiet();

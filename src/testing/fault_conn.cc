@@ -18,13 +18,13 @@ Status closed_status() { return Status(StatusCode::kCancelled, "conn closed"); }
 
 FaultConn::FaultConn(std::unique_ptr<net::Conn> below, FaultOptions options)
     : options_(std::move(options)), below_(std::move(below)), random_(options_.seed) {
-  loop().add_waiter(*this);
+  loop().add_reporter(*this);
 }
 
 FaultConn::~FaultConn() {
   assert(!read_op_ && !write_op_ && "a conn is destroyed with an op in flight");
   close();
-  loop().remove_waiter(*this);
+  loop().remove_reporter(*this);
 }
 
 // splitmix64: the same on every machine.

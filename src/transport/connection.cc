@@ -90,7 +90,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
       windows_(make_windows(options, *conn_)),
       assemblies_(loop_, limits_, streams_, windows_, patience_) {
   ++loop_.counts().sessions;
-  loop_.add_waiter(*this);
+  loop_.add_reporter(*this);
   patience_.await(Awaited::kHandshake, options.handshake_deadline);
 }
 
@@ -99,7 +99,7 @@ Connection::~Connection() {
          "every stream has ended, and given back what it had");
   assert(!busy_ && !ending_.wanted && !read_.active && !write_.active && "a connection ends at rest");
   patience_.stop_all();
-  loop_.remove_waiter(*this);
+  loop_.remove_reporter(*this);
   --loop_.counts().sessions;
 }
 

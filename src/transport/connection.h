@@ -64,7 +64,7 @@ enum class Ping : std::uint64_t {
 
 // Thread: belongs to the Conn's loop; everything is loop-only. Lifetime: destroyed by its owner, in or after
 // on_closed.
-class Connection final : private http2::EventSink, private Waiter, private Patience::Owner {
+class Connection final : private http2::EventSink, private StuckReporter, private Patience::Owner {
  public:
   Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options, ConnectionOwner& owner);
   ~Connection();

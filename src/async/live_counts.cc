@@ -1,0 +1,16 @@
+// LiveCounts as text, for the messages of tests and debug builds.
+#include "sluice/async/live_counts.h"
+
+namespace sluice {
+
+std::string LiveCounts::to_string() const {
+  std::string out;
+  const auto part = [&out](const char* name, int n) {
+    if (n != 0) out += (out.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(n);
+  };
+  part("conns", conns), part("sessions", sessions), part("streams", streams), part("calls", calls);
+  part("frames", frames), part("timers", timers), part("queued", queued);
+  return out.empty() ? "nothing" : out;
+}
+
+}  // namespace sluice
