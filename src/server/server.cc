@@ -80,7 +80,7 @@ Server::~Server() {
   }
   const Status status = Op<Status>(kQuiet, core_.get(), nullptr, nullptr).get();
   if (status.ok()) {
-    core_->drop_services();
+    core_->methods().drop_services();
   } else {
     core_->home().group().log(LogLevel::kError,
                               "a server was destroyed while handlers run: " + status.to_string());
@@ -88,24 +88,24 @@ Server::~Server() {
 }
 
 Status Server::register_service(Service& service) {
-  return core_->add(service.service_desc(), service.service_object(), nullptr);
+  return core_->methods().add(service.service_desc(), service.service_object(), nullptr);
 }
 
 Status Server::register_service(std::shared_ptr<Service> service) {
   if (!service) return Status(StatusCode::kInvalidArgument, "register_service() needs a service");
   Service& s = *service;
-  return core_->add(s.service_desc(), s.service_object(), std::move(service));
+  return core_->methods().add(s.service_desc(), s.service_object(), std::move(service));
 }
 
 Status Server::register_service(const ServiceDesc& desc, void* object) {
-  return core_->add(desc, object, nullptr);
+  return core_->methods().add(desc, object, nullptr);
 }
 
 Status Server::serve(std::unique_ptr<net::Listener> listener) { return core_->serve(std::move(listener)); }
 
-std::vector<Addr> Server::addrs() const { return core_->addrs(); }
+std::vector<Addr> Server::addrs() const { return core_->listeners().addrs(); }
 
-Status Server::stop_listening(const Addr& addr) { return core_->stop_listening(addr); }
+Status Server::stop_listening(const Addr& addr) { return core_->listeners().close(addr); }
 
 LimitCounts Server::limit_counts() const { return core_->limit_counters().read(); }
 

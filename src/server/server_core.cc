@@ -2,6 +2,7 @@
 #include "server/server_core.h"
 
 #include <algorithm>
+#include <string>
 
 #include "sluice/async/run_on.h"
 
@@ -11,52 +12,6 @@ ServerCore::ServerCore(net::Host& host, ServerOptions options)
     : options_(std::move(options)), compression_(options_.compressors, options_.compression_algorithm) {
   const std::atomic<bool>* gone = host.loops().size() > 1 ? &gone_ : nullptr;
   for (Loop* loop : host.loops()) shards_.push_back(std::make_unique<ServerShard>(*this, *loop, gone));
-  for (const InterceptorRef<ServerInterceptor>& i : options_.interceptors) borrows_ |= i.borrowed();
-  if (options_.unknown_service) {
-    unknown_ = std::make_unique<transport::ServedMethod>();
-    unknown_->handler = options_.unknown_service;
-    unknown_->object = options_.unknown_service_object;
-    borrows_ = true;
-    intercept(*unknown_, true);
-  }
-}
-
-Status ServerCore::add(const ServiceDesc& desc, void* object, std::shared_ptr<void> keep) {
-  const std::string name(desc.name);
-  if (serving_) {
-    return Status(StatusCode::kFailedPrecondition, "service " + name + " is registered after serve()");
-  }
-  if (name.empty() || name.find('/') != std::string::npos) {
-    return Status(StatusCode::kInvalidArgument, "\"" + name + "\" is no service name");
-  }
-  if (std::find(services_.begin(), services_.end(), name) != services_.end()) {
-    return Status(StatusCode::kAlreadyExists, "service " + name + " is registered already");
-  }
-  services_.push_back(name);
-  keep ? kept_.push_back(std::move(keep)) : void(borrows_ = true);
-  const auto put = [&](std::string_view method, bool client_streams, bool server_streams,
-                       void (*handler)(void*, ServerCall&)) {
-    std::string path = "/" + name + "/" + std::string(method);
-    transport::ServedMethod& served = methods_[path];
-    served.path = std::move(path);
-    served.client_streams = client_streams;
-    served.handler = handler;
-    served.object = object;
-    intercept(served, server_streams);
-  };
-  for (const MethodDesc& m : desc.methods) put(m.name, false, false, m.handler);
-  for (const StreamDesc& s : desc.streams) put(s.name, s.client_streams, s.server_streams, s.handler);
-  return {};
-}
-
-void ServerCore::intercept(transport::ServedMethod& served, bool server_streams) {
-  const std::span<const InterceptorRef<ServerInterceptor>> chain = options_.interceptors;
-  served.interceptors = chain;
-  if (!detail::any_wraps(chain)) return;
-  wrapped_.push_back(std::make_unique<detail::WrappedMethod>(detail::WrappedMethod{
-      {served.path, served.client_streams, server_streams}, served.handler, served.object, chain}));
-  served.handler = &detail::serve_wrapped;
-  served.object = wrapped_.back().get();
 }
 
 template <class Fn>
@@ -79,65 +34,21 @@ Status ServerCore::serve(std::unique_ptr<net::Listener> listener) {
   if (!listener) return Status(StatusCode::kInvalidArgument, "serve() needs a listener");
   if (Status s = check_options(); !s.ok()) return s;
   const SharedListener shared = std::move(listener);
-  bool refused;
-  {
-    const std::lock_guard lock(listeners_mutex_);
-    refused = ending_;
-    if (!refused) listeners_.push_back(shared);
-  }
-  if (refused) {
-    (void)shared->close();
+  if (!listeners_.add(shared)) {
     return Status(StatusCode::kFailedPrecondition, "serve() after drain(), stop() or close()");
   }
-  serving_ = true;
+  methods_.freeze();
   on_shards([shared](ServerShard& shard) { shard.serve(shared); });
   return {};
 }
 
-std::vector<Addr> ServerCore::addrs() const {
-  const std::lock_guard lock(listeners_mutex_);
-  std::vector<Addr> addrs;
-  for (const SharedListener& l : listeners_) addrs.push_back(l->addr());
-  return addrs;
-}
-
-Status ServerCore::stop_listening(const Addr& addr) {
-  SharedListener found;
-  {
-    const std::lock_guard lock(listeners_mutex_);
-    const auto it = std::find_if(listeners_.begin(), listeners_.end(),
-                                 [&](const SharedListener& l) { return l->addr() == addr; });
-    if (it != listeners_.end()) {
-      found = *it;
-      listeners_.erase(it);
-    }
-  }
-  if (!found) return Status(StatusCode::kNotFound, "the server does not listen on " + addr.to_string());
-  return found->close();
-}
-
-bool ServerCore::listener_ended(const SharedListener& listener) {
-  const std::lock_guard lock(listeners_mutex_);
-  return std::erase(listeners_, listener) > 0;
-}
-
-void ServerCore::close_listeners() {
-  std::vector<SharedListener> listeners;
-  {
-    const std::lock_guard lock(listeners_mutex_);
-    ending_ = true;
-    listeners.swap(listeners_);
-  }
-  for (const SharedListener& l : listeners) (void)l->close();
-}
-
 void ServerCore::drain() {
-  close_listeners();
+  listeners_.close_all();
   on_shards([](ServerShard& shard) { shard.drain(); });
 }
 
 void ServerCore::close() {
-  close_listeners();
+  listeners_.close_all();
   on_shards([](ServerShard& shard) { shard.close(); });
 }
 
@@ -150,30 +61,13 @@ std::size_t ServerCore::running_handlers() const {
 void ServerCore::let_go_on_a_loop() {
   gone_.store(true);  // before the handlers are counted: see RunningHandlers
   const std::size_t running = running_handlers();
-  if (running == 0) return drop_services();
+  if (running == 0) return methods_.drop_services();
   // Services that the core keeps live as long as the handlers do.
-  if (!borrows_) return;
+  if (!methods_.borrows()) return;
   home().group().fail("a Server was destroyed on a loop of its Runtime, where it cannot wait, while " +
                       std::to_string(running) +
                       " of its handlers run, whose services go next: co_await stop(deadline), and drain() if "
                       "some still run then, before it goes");
-}
-
-const transport::ServedMethod* ServerCore::find(std::string_view path) const {
-  const auto it = methods_.find(path);
-  return it != methods_.end() ? &it->second : unknown_.get();
-}
-
-Status ServerCore::not_found(std::string_view path) const {
-  constexpr std::size_t kMaxQuoted = 256;  // bytes of what the peer chose, in the status and the log
-  const std::size_t slash = path.rfind('/');
-  const std::string service(path.substr(1, slash == 0 ? 0 : slash - 1));
-  const std::string method(path.substr(slash + 1));
-  if (std::find(services_.begin(), services_.end(), service) != services_.end()) {
-    return Status(StatusCode::kUnimplemented,
-                  "unknown method " + method.substr(0, kMaxQuoted) + " for service " + service);
-  }
-  return Status(StatusCode::kUnimplemented, "unknown service " + service.substr(0, kMaxQuoted));
 }
 
 void ServerCore::shard_quiet() {
@@ -213,7 +107,7 @@ void ServerCore::forget(QuietRecord& record) { std::erase(waiting_, &record); }
 void ServerCore::collect(QuietRecord& record) {
   record.collecting = true;
   forget(record);  // only the last shard's report completes it
-  close_listeners();
+  listeners_.close_all();
   collect_from(record, 0);
 }
 

@@ -1,4 +1,6 @@
 // ServerShard: accepting, and the connections and streams of one loop.
+#include "server/server_shard.h"
+
 #include <algorithm>
 
 #include "server/server_core.h"
@@ -8,7 +10,7 @@ namespace sluice {
 using transport::Connection;
 
 void ServerShard::serve(SharedListener listener) {
-  if (draining_ || closed_) {
+  if (state_ != State::kServing) {
     (void)listener->close();
     return;
   }
@@ -36,14 +38,14 @@ void ServerShard::Accept::done(Runnable& self) noexcept {
 
 bool ServerShard::accepted(Accept& accept) {
   std::unique_ptr<net::Conn> conn = std::move(accept.conn);
-  const bool refuse = draining_ || closed_;
+  const bool refuse = state_ != State::kServing;
   if (accept.status.ok() && !refuse) {
     take(std::move(conn));
     return true;
   }
   if (conn) conn->close();
   conn.reset();
-  const bool ended = !accept.status.ok() && !accept.again && core_.listener_ended(accept.listener);
+  const bool ended = !accept.status.ok() && !accept.again && core_.listeners().ended(accept.listener);
   if (!accept.status.ok() && !refuse && (accept.again || ended) && loop_.group().logs()) {
     loop_.group().log(LogLevel::kWarning,
                       "accept on " + accept.listener->addr().to_string() + ": " + accept.status.to_string());
@@ -130,15 +132,15 @@ void ServerShard::on_said(transport::Farewell& farewell) {
 }
 
 void ServerShard::drain() {
-  if (draining_ || closed_) return;
-  draining_ = true;
+  if (state_ != State::kServing) return;
+  state_ = State::kDraining;
   const auto connections = connections_.size();
   for (std::size_t i = 0; i < connections; ++i) connections_[i]->drain();
 }
 
 void ServerShard::close() {
-  if (closed_) return;
-  closed_ = true;
+  if (state_ == State::kClosed) return;
+  state_ = State::kClosed;
   for (const auto& c : connections_) c->close(Status(StatusCode::kUnavailable, "server closed"));
   for (const auto& f : farewells_) f->close();
   release_if_quiet();
@@ -176,7 +178,7 @@ void ServerShard::release_if_quiet() {
 }
 
 transport::CallStream* ServerShard::on_incoming(Connection&) {
-  if (closed_) return nullptr;
+  if (state_ == State::kClosed) return nullptr;
   const transport::MessageLimits limits{core_.options().max_receive_message_size,
                                         core_.options().max_send_message_size};
   auto* stream = new (loop_.blocks().take(sizeof(transport::ServerStream)))
@@ -213,7 +215,9 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
 const transport::Compression& ServerShard::compression() const { return core_.compression(); }
 const CodecSet& ServerShard::codecs() const { return core_.options().codecs; }
 
-const transport::ServedMethod* ServerShard::find(std::string_view path) const { return core_.find(path); }
-Status ServerShard::not_found(std::string_view path) const { return core_.not_found(path); }
+const transport::ServedMethod* ServerShard::find(std::string_view path) const {
+  return core_.methods().find(path);
+}
+Status ServerShard::not_found(std::string_view path) const { return core_.methods().not_found(path); }
 
 }  // namespace sluice
