@@ -11,22 +11,22 @@ Loop& home_of(const OpArgs& args) { return core_of(args).home(); }
 
 OpRecord* start_quiet(const OpArgs& args) {
   auto* record = new QuietRecord(core_of(args).shared_from_this());
-  core_of(args).wait_quiet(*record);
+  core_of(args).stopping().wait(*record);
   return record;
 }
 
 OpRecord* start_drain(const OpArgs& args) {
-  core_of(args).drain();
+  core_of(args).stopping().drain();
   return start_quiet(args);
 }
 
 // The deadline travels in the arguments' options, as nanoseconds.
 OpRecord* start_stop(const OpArgs& args) {
-  core_of(args).drain();
+  core_of(args).stopping().drain();
   auto* record = new QuietRecord(core_of(args).shared_from_this());
   const TimePoint deadline{Duration(reinterpret_cast<std::intptr_t>(args.options))};
   record->core->home().arm(record->timer, deadline);
-  record->core->wait_quiet(*record);
+  record->core->stopping().wait(*record);
   return record;
 }
 
@@ -75,7 +75,7 @@ Server::~Server() {
   core_->home().count_owner(-1);
   // Handlers use the services, which may go after the server: they end first.
   if (!core_->home().check_may_block().ok()) {
-    core_->let_go_on_a_loop();
+    core_->stopping().let_go_on_a_loop();
     return;
   }
   const Status status = Op<Status>(kQuiet, core_.get(), nullptr, nullptr).get();
@@ -113,7 +113,7 @@ LimitPeaks Server::limit_peaks() const { return core_->limit_counters().read_pea
 
 Op<Status> Server::drain() { return {kDrain, core_.get(), nullptr, nullptr}; }
 
-void Server::close() { core_->close(); }
+void Server::close() { core_->stopping().close(); }
 
 Op<StopReport> Server::stop(TimePoint deadline) {
   const auto ns = static_cast<std::intptr_t>(deadline.time_since_epoch().count());

@@ -174,7 +174,7 @@ void ServerShard::release_if_quiet() {
   if (self_) loop_.remove_reporter(*this);
   const std::shared_ptr<ServerCore> core = std::move(self_);
   self_.reset();
-  if (core) core->shard_quiet();
+  if (core) core->stopping().on_shard_quiet();
 }
 
 transport::CallStream* ServerShard::on_incoming(Connection&) {
