@@ -1,5 +1,5 @@
 // ClientChannel: the channel behind sluice::Channel: one address, one connection at a time, calls that wait
-// for it.
+// for it. How it connects is the Connector's.
 #pragma once
 
 #include <atomic>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/connector.h"
 #include "sluice/client/channel.h"
 #include "transport/client_stream.h"
 #include "transport/connection.h"
@@ -18,6 +19,7 @@ namespace sluice {
 // itself while a connection or a dial is alive.
 class ClientChannel final : public ChannelBase,
                             private transport::ConnectionOwner,
+                            private Connector::Owner,
                             private transport::PendingCalls::Owner,
                             private StuckReporter {
  public:
@@ -45,23 +47,10 @@ class ClientChannel final : public ChannelBase,
 
  private:
   using ConnectionPtr = std::unique_ptr<transport::Connection>;
-  struct Dial : net::DialOp {
-    explicit Dial(ClientChannel& c) : DialOp(&done), channel(c) {}
-    static void done(Runnable& self) noexcept;
-    ClientChannel& channel;
-    bool active = false;
-  };
-  struct BackoffTimer : Timer {
-    explicit BackoffTimer(ClientChannel& c) : Timer(&expired), channel(c) {}
-    static void expired(Runnable& self) noexcept;
-    ClientChannel& channel;
-  };
 
   void submit(transport::ClientStream& stream);
   void open_pending();
   void connect();
-  void start_dial();
-  void dialled();
   void attempt_failed(std::string_view why);
   void fail_calls(std::string_view why);
   bool proved_itself(const transport::Connection& connection) const;
@@ -70,8 +59,6 @@ class ClientChannel final : public ChannelBase,
   Status last_failure() const;
   Status failure_in_backoff() const;
   void fail_pending(const Status& why);
-  Duration next_backoff();
-  Duration backoff_after(unsigned failures);
   void close_now();
   void release_if_quiet();
   void set_state(ConnectivityState state) { state_.store(state, std::memory_order_relaxed); }
@@ -84,6 +71,10 @@ class ClientChannel final : public ChannelBase,
   void on_unprocessed(transport::ClientStream& stream) override;
   void on_closed(transport::Connection& connection, const Status& why) override;
 
+  // Connector::Owner
+  void on_dialled(std::unique_ptr<net::Conn> conn, const Status& dialled) override;
+  void on_backoff_over() override;
+
   // transport::PendingCalls::Owner
   std::string awaited() const override;
   bool streams_are_awaited() const override;
@@ -93,13 +84,10 @@ class ClientChannel final : public ChannelBase,
 
   // Constant after construction.
   Loop& loop_;
-  net::Network& network_;
-  const Addr addr_;
   // Of the ChannelOptions what is needed later: a channel is to be small.
   const CompressorSet compressors_;
   const CodecSet codecs_;
   const Limits connection_limits_;
-  const BackoffOptions backoff_;
   const InterceptorChain<ClientInterceptor> interceptors_;
   const FlowControl flow_control_;
   transport::HeldRequests held_requests_;  // loop-only
@@ -115,11 +103,8 @@ class ClientChannel final : public ChannelBase,
   ConnectionPtr connection_;             // the one for new calls; null, in handshake or ready
   std::vector<ConnectionPtr> retiring_;  // calls of theirs may still run
   transport::PendingCalls pending_;
-  Dial dial_;
-  BackoffTimer backoff_timer_;
-  TimePoint not_before_{};                // the next attempt, unless this one makes a connection
+  Connector connector_;
   Status last_error_;                     // of the failures
-  std::uint16_t failures_ = 0;            // in a row, and not followed by a connection that has proved itself
   bool long_wait_told_ = false;           // in the log, since calls began to wait
   bool waiting_ = false;                  // registered as a waiter
   const http2::StreamId last_stream_id_;  // here, where it costs no bytes
