@@ -65,7 +65,7 @@ ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Messag
   auto* stream = transport::ClientStream::make(transport::ClientStream::Kind::kStream, loop_, limits_,
                                                identity_, method, options);
   // Encoded here: on a busy loop the start comes later, and the request is only borrowed.
-  if (first) stream->send_only(*first);
+  if (first) stream->send_first(*first);
   run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), stream] {
     stream->begin();
     self->submit(*stream);

@@ -1,7 +1,7 @@
 // FilteredServerStream: the stream that a handler is given when interceptors look at its messages.
 #pragma once
 
-#include "rpc/wrapped_call.h"
+#include "rpc/intercepted_call.h"
 #include "sluice/rpc/stream.h"
 
 namespace sluice::detail {

@@ -1,8 +1,8 @@
 // Unary calls inside their interceptors.
 #include "rpc/intercepted_channel.h"
 
-#include "rpc/client_call.h"
-#include "rpc/wrapped_stream.h"
+#include "rpc/intercepted_client_call.h"
+#include "rpc/intercepted_stream.h"
 #include "sluice/async/run_on.h"
 #include "sluice/rpc/message_traits.h"
 
@@ -10,11 +10,11 @@ namespace sluice::detail {
 namespace {
 
 // Thread: loop-only. Lifetime: until the caller has released it and the outermost interceptor has ended.
-class WrappedUnary final : public UnaryRecord, private ClientWrappedCall {
+class InterceptedUnary final : public UnaryRecord, private InterceptedClientCall {
  public:
-  WrappedUnary(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
-               const CallOptions& options)
-      : ClientWrappedCall(std::move(channel), method, options), attempt_ended_(*this) {
+  InterceptedUnary(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
+                   const CallOptions& options)
+      : InterceptedClientCall(std::move(channel), method, options), attempt_ended_(*this) {
     header_out = options.header;
     trailer_out = options.trailer;
     peer_out = options.peer;
@@ -34,18 +34,18 @@ class WrappedUnary final : public UnaryRecord, private ClientWrappedCall {
 
  private:
   struct AttemptEnded : Runnable {
-    explicit AttemptEnded(WrappedUnary& c) : Runnable(&run), call(c) {}
+    explicit AttemptEnded(InterceptedUnary& c) : Runnable(&run), call(c) {}
     static void run(Runnable& self) noexcept {
-      WrappedUnary& call = static_cast<AttemptEnded&>(self).call;
+      InterceptedUnary& call = static_cast<AttemptEnded&>(self).call;
       call.end_of_chain_ended(call.take_attempt());
     }
-    WrappedUnary& call;
+    InterceptedUnary& call;
   };
-  ~WrappedUnary() {
+  ~InterceptedUnary() {
     if (attempt_) attempt_->release();
   }
 
-  // WrappedCall, ClientWrappedCall
+  // InterceptedCall, InterceptedClientCall
   Progress start_end_of_chain(Status& out) override;
   void chain_ended(Status ended) override;
   const Metadata& attempt_header() const override { return attempt_ ? attempt_->header() : no_metadata_; }
@@ -62,7 +62,8 @@ class WrappedUnary final : public UnaryRecord, private ClientWrappedCall {
   bool released_ = false;
 };
 
-OpRecord* WrappedUnary::start(const MethodInfo& method, const Message& request, const CallOptions& options) {
+OpRecord* InterceptedUnary::start(const MethodInfo& method, const Message& request,
+                                  const CallOptions& options) {
   begin();
   if (Status s = take_request(request); !s.ok()) {
     chain_ended(std::move(s));
@@ -86,7 +87,7 @@ OpRecord* WrappedUnary::start(const MethodInfo& method, const Message& request, 
   return this;
 }
 
-WrappedCall::Progress WrappedUnary::start_end_of_chain(Status& out) {
+InterceptedCall::Progress InterceptedUnary::start_end_of_chain(Status& out) {
   reply_.reset();
   if (attempt_) std::exchange(attempt_, nullptr)->release();
   if (out = refusal(); !out.ok()) return Progress::kEnded;
@@ -107,7 +108,7 @@ WrappedCall::Progress WrappedUnary::start_end_of_chain(Status& out) {
   return Progress::kEnded;
 }
 
-Status WrappedUnary::take_attempt() {
+Status InterceptedUnary::take_attempt() {
   if (!attempt_->status.ok()) return std::move(attempt_->status);
   reply_compressed = attempt_->reply_compressed;
   Message reply = message_of(std::move(attempt_->reply));
@@ -116,26 +117,26 @@ Status WrappedUnary::take_attempt() {
   return {};
 }
 
-void WrappedUnary::chain_ended(Status ended) {
+void InterceptedUnary::chain_ended(Status ended) {
   status = outcome(std::move(ended), reply);
   complete(call_loop());
   if (released_) free();
 }
 
-void WrappedUnary::cancel() {
+void InterceptedUnary::cancel() {
   refuse_attempts(Status(StatusCode::kCancelled, "call cancelled"));
   if (attempt_ && !attempt_->done()) attempt_->cancel();
 }
 
-void WrappedUnary::release() {
+void InterceptedUnary::release() {
   if (done()) return free();
   released_ = true;
   cancel();
 }
 
-void WrappedUnary::free() {
+void InterceptedUnary::free() {
   Loop& loop = call_loop();
-  this->~WrappedUnary();
+  this->~InterceptedUnary();
   loop.blocks().give(this, sizeof *this);
 }
 
@@ -145,14 +146,14 @@ OpRecord* InterceptedChannel::start_unary(const MethodInfo& method, const Messag
                                           const CallOptions& options) {
   auto self = std::static_pointer_cast<InterceptedChannel>(shared_from_this());
   auto* call =
-      new (loop().blocks().take(sizeof(WrappedUnary))) WrappedUnary(std::move(self), method, options);
+      new (loop().blocks().take(sizeof(InterceptedUnary))) InterceptedUnary(std::move(self), method, options);
   return call->start(method, request, options);
 }
 
 ClientStreamPtr InterceptedChannel::new_stream(const MethodInfo& method, const Message* first,
                                                const CallOptions& options) {
-  auto* stream = new WrappedStream(std::static_pointer_cast<InterceptedChannel>(shared_from_this()), method,
-                                   first, options);
+  auto* stream = new InterceptedStream(std::static_pointer_cast<InterceptedChannel>(shared_from_this()),
+                                       method, first, options);
   run_on(loop(), [stream] { stream->begin(); });
   return ClientStreamPtr(stream);
 }

@@ -46,10 +46,10 @@ Status MethodTable::add(const ServiceDesc& desc, void* object, std::shared_ptr<v
 void MethodTable::intercept(transport::ServedMethod& served, bool server_streams) {
   served.interceptors = interceptors_;
   if (!detail::any_wraps(interceptors_)) return;
-  wrapped_.push_back(std::make_unique<detail::WrappedMethod>(detail::WrappedMethod{
+  intercepted_.push_back(std::make_unique<detail::InterceptedMethod>(detail::InterceptedMethod{
       {served.path, served.client_streams, server_streams}, served.handler, served.object, interceptors_}));
-  served.handler = &detail::serve_wrapped;
-  served.object = wrapped_.back().get();
+  served.handler = &detail::serve_intercepted;
+  served.object = intercepted_.back().get();
 }
 
 const transport::ServedMethod* MethodTable::find(std::string_view path) const {

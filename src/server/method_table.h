@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "rpc/wrapped_method.h"
+#include "rpc/intercepted_method.h"
 #include "sluice/server/server.h"
 #include "transport/server_stream.h"
 
@@ -53,7 +53,7 @@ class MethodTable {
   std::vector<std::shared_ptr<void>> kept_;  // services registered by shared_ptr
   bool borrows_ = false;
   std::unique_ptr<transport::ServedMethod> unknown_;
-  std::vector<std::unique_ptr<detail::WrappedMethod>> wrapped_;  // what served methods point to
+  std::vector<std::unique_ptr<detail::InterceptedMethod>> intercepted_;  // what served methods point to
 };
 
 }  // namespace sluice

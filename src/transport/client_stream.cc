@@ -142,7 +142,7 @@ void ClientStream::send_unary(const Message& request, Connection* connection) {
   if (connection) open(*connection);
 }
 
-void ClientStream::send_only(const Message& request) {
+void ClientStream::send_first(const Message& request) {
   Scratch scratch;
   Chain framed;
   if (Status s = encode(request, {}, scratch, framed); !s.ok()) return end(std::move(s));

@@ -56,7 +56,7 @@ class ClientStream final : public sluice::ClientStream, public CallStream {
   // Then: `request` is sent on `connection`, or kept until open() if that is null.
   void send_unary(const Message& request, Connection* connection);
   // The first and only message of a server stream.
-  void send_only(const Message& request);
+  void send_first(const Message& request);
 
   bool ended() const { return ended_; }
   std::string_view path() const { return method_.path; }

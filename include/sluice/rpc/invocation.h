@@ -13,7 +13,7 @@ namespace sluice {
 
 class Invocation;
 namespace detail {
-class WrappedCall;
+class InterceptedCall;
 }
 
 // Sees each message of a call, in all four kinds of method. May replace it by bytes, or by an object that the
@@ -46,7 +46,7 @@ class [[nodiscard]] Next {
   Status await_resume() { return std::move(status_); }
 
  private:
-  friend class detail::WrappedCall;
+  friend class detail::InterceptedCall;
   bool begin();
   Invocation& call_;
   MessageFilter* const filter_;

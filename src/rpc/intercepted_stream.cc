@@ -1,6 +1,6 @@
-// The attempts of a WrappedStream: what goes to them and what comes of them. The caller's operations are in
-// wrapped_stream_ops.cc.
-#include "rpc/wrapped_stream.h"
+// The attempts of a InterceptedStream: what goes to them and what comes of them. The caller's operations are
+// in intercepted_stream_ops.cc.
+#include "rpc/intercepted_stream.h"
 
 #include <cassert>
 
@@ -9,15 +9,15 @@
 
 namespace sluice::detail {
 
-WrappedStream::WrappedStream(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
-                             const Message* first, const CallOptions& options)
-    : ClientWrappedCall(std::move(channel), method, options),
+InterceptedStream::InterceptedStream(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
+                                     const Message* first, const CallOptions& options)
+    : InterceptedClientCall(std::move(channel), method, options),
       unary_(*this),
       has_first_(first != nullptr),
-      recv_op_(*this, &WrappedStream::received),
-      send_op_(*this, &WrappedStream::sent),
-      header_op_(*this, &WrappedStream::header_came),
-      finish_op_(*this, &WrappedStream::finished) {
+      recv_op_(*this, &InterceptedStream::received),
+      send_op_(*this, &InterceptedStream::sent),
+      header_op_(*this, &InterceptedStream::header_came),
+      finish_op_(*this, &InterceptedStream::finished) {
   unary_.header_out = options.header;
   unary_.trailer_out = options.trailer;
   unary_.peer_out = options.peer;
@@ -28,12 +28,12 @@ WrappedStream::WrappedStream(std::shared_ptr<InterceptedChannel> channel, const 
   if (Status s = take_request(*first); !s.ok()) refuse_attempts(s);
 }
 
-WrappedStream::~WrappedStream() {
+InterceptedStream::~InterceptedStream() {
   assert(!recv_in_use_ && !send_in_use_ && !header_in_use_ && !finish_in_use_ && "a stream ends at rest");
   assert(!attempt_ && !recv_op_.record && !send_op_.record && !header_op_.record && !finish_op_.record);
 }
 
-void WrappedStream::begin() {
+void InterceptedStream::begin() {
   begin_time();
   Status ended;
   Progress progress = start_chain(ended);
@@ -41,7 +41,7 @@ void WrappedStream::begin() {
   if (progress == Progress::kEnded) chain_ended(std::move(ended));
 }
 
-WrappedCall::Progress WrappedStream::start_end_of_chain(Status& out) {
+InterceptedCall::Progress InterceptedStream::start_end_of_chain(Status& out) {
   reply_.reset();
   if (out = refusal(); !out.ok()) return Progress::kEnded;
   if (again_ && lost_) {
@@ -65,40 +65,40 @@ WrappedCall::Progress WrappedStream::start_end_of_chain(Status& out) {
   return Progress::kRunning;
 }
 
-void WrappedStream::watch(AttemptOp& op, OpRecord* record) {
+void InterceptedStream::watch(AttemptOp& op, OpRecord* record) {
   op.record = record;
   if (record->done()) return call_loop().post(op);
   record->set_waiter(op);
 }
 
-void WrappedStream::AttemptOp::run(Runnable& self) noexcept {
+void InterceptedStream::AttemptOp::run(Runnable& self) noexcept {
   auto& op = static_cast<AttemptOp&>(self);
-  WrappedStream& stream = op.stream;
+  InterceptedStream& stream = op.stream;
   (stream.*op.done)();
   if (stream.attempt_over()) stream.end_of_chain_ended(stream.end_attempt());
 }
 
-bool WrappedStream::attempt_over() const {
+bool InterceptedStream::attempt_over() const {
   return status_known_ && !recv_op_.record && !send_op_.record && !header_op_.record;
 }
 
-Status WrappedStream::end_attempt() {
+Status InterceptedStream::end_attempt() {
   attempting_ = false;
   if (!refused_.ok()) return refused_;
   return std::move(attempt_status_);
 }
 
-void WrappedStream::fail_attempt(Status why) {
+void InterceptedStream::fail_attempt(Status why) {
   if (refused_.ok()) refused_ = why;
   attempt_->fail(std::move(why));
 }
 
-void WrappedStream::pump_reads() {
+void InterceptedStream::pump_reads() {
   if (!attempting_ || recv_op_.record || ahead_ || reads_over_) return;
   watch(recv_op_, attempt_->start_recv());
 }
 
-void WrappedStream::received() {
+void InterceptedStream::received() {
   OpRecord* record = std::exchange(recv_op_.record, nullptr);
   auto& recv = static_cast<RecvRecord&>(*record);
   if (!recv.has_message) {
@@ -125,12 +125,12 @@ void WrappedStream::received() {
 }
 
 // The stream has ended; what is left to learn is how.
-void WrappedStream::finish_attempt() {
+void InterceptedStream::finish_attempt() {
   const bool one_reply = method().client_streams && single_reply();
   watch(finish_op_, one_reply ? attempt_->start_finish_unary() : attempt_->start_finish());
 }
 
-void WrappedStream::finished() {
+void InterceptedStream::finished() {
   OpRecord* record = std::exchange(finish_op_.record, nullptr);
   status_known_ = true;
   if (!method().client_streams || !single_reply()) {
@@ -147,7 +147,7 @@ void WrappedStream::finished() {
   if (attempt_status_.ok()) reply_ = std::move(reply);
 }
 
-void WrappedStream::pump_writes() {
+void InterceptedStream::pump_writes() {
   if (!attempting_ || send_op_.record || write_failed_ || next_write_ == writes_.size()) return;
   const Write& write = writes_[next_write_];
   if (!write.message) return watch(send_op_, attempt_->start_close_write());
@@ -160,7 +160,7 @@ void WrappedStream::pump_writes() {
   watch(send_op_, record);
 }
 
-void WrappedStream::sent() {
+void InterceptedStream::sent() {
   OpRecord* record = std::exchange(send_op_.record, nullptr);
   Status status;
   const bool not_encoded = record->failed();
@@ -190,7 +190,7 @@ void WrappedStream::sent() {
   report_failed_write();
 }
 
-void WrappedStream::header_came() {
+void InterceptedStream::header_came() {
   OpRecord* record = std::exchange(header_op_.record, nullptr);
   const bool came = static_cast<StatusRecord*>(record)->status.ok();
   attempt_->release(*record);
@@ -199,7 +199,7 @@ void WrappedStream::header_came() {
   if (header_in_use_ && !header_record_.done()) header_record_.complete(call_loop());
 }
 
-void WrappedStream::chain_ended(Status status) {
+void InterceptedStream::chain_ended(Status status) {
   Chain reply;
   status_ = method().client_streams ? outcome(std::move(status), reply) : std::move(status);
   unary_.reply = std::move(reply);

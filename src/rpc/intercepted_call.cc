@@ -1,5 +1,5 @@
 // How a call goes from one interceptor to the next and back.
-#include "rpc/wrapped_call.h"
+#include "rpc/intercepted_call.h"
 
 namespace sluice::detail {
 namespace {
@@ -22,7 +22,7 @@ Status pass(MessageFilter& filter, Status (MessageFilter::*way)(Message&), Messa
 
 }  // namespace
 
-WrappedCall::Progress WrappedCall::enter(std::size_t index, Level* outer, Status& out) {
+InterceptedCall::Progress InterceptedCall::enter(std::size_t index, Level* outer, Status& out) {
   Level* level = nullptr;
   for (; index < chain_size(); ++index) {
     if (!wraps(index)) continue;
@@ -41,7 +41,7 @@ WrappedCall::Progress WrappedCall::enter(std::size_t index, Level* outer, Status
   return Progress::kNobody;
 }
 
-WrappedCall::Progress WrappedCall::start(Level& level, Status& out) {
+InterceptedCall::Progress InterceptedCall::start(Level& level, Status& out) {
   (level.outer_ ? level.outer_->inner_ : outermost_) = &level;
   level.running_ = true;
   if (!level.task_.start(call_loop(), level.ended_)) return Progress::kRunning;
@@ -57,7 +57,7 @@ void Level::Ended::run(Runnable& self) noexcept {
   level.call_.level_ended(level);
 }
 
-void WrappedCall::level_ended(Level& level) {
+void InterceptedCall::level_ended(Level& level) {
   if (level.next_) return;  // awaited by a coroutine that the interceptor left behind: that ends first
   Level* outer = level.outer_;
   Status status = end_level(level);
@@ -65,14 +65,14 @@ void WrappedCall::level_ended(Level& level) {
   chain_ended(std::move(status));
 }
 
-Status WrappedCall::end_level(Level& level) {
+Status InterceptedCall::end_level(Level& level) {
   Status status = take_status_of(level.task_);
   (level.outer_ ? level.outer_->inner_ : outermost_) = nullptr;
   free_level(level);
   return status;
 }
 
-void WrappedCall::next_ended(Level& level, Status status) {
+void InterceptedCall::next_ended(Level& level, Status status) {
   Next& next = *std::exchange(level.next_, nullptr);
   const bool left_behind = !level.running_;
   next.status_ = std::move(status);
@@ -86,7 +86,7 @@ void WrappedCall::next_ended(Level& level, Status status) {
   if (left_behind) level_ended(level);
 }
 
-bool WrappedCall::begin_next(Level& level, Next& next) {
+bool InterceptedCall::begin_next(Level& level, Next& next) {
   if (level.next_) {
     next.status_ = Status(StatusCode::kFailedPrecondition, "next() was awaited while another one runs");
     return false;
@@ -105,25 +105,25 @@ bool WrappedCall::begin_next(Level& level, Next& next) {
   return true;
 }
 
-void WrappedCall::end_of_chain_ended(Status status) {
+void InterceptedCall::end_of_chain_ended(Status status) {
   if (Level* level = innermost()) return next_ended(*level, std::move(status));
   chain_ended(std::move(status));
 }
 
-Level* WrappedCall::innermost() const {
+Level* InterceptedCall::innermost() const {
   Level* level = outermost_;
   while (level && level->inner_) level = level->inner_;
   return level;
 }
 
-bool WrappedCall::has_filters() const {
+bool InterceptedCall::has_filters() const {
   for (Level* level = outermost_; level; level = level->inner_) {
     if (level->next_ && level->next_->filter_) return true;
   }
   return false;
 }
 
-Status WrappedCall::filter_request(Message& message) const {
+Status InterceptedCall::filter_request(Message& message) const {
   for (Level* level = outermost_; level; level = level->inner_) {
     if (!level->next_ || !level->next_->filter_) continue;
     if (Status s = pass(*level->next_->filter_, &MessageFilter::on_request, message); !s.ok()) return s;
@@ -131,7 +131,7 @@ Status WrappedCall::filter_request(Message& message) const {
   return {};
 }
 
-Status WrappedCall::filter_reply(Message& message) const {
+Status InterceptedCall::filter_reply(Message& message) const {
   for (Level* level = innermost(); level; level = level->outer_) {
     if (!level->next_ || !level->next_->filter_) continue;
     if (Status s = pass(*level->next_->filter_, &MessageFilter::on_reply, message); !s.ok()) return s;

@@ -1,22 +1,22 @@
 // A server's call inside its wrapping interceptors: what they see of it, and the handler at the end of the
 // chain.
-#include "rpc/wrapped_method.h"
+#include "rpc/intercepted_method.h"
 
 #include <optional>
 #include <string>
 
 #include "rpc/filtered_server_stream.h"
-#include "rpc/wrapped_call.h"
+#include "rpc/intercepted_call.h"
 #include "sluice/rpc/message_traits.h"
 
 namespace sluice::detail {
 namespace {
 
-class ServerWrappedCall;
+class InterceptedServerCall;
 
 class ServerLevel final : public ServerInvocation, public Level {
  public:
-  ServerLevel(ServerWrappedCall& call, Level* outer);
+  ServerLevel(InterceptedServerCall& call, Level* outer);
   const MethodInfo& method() const override;
   Loop& loop() const override;
   Message& request() override;
@@ -26,14 +26,14 @@ class ServerLevel final : public ServerInvocation, public Level {
 
  private:
   bool begin_next(Next& next) override;
-  ServerWrappedCall& server_call_;
+  InterceptedServerCall& server_call_;
 };
 
 // To the handler it is the call. Lies in the loop's pool, as do the levels: the call's own memory is for the
 // handler, as it is without interceptors.
-class ServerWrappedCall final : public WrappedCall, private ServerCall, private MessagePasses {
+class InterceptedServerCall final : public InterceptedCall, private ServerCall, private MessagePasses {
  public:
-  ServerWrappedCall(const WrappedMethod& method, ServerCall& call)
+  InterceptedServerCall(const InterceptedMethod& method, ServerCall& call)
       : method_(method),
         call_(call),
         context_(call.context()),
@@ -44,7 +44,7 @@ class ServerWrappedCall final : public WrappedCall, private ServerCall, private 
     content_subtype_ = call.content_subtype();
     codec_ = call.codec();
   }
-  ~ServerWrappedCall() {
+  ~InterceptedServerCall() {
     if (handler_) drop(*handler_);
   }
 
@@ -61,12 +61,12 @@ class ServerWrappedCall final : public WrappedCall, private ServerCall, private 
 
  private:
   struct HandlerEnded : Runnable {
-    explicit HandlerEnded(ServerWrappedCall& c) : Runnable(&run), call(c) {}
+    explicit HandlerEnded(InterceptedServerCall& c) : Runnable(&run), call(c) {}
     static void run(Runnable& self) noexcept;
-    ServerWrappedCall& call;
+    InterceptedServerCall& call;
   };
 
-  // WrappedCall
+  // InterceptedCall
   Loop& call_loop() const override { return context_.loop(); }
   std::size_t chain_size() const override { return method_.chain.size(); }
   bool wraps(std::size_t i) const override { return method_.chain[i].wraps(); }
@@ -99,7 +99,7 @@ class ServerWrappedCall final : public WrappedCall, private ServerCall, private 
   Status take_handler_outcome();
 
   // Constant after construction.
-  const WrappedMethod& method_;
+  const InterceptedMethod& method_;
   ServerCall& call_;
   ServerContext& context_;
   const std::string path_;  // where the method has none
@@ -117,7 +117,8 @@ class ServerWrappedCall final : public WrappedCall, private ServerCall, private 
   Status status_;
 };
 
-ServerLevel::ServerLevel(ServerWrappedCall& call, Level* outer) : Level(call, outer), server_call_(call) {}
+ServerLevel::ServerLevel(InterceptedServerCall& call, Level* outer)
+    : Level(call, outer), server_call_(call) {}
 const MethodInfo& ServerLevel::method() const { return server_call_.method(); }
 Loop& ServerLevel::loop() const { return server_call_.context().loop(); }
 Message& ServerLevel::request() { return server_call_.editable_request(); }
@@ -126,19 +127,19 @@ ServerContext& ServerLevel::context() { return server_call_.context(); }
 ServerStream& ServerLevel::stream() { return server_call_.transport_stream(); }
 bool ServerLevel::begin_next(Next& next) { return server_call_.begin_next(*this, next); }
 
-bool ServerWrappedCall::start(Runnable& on_done) {
+bool InterceptedServerCall::start(Runnable& on_done) {
   on_done_ = &on_done;
   Progress progress = start_chain(status_);
   if (progress == Progress::kNobody) progress = start_end_of_chain(status_);
   return progress == Progress::kEnded;
 }
 
-void ServerWrappedCall::chain_ended(Status status) {
+void InterceptedServerCall::chain_ended(Status status) {
   status_ = std::move(status);
   call_loop().resume(*on_done_);
 }
 
-Status ServerWrappedCall::finish(Message& reply) {
+Status InterceptedServerCall::finish(Message& reply) {
   if (!status_.ok() || info_.server_streams) return std::move(status_);
   if (!reply_) {
     return Status(StatusCode::kInternal,
@@ -153,23 +154,23 @@ Status ServerWrappedCall::finish(Message& reply) {
   return {};
 }
 
-Level& ServerWrappedCall::make_level(Level* outer) {
+Level& InterceptedServerCall::make_level(Level* outer) {
   return *new (call_loop().blocks().take(sizeof(ServerLevel))) ServerLevel(*this, outer);
 }
 
-void ServerWrappedCall::free_level(Level& level) {
+void InterceptedServerCall::free_level(Level& level) {
   auto& server_level = static_cast<ServerLevel&>(level);
   server_level.~ServerLevel();
   call_loop().blocks().give(&server_level, sizeof(ServerLevel));
 }
 
-Status ServerWrappedCall::check_next(Level&, bool again) {
+Status InterceptedServerCall::check_next(Level&, bool again) {
   if (!again) return {};
   return Status(StatusCode::kInternal,
                 "an interceptor of " + std::string(info_.path) + " called next() a second time");
 }
 
-Message& ServerWrappedCall::editable_request() {
+Message& InterceptedServerCall::editable_request() {
   if (!request_) {
     request_.emplace(info_.client_streams ? Chain() : call_.request());
     request_->set_codec(codec_);
@@ -178,7 +179,7 @@ Message& ServerWrappedCall::editable_request() {
 }
 
 // What interceptors have made of the request, as the bytes that the handler decodes.
-Status ServerWrappedCall::prepare_request() {
+Status InterceptedServerCall::prepare_request() {
   if (info_.client_streams) return {};
   if (has_filters()) {
     if (Status s = filter_request(editable_request()); !s.ok()) return s;
@@ -190,7 +191,7 @@ Status ServerWrappedCall::prepare_request() {
   return {};
 }
 
-WrappedCall::Progress ServerWrappedCall::start_end_of_chain(Status& out) {
+InterceptedCall::Progress InterceptedServerCall::start_end_of_chain(Status& out) {
   out = prepare_request();
   if (!out.ok()) return Progress::kEnded;
   method_.handler(method_.object, *this);
@@ -199,13 +200,13 @@ WrappedCall::Progress ServerWrappedCall::start_end_of_chain(Status& out) {
   return Progress::kEnded;
 }
 
-ServerStream& ServerWrappedCall::stream() {
+ServerStream& InterceptedServerCall::stream() {
   if (!filtered_ && !has_filters()) return call_.stream();
   if (!filtered_) filtered_.emplace(call_.stream(), static_cast<MessagePasses&>(*this));
   return *filtered_;
 }
 
-void ServerWrappedCall::run(Handler& handler) {
+void InterceptedServerCall::run(Handler& handler) {
   handler_ = &handler;
   if (!handler.start(call_loop(), handler_ended_)) return;
   if (filtered_ && filtered_->busy()) return filtered_->when_quiet(handler_ended_);
@@ -213,14 +214,14 @@ void ServerWrappedCall::run(Handler& handler) {
   handler_over_ = true;
 }
 
-void ServerWrappedCall::HandlerEnded::run(Runnable& self) noexcept {
-  ServerWrappedCall& call = static_cast<HandlerEnded&>(self).call;
+void InterceptedServerCall::HandlerEnded::run(Runnable& self) noexcept {
+  InterceptedServerCall& call = static_cast<HandlerEnded&>(self).call;
   if (call.filtered_ && call.filtered_->busy()) return call.filtered_->when_quiet(self);
   call.end_of_chain_ended(call.take_handler_outcome());
 }
 
 // The handler stays until the call is over: its reply is borrowed from it.
-Status ServerWrappedCall::take_handler_outcome() {
+Status InterceptedServerCall::take_handler_outcome() {
   Message reply;
   Status status = handler_->finish(reply);
   if (filtered_ && !filtered_->failure().ok()) return filtered_->failure();
@@ -233,38 +234,39 @@ Status ServerWrappedCall::take_handler_outcome() {
   return {};
 }
 
-void ServerWrappedCall::drop(Handler& handler) {
+void InterceptedServerCall::drop(Handler& handler) {
   handler.~Handler();
   context_.free_frame(&handler, 0);
 }
 
-void ServerWrappedCall::reject(Status status) {
+void InterceptedServerCall::reject(Status status) {
   handler_status_ = std::move(status);
   handler_over_ = true;
 }
 
 // To the transport the handler of the call.
-class WrappedHandler final : public ServerCall::Handler {
+class InterceptedHandler final : public ServerCall::Handler {
  public:
-  WrappedHandler(const WrappedMethod& method, ServerCall& call)
+  InterceptedHandler(const InterceptedMethod& method, ServerCall& call)
       : loop_(call.context().loop()),
-        call_(*new (loop_.blocks().take(sizeof(ServerWrappedCall))) ServerWrappedCall(method, call)) {}
-  ~WrappedHandler() override {
-    call_.~ServerWrappedCall();
-    loop_.blocks().give(&call_, sizeof(ServerWrappedCall));
+        call_(*new (loop_.blocks().take(sizeof(InterceptedServerCall))) InterceptedServerCall(method, call)) {
+  }
+  ~InterceptedHandler() override {
+    call_.~InterceptedServerCall();
+    loop_.blocks().give(&call_, sizeof(InterceptedServerCall));
   }
   bool start(Loop&, Runnable& on_done) override { return call_.start(on_done); }
   Status finish(Message& reply) override { return call_.finish(reply); }
 
  private:
   Loop& loop_;
-  ServerWrappedCall& call_;
+  InterceptedServerCall& call_;
 };
 
 }  // namespace
 
-void serve_wrapped(void* method, ServerCall& call) {
-  call.run(call.make<WrappedHandler>(*static_cast<const WrappedMethod*>(method), call));
+void serve_intercepted(void* method, ServerCall& call) {
+  call.run(call.make<InterceptedHandler>(*static_cast<const InterceptedMethod*>(method), call));
 }
 
 }  // namespace sluice::detail

@@ -1,6 +1,6 @@
-// WrappedCall: one call with the wrapping interceptors around it: which of them run, who waits for whom, and
-// which filters its messages pass. What stands at the end of the chain, handler or attempt, is the derived
-// class's.
+// InterceptedCall: one call with the wrapping interceptors around it: which of them run, who waits for whom,
+// and which filters its messages pass. What stands at the end of the chain, handler or attempt, is the
+// derived class's.
 #pragma once
 
 #include <cstddef>
@@ -14,25 +14,25 @@ namespace sluice::detail {
 // Lifetime: until the coroutine has ended; of several next() the inner levels are made anew.
 class Level {
  public:
-  Level(WrappedCall& call, Level* outer) : ended_(*this), call_(call), outer_(outer) {}
+  Level(InterceptedCall& call, Level* outer) : ended_(*this), call_(call), outer_(outer) {}
   Level(const Level&) = delete;
   Level& operator=(const Level&) = delete;
 
  protected:
   ~Level() = default;
-  WrappedCall& call() const { return call_; }
+  InterceptedCall& call() const { return call_; }
   Level* outer() const { return outer_; }
   bool was_continued() const { return continued_; }
 
  private:
-  friend class WrappedCall;
+  friend class InterceptedCall;
   struct Ended : Runnable {
     explicit Ended(Level& l) : Runnable(&run), level(l) {}
     static void run(Runnable& self) noexcept;
     Level& level;
   };
   Ended ended_;
-  WrappedCall& call_;
+  InterceptedCall& call_;
   Level* const outer_;
   Level* inner_ = nullptr;
   std::size_t index_ = 0;  // in the chain
@@ -43,13 +43,13 @@ class Level {
 };
 
 // Thread: loop-only.
-class WrappedCall {
+class InterceptedCall {
  public:
   bool begin_next(Level& level, Next& next);
 
  protected:
   enum class Progress { kEnded, kRunning, kNobody };
-  ~WrappedCall() = default;
+  ~InterceptedCall() = default;
 
   // Starts the outermost interceptor that wants the call, if there is one. `out`: its status if it ended.
   Progress start_chain(Status& out) { return enter(0, nullptr, out); }

@@ -1,5 +1,5 @@
-// WrappedMethod: a method of a server with interceptors around it, to be put where the method itself would
-// stand.
+// InterceptedMethod: a method of a server with interceptors around it, to be put where the method itself
+// would stand.
 #pragma once
 
 #include <span>
@@ -10,14 +10,14 @@
 namespace sluice::detail {
 
 // Lifetime: longer than the calls.
-struct WrappedMethod {
+struct InterceptedMethod {
   MethodInfo info;  // an empty path: that of each call
   void (*handler)(void* object, ServerCall& call);
   void* object;
   std::span<const InterceptorRef<ServerInterceptor>> chain;
 };
 
-// A method's handler function, whose object is a WrappedMethod.
-void serve_wrapped(void* method, ServerCall& call);
+// A method's handler function, whose object is a InterceptedMethod.
+void serve_intercepted(void* method, ServerCall& call);
 
 }  // namespace sluice::detail

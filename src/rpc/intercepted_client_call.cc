@@ -1,5 +1,5 @@
 // What the levels of a client's chain see and change.
-#include "rpc/client_call.h"
+#include "rpc/intercepted_client_call.h"
 
 #include <algorithm>
 
@@ -8,8 +8,8 @@
 
 namespace sluice::detail {
 
-ClientWrappedCall::ClientWrappedCall(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
-                                     const CallOptions& options)
+InterceptedClientCall::InterceptedClientCall(std::shared_ptr<InterceptedChannel> channel,
+                                             const MethodInfo& method, const CallOptions& options)
     : channel_(std::move(channel)),
       codec_(inner().find_codec(options.codec)),
       path_(method.path),
@@ -24,31 +24,31 @@ ClientWrappedCall::ClientWrappedCall(std::shared_ptr<InterceptedChannel> channel
   }
 }
 
-ChannelBase& ClientWrappedCall::inner() const { return channel_->inner(); }
-Loop& ClientWrappedCall::call_loop() const { return channel_->loop(); }
-std::size_t ClientWrappedCall::chain_size() const { return channel_->chain().size(); }
-bool ClientWrappedCall::wraps(std::size_t index) const { return channel_->chain()[index].wraps(); }
+ChannelBase& InterceptedClientCall::inner() const { return channel_->inner(); }
+Loop& InterceptedClientCall::call_loop() const { return channel_->loop(); }
+std::size_t InterceptedClientCall::chain_size() const { return channel_->chain().size(); }
+bool InterceptedClientCall::wraps(std::size_t index) const { return channel_->chain()[index].wraps(); }
 
-Task<Status> ClientWrappedCall::intercept(std::size_t index, Level& level) {
+Task<Status> InterceptedClientCall::intercept(std::size_t index, Level& level) {
   return channel_->chain()[index].get()->intercept(static_cast<ClientLevel&>(level));
 }
 
-Level& ClientWrappedCall::make_level(Level* outer) {
+Level& InterceptedClientCall::make_level(Level* outer) {
   void* memory = call_loop().blocks().take(sizeof(ClientLevel));
   return *new (memory) ClientLevel(*this, static_cast<ClientLevel*>(outer));
 }
 
-void ClientWrappedCall::free_level(Level& level) {
+void InterceptedClientCall::free_level(Level& level) {
   auto& client_level = static_cast<ClientLevel&>(level);
   client_level.~ClientLevel();
   call_loop().blocks().give(&client_level, sizeof(ClientLevel));
 }
 
-void ClientWrappedCall::begin_time() {
+void InterceptedClientCall::begin_time() {
   if (timeout_ != kNoTimeout) deadline_ = std::min(deadline_, after(call_loop().now(), timeout_));
 }
 
-CallOptions ClientWrappedCall::attempt_options() const {
+CallOptions InterceptedClientCall::attempt_options() const {
   CallOptions options;
   const auto* level = static_cast<const ClientLevel*>(innermost());
   options.deadline = level ? level->deadline() : deadline_;
@@ -60,13 +60,13 @@ CallOptions ClientWrappedCall::attempt_options() const {
   return options;
 }
 
-Message ClientWrappedCall::attempt_request() const {
+Message InterceptedClientCall::attempt_request() const {
   const auto* level = static_cast<const ClientLevel*>(innermost());
   while (level && !level->request_) level = level->outer_level();
   return level ? *level->request_ : request_;
 }
 
-const Context& ClientWrappedCall::context() {
+const Context& InterceptedClientCall::context() {
   if (!context_) {
     context_ = callers_context_.with_deadline(deadline_);
     if (!refusal_.ok()) context_.cancel(std::string(refusal_.message()));
@@ -74,26 +74,26 @@ const Context& ClientWrappedCall::context() {
   return context_;
 }
 
-void ClientWrappedCall::refuse_attempts(const Status& why) {
+void InterceptedClientCall::refuse_attempts(const Status& why) {
   if (!refusal_.ok()) return;
   refusal_ = why;
   context_.cancel(std::string(why.message()));
 }
 
-Status ClientWrappedCall::take_request(const Message& request) {
+Status InterceptedClientCall::take_request(const Message& request) {
   Result<Chain> bytes = to_bytes(request, codec_.get());
   if (!bytes.ok()) return std::move(bytes).status();
   request_ = message_of(std::move(*bytes));
   return {};
 }
 
-Message ClientWrappedCall::message_of(Chain bytes) const {
+Message InterceptedClientCall::message_of(Chain bytes) const {
   Message message(std::move(bytes));
   message.set_codec(codec_.get());
   return message;
 }
 
-Status ClientWrappedCall::outcome(Status status, Chain& reply) {
+Status InterceptedClientCall::outcome(Status status, Chain& reply) {
   if (!status.ok() || !single_reply()) return status;
   if (!reply_) {
     return Status(StatusCode::kInternal,
@@ -109,7 +109,7 @@ Status ClientWrappedCall::outcome(Status status, Chain& reply) {
   return {};
 }
 
-ClientLevel::ClientLevel(ClientWrappedCall& call, ClientLevel* outer)
+ClientLevel::ClientLevel(InterceptedClientCall& call, ClientLevel* outer)
     : Level(call, outer), client_call_(call) {}
 
 const MethodInfo& ClientLevel::method() const { return client_call_.method_; }
@@ -121,7 +121,7 @@ const Metadata& ClientLevel::trailer() const { return client_call_.attempt_trail
 const Addr& ClientLevel::peer() const { return client_call_.attempt_peer(); }
 bool ClientLevel::can_restart() const { return client_call_.can_restart(); }
 void ClientLevel::keep_writes(std::size_t max_bytes) { client_call_.keep_writes(max_bytes); }
-bool ClientLevel::begin_next(Next& next) { return client_call_.WrappedCall::begin_next(*this, next); }
+bool ClientLevel::begin_next(Next& next) { return client_call_.InterceptedCall::begin_next(*this, next); }
 
 TimePoint ClientLevel::deadline() const {
   if (deadline_) return *deadline_;

@@ -1,5 +1,5 @@
 // A stream inside an interceptor, over attempts whose every step is the test's own.
-#include "rpc/wrapped_stream.h"
+#include "rpc/intercepted_stream.h"
 
 #include <gtest/gtest.h>
 
@@ -119,12 +119,12 @@ struct Repeat final : ClientInterceptor {
   }
 };
 
-class WrappedStreamTest : public ::testing::Test {
+class InterceptedStreamTest : public ::testing::Test {
  protected:
-  WrappedStreamTest() {
+  InterceptedStreamTest() {
     loop_.lead_and([&] { stream_ = channel_->new_stream({"/test.Raw/Bidi", true, true}, nullptr, {}); });
   }
-  ~WrappedStreamTest() override {
+  ~InterceptedStreamTest() override {
     loop_.lead_and([&] { stream_.reset(); });
     loop_.drain();
     for (const auto& attempt : fake_->attempts) EXPECT_TRUE(attempt->dropped);
@@ -155,7 +155,7 @@ class WrappedStreamTest : public ::testing::Test {
   ClientStreamPtr stream_;
 };
 
-TEST_F(WrappedStreamTest, FailedWriteWaitsForTheNextAttemptAndIsSentAgain) {
+TEST_F(InterceptedStreamTest, FailedWriteWaitsForTheNextAttemptAndIsSentAgain) {
   StatusRecord& first = write("a");
   step([&] { attempt().written({}); });
   EXPECT_TRUE(first.done() && first.status.ok());
@@ -175,7 +175,7 @@ TEST_F(WrappedStreamTest, FailedWriteWaitsForTheNextAttemptAndIsSentAgain) {
 }
 
 // Whatever code the server has chosen for the end that cut the write off.
-TEST_F(WrappedStreamTest, WriteThatTheServersStatusCutOffIsSentAgainByTheNextAttempt) {
+TEST_F(InterceptedStreamTest, WriteThatTheServersStatusCutOffIsSentAgainByTheNextAttempt) {
   for (const StatusCode code : {StatusCode::kResourceExhausted, StatusCode::kInternal}) {
     StatusRecord& record = write("a");
     FakeAttempt& first = attempt();
@@ -192,7 +192,7 @@ TEST_F(WrappedStreamTest, WriteThatTheServersStatusCutOffIsSentAgainByTheNextAtt
   }
 }
 
-TEST_F(WrappedStreamTest, MessageThatIsTooLongFailsItsWriteOnlyWhateverItsCode) {
+TEST_F(InterceptedStreamTest, MessageThatIsTooLongFailsItsWriteOnlyWhateverItsCode) {
   for (const StatusCode code : {StatusCode::kResourceExhausted, StatusCode::kInternal}) {
     StatusRecord& record = write("a");
     step([&] { attempt().too_long({code, "no"}); });
@@ -210,7 +210,7 @@ TEST_F(WrappedStreamTest, MessageThatIsTooLongFailsItsWriteOnlyWhateverItsCode) 
 }
 
 // It was told to its writer as sent: what follows it must not take its place.
-TEST_F(WrappedStreamTest, MessageThatOnlyALaterAttemptCannotSendEndsThatAttempt) {
+TEST_F(InterceptedStreamTest, MessageThatOnlyALaterAttemptCannotSendEndsThatAttempt) {
   StatusRecord& first = write("a");
   step([&] { attempt().written({}); });
   release(first);
@@ -224,7 +224,7 @@ TEST_F(WrappedStreamTest, MessageThatOnlyALaterAttemptCannotSendEndsThatAttempt)
   release(second);
 }
 
-TEST_F(WrappedStreamTest, MessageThatIsTooLongDoesNotCountForWhatIsKept) {
+TEST_F(InterceptedStreamTest, MessageThatIsTooLongDoesNotCountForWhatIsKept) {
   StatusRecord& large = write(std::string(2'000, 'a'));
   step([&] { attempt().too_long({StatusCode::kResourceExhausted, "no"}); });
   release(large);
@@ -237,7 +237,7 @@ TEST_F(WrappedStreamTest, MessageThatIsTooLongDoesNotCountForWhatIsKept) {
   step([&] { attempt().written({}); });
 }
 
-TEST_F(WrappedStreamTest, EmptyMessagesCountForWhatIsKept) {
+TEST_F(InterceptedStreamTest, EmptyMessagesCountForWhatIsKept) {
   for (int i = 0; i < 100; ++i) {
     StatusRecord& record = write("");
     step([&] { attempt().written({}); });
@@ -248,7 +248,7 @@ TEST_F(WrappedStreamTest, EmptyMessagesCountForWhatIsKept) {
 }
 
 // Its caller must go on, and read, for the end of the call to be seen.
-TEST_F(WrappedStreamTest, FailedWriteIsToldWhenAMessageComesThatNobodyReads) {
+TEST_F(InterceptedStreamTest, FailedWriteIsToldWhenAMessageComesThatNobodyReads) {
   StatusRecord& record = write("a");
   step([&] { attempt().written({StatusCode::kAborted, "enough"}); });
   EXPECT_FALSE(record.done());
@@ -258,7 +258,7 @@ TEST_F(WrappedStreamTest, FailedWriteIsToldWhenAMessageComesThatNobodyReads) {
   release(record);
 }
 
-TEST_F(WrappedStreamTest, FailedWriteIsToldAtOnceWhenAMessageIsThere) {
+TEST_F(InterceptedStreamTest, FailedWriteIsToldAtOnceWhenAMessageIsThere) {
   step([&] { attempt().bring("unread"); });
   StatusRecord& record = write("a");
   step([&] { attempt().written({StatusCode::kAborted, "enough"}); });
@@ -267,7 +267,7 @@ TEST_F(WrappedStreamTest, FailedWriteIsToldAtOnceWhenAMessageIsThere) {
   release(record);
 }
 
-TEST_F(WrappedStreamTest, AttemptIsOverOnlyWhenItsOperationsAre) {
+TEST_F(InterceptedStreamTest, AttemptIsOverOnlyWhenItsOperationsAre) {
   StatusRecord& record = write("a");
   step([&] { attempt().end({StatusCode::kUnavailable, "gone"}); });
   EXPECT_EQ(fake_->attempts.size(), 1u);
@@ -278,7 +278,7 @@ TEST_F(WrappedStreamTest, AttemptIsOverOnlyWhenItsOperationsAre) {
   release(record);
 }
 
-TEST_F(WrappedStreamTest, MessageIsReadAheadAndNoMoreThanOne) {
+TEST_F(InterceptedStreamTest, MessageIsReadAheadAndNoMoreThanOne) {
   step([&] { attempt().bring("first"); });
   OpRecord* record = nullptr;
   step([&] { record = stream_->start_recv(); });
@@ -288,7 +288,7 @@ TEST_F(WrappedStreamTest, MessageIsReadAheadAndNoMoreThanOne) {
 }
 
 // Its reader may not have looked yet.
-TEST_F(WrappedStreamTest, ReadThatIsDoneIsNotToldOfTheNextMessage) {
+TEST_F(InterceptedStreamTest, ReadThatIsDoneIsNotToldOfTheNextMessage) {
   OpRecord* record = nullptr;
   step([&] { record = stream_->start_recv(); });
   step([&] { attempt().bring("first"); });

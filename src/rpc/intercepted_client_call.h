@@ -1,4 +1,4 @@
-// ClientWrappedCall: a channel's call inside its wrapping interceptors: what is common to unary calls and
+// InterceptedClientCall: a channel's call inside its wrapping interceptors: what is common to unary calls and
 // streams.
 #pragma once
 
@@ -6,17 +6,17 @@
 #include <optional>
 #include <string>
 
-#include "rpc/wrapped_call.h"
+#include "rpc/intercepted_call.h"
 
 namespace sluice::detail {
 
 class InterceptedChannel;
-class ClientWrappedCall;
+class InterceptedClientCall;
 
 // What an interceptor changes holds for what is inside of it: levels further in, and attempts.
 class ClientLevel final : public ClientInvocation, public Level {
  public:
-  ClientLevel(ClientWrappedCall& call, ClientLevel* outer);
+  ClientLevel(InterceptedClientCall& call, ClientLevel* outer);
   const MethodInfo& method() const override;
   Loop& loop() const override;
   Message& request() override;
@@ -32,24 +32,24 @@ class ClientLevel final : public ClientInvocation, public Level {
   void keep_writes(std::size_t max_bytes) override;
 
  private:
-  friend class ClientWrappedCall;
+  friend class InterceptedClientCall;
   bool begin_next(Next& next) override;
   ClientLevel* outer_level() const { return static_cast<ClientLevel*>(outer()); }
 
-  ClientWrappedCall& client_call_;
+  InterceptedClientCall& client_call_;
   std::optional<Metadata> metadata_;  // none: that of the next level out
   std::optional<Message> request_;
   std::optional<TimePoint> deadline_;
 };
 
 // Thread: loop-only but for the constructor.
-class ClientWrappedCall : public WrappedCall {
+class InterceptedClientCall : public InterceptedCall {
  public:
-  ClientWrappedCall(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
-                    const CallOptions& options);
+  InterceptedClientCall(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
+                        const CallOptions& options);
 
  protected:
-  ~ClientWrappedCall() = default;
+  ~InterceptedClientCall() = default;
   friend class ClientLevel;
 
   ChannelBase& inner() const;
@@ -70,7 +70,7 @@ class ClientWrappedCall : public WrappedCall {
   // What the caller is told if the chain ended with `status`; `reply`: the one reply, if there is one.
   Status outcome(Status status, Chain& reply);
 
-  // WrappedCall
+  // InterceptedCall
   Loop& call_loop() const override;
   std::size_t chain_size() const override;
   bool wraps(std::size_t index) const override;

@@ -1,12 +1,12 @@
-// The caller's operations on a WrappedStream.
+// The caller's operations on a InterceptedStream.
 #include "rpc/intercepted_channel.h"
-#include "rpc/wrapped_stream.h"
+#include "rpc/intercepted_stream.h"
 #include "sluice/async/run_on.h"
 #include "sluice/rpc/message_traits.h"
 
 namespace sluice::detail {
 
-OpRecord* WrappedStream::start_recv() {
+OpRecord* InterceptedStream::start_recv() {
   if (recv_in_use_) {
     Status misuse(StatusCode::kFailedPrecondition, "a second read was started while one is in flight");
     fail(misuse);
@@ -26,7 +26,7 @@ OpRecord* WrappedStream::start_recv() {
   return &recv_;
 }
 
-void WrappedStream::deliver() {
+void InterceptedStream::deliver() {
   if (!recv_in_use_ || recv_.done()) return;
   tell_header();
   recv_.message = std::move(*ahead_);
@@ -37,12 +37,12 @@ void WrappedStream::deliver() {
   pump_reads();
 }
 
-void WrappedStream::tell_header() {
+void InterceptedStream::tell_header() {
   if (std::exchange(told_header_, true)) return;
   header_ = attempt_->header();
 }
 
-OpRecord* WrappedStream::start_send(const Message& message, WriteOptions options) {
+OpRecord* InterceptedStream::start_send(const Message& message, WriteOptions options) {
   if (send_in_use_) {
     Status misuse(StatusCode::kFailedPrecondition, "a second write was started while one is in flight");
     fail(misuse);
@@ -65,7 +65,7 @@ OpRecord* WrappedStream::start_send(const Message& message, WriteOptions options
   return &send_;
 }
 
-OpRecord* WrappedStream::start_close_write() {
+OpRecord* InterceptedStream::start_close_write() {
   if (send_in_use_) {
     Status misuse(StatusCode::kFailedPrecondition, "a second write was started while one is in flight");
     fail(misuse);
@@ -82,11 +82,11 @@ OpRecord* WrappedStream::start_close_write() {
 }
 
 // What is kept of it, not only its bytes: empty messages need room too.
-std::size_t WrappedStream::cost_of(const Write& write) {
+std::size_t InterceptedStream::cost_of(const Write& write) {
   return write.message ? sizeof write + write.message->size() : 0;
 }
 
-void WrappedStream::queue_write(Write write) {
+void InterceptedStream::queue_write(Write write) {
   half_closed_ = write.options.last;
   if (write.message) write.message->keep_tight();
   written_ += cost_of(write);
@@ -95,7 +95,7 @@ void WrappedStream::queue_write(Write write) {
   report_failed_write();
 }
 
-void WrappedStream::forget_sent() {
+void InterceptedStream::forget_sent() {
   if (written_ <= keep_limit_ && !lost_) return;
   for (; next_write_ > 0; --next_write_) {
     lost_ |= writes_.front().message.has_value();
@@ -105,16 +105,16 @@ void WrappedStream::forget_sent() {
 
 // A write that failed waits for what becomes of the attempt, unless the caller has seen too much of it for
 // there to be another one, or has yet to read something before its end can be known.
-void WrappedStream::report_failed_write() {
+void InterceptedStream::report_failed_write() {
   if (write_failed_ && send_waiting() && (ahead_ || !can_restart())) complete_send(write_failure());
 }
 
-Status WrappedStream::write_failure() const {
+Status InterceptedStream::write_failure() const {
   return status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_;
 }
 
 // The write that waits fails, and nothing else: the call goes on without its message.
-void WrappedStream::drop_unsendable(Status why) {
+void InterceptedStream::drop_unsendable(Status why) {
   written_ -= cost_of(writes_.back());
   writes_.pop_back();
   half_closed_ = false;
@@ -122,12 +122,12 @@ void WrappedStream::drop_unsendable(Status why) {
   complete_send(std::move(why));
 }
 
-void WrappedStream::complete_send(Status status) {
+void InterceptedStream::complete_send(Status status) {
   send_.status = std::move(status);
   send_.complete(call_loop());
 }
 
-OpRecord* WrappedStream::start_header() {
+OpRecord* InterceptedStream::start_header() {
   if (header_in_use_) {
     return new FailedRecord(
         Status(StatusCode::kFailedPrecondition, "the header is being waited for already"));
@@ -146,7 +146,7 @@ OpRecord* WrappedStream::start_header() {
   return &header_record_;
 }
 
-OpRecord* WrappedStream::start_finish() {
+OpRecord* InterceptedStream::start_finish() {
   if (finish_in_use_) {
     return new FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() is in flight already"));
   }
@@ -166,7 +166,7 @@ OpRecord* WrappedStream::start_finish() {
   return &finish_record_;
 }
 
-OpRecord* WrappedStream::start_finish_unary() {
+OpRecord* InterceptedStream::start_finish_unary() {
   if (unary_in_use_) {
     return new FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() was called already"));
   }
@@ -181,19 +181,19 @@ OpRecord* WrappedStream::start_finish_unary() {
   return &unary_;
 }
 
-void WrappedStream::complete_unary() {
+void InterceptedStream::complete_unary() {
   unary_.status = status_;
   unary_.complete(call_loop());
 }
 
 // The stream's one reply is taken once.
-void WrappedStream::Unary::release() {
+void InterceptedStream::Unary::release() {
   if (!done()) stream.cancel();
   reply.clear();
   stream.unref();
 }
 
-void WrappedStream::release(OpRecord& record) {
+void InterceptedStream::release(OpRecord& record) {
   if (!record.done()) give_up("an operation of the call was given up");
   if (&record == &recv_) {
     recv_in_use_ = false;
@@ -205,10 +205,10 @@ void WrappedStream::release(OpRecord& record) {
   unref();
 }
 
-void WrappedStream::fail(Status status) { end_attempts(std::move(status), Late::kCounts); }
+void InterceptedStream::fail(Status status) { end_attempts(std::move(status), Late::kCounts); }
 
 // What is unread is thrown away.
-void WrappedStream::end_attempts(Status status, Late late) {
+void InterceptedStream::end_attempts(Status status, Late late) {
   ref();
   run_on(call_loop(), [this, late, status = std::move(status)]() mutable {
     if (!ended_) {
@@ -226,14 +226,14 @@ void WrappedStream::end_attempts(Status status, Late late) {
   });
 }
 
-void WrappedStream::drop() {
+void InterceptedStream::drop() {
   run_on(call_loop(), [this] {
     give_up("the stream was dropped");
     unref();
   });
 }
 
-void WrappedStream::unref() {
+void InterceptedStream::unref() {
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 

@@ -1,4 +1,4 @@
-// WrappedStream: a client's stream inside its wrapping interceptors. The caller's operations go to the
+// InterceptedStream: a client's stream inside its wrapping interceptors. The caller's operations go to the
 // attempt that runs, and wait while there is none.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <deque>
 #include <optional>
 
-#include "rpc/client_call.h"
+#include "rpc/intercepted_client_call.h"
 #include "sluice/rpc/stream.h"
 
 namespace sluice::detail {
@@ -16,11 +16,11 @@ namespace sluice::detail {
 // ended.
 //
 // One message of the response is read ahead, so that the end of an attempt is seen while nobody reads.
-class WrappedStream final : public ClientStream, private ClientWrappedCall {
+class InterceptedStream final : public ClientStream, private InterceptedClientCall {
  public:
   // `first`, or null: the one request, encoded here.
-  WrappedStream(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method, const Message* first,
-                const CallOptions& options);
+  InterceptedStream(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
+                    const Message* first, const CallOptions& options);
   void begin();
 
   // ClientStream
@@ -45,10 +45,10 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
   // An operation of the attempt's stream. Its end is a step of its own on the loop: one that led to the next
   // on the same stack could free the stream under it.
   struct AttemptOp : Runnable {
-    using Done = void (WrappedStream::*)();
-    AttemptOp(WrappedStream& s, Done d) : Runnable(&run), stream(s), done(d) {}
+    using Done = void (InterceptedStream::*)();
+    AttemptOp(InterceptedStream& s, Done d) : Runnable(&run), stream(s), done(d) {}
     static void run(Runnable& self) noexcept;
-    WrappedStream& stream;
+    InterceptedStream& stream;
     const Done done;
     OpRecord* record = nullptr;  // while in flight
   };
@@ -58,17 +58,17 @@ class WrappedStream final : public ClientStream, private ClientWrappedCall {
     WriteOptions options;
   };
   struct Unary final : UnaryRecord {
-    explicit Unary(WrappedStream& s) : stream(s) {}
+    explicit Unary(InterceptedStream& s) : stream(s) {}
     void cancel() override { stream.cancel(); }
     void release() override;
     const Metadata& header() const override { return stream.header_; }
     const Metadata& trailer() const override { return stream.trailer_; }
     const Addr& peer() const override { return stream.peer_; }
-    WrappedStream& stream;
+    InterceptedStream& stream;
   };
-  ~WrappedStream();
+  ~InterceptedStream();
 
-  // WrappedCall, ClientWrappedCall
+  // InterceptedCall, InterceptedClientCall
   Progress start_end_of_chain(Status& out) override;
   void chain_ended(Status status) override;
   const Metadata& attempt_header() const override { return attempt_ ? attempt_->header() : no_metadata_; }
