@@ -92,7 +92,7 @@ Task<void> accepts_piecewise(Conn& a, Conn& b) {
 }
 
 TEST(Pipe, AcceptsALargeWritePieceByPiece) {
-  for (TestLoop loop(2); loop.simulation().steps() < 100;) {
+  for (TestLoop loop(2); loop.simulation().choices() < 100;) {
     PipePair pipe = make_pipe(*loop, *loop, 4);
     loop.run(accepts_piecewise(*pipe.a, *pipe.b));
   }
@@ -125,7 +125,7 @@ Task<void> goes_on_behind_nothing(Conn& a, Conn& b) {
 }
 
 TEST(Pipe, StaysGoodAfterAWriteOfWhichNothingWasAccepted) {
-  for (TestLoop loop(2); loop.simulation().steps() < 100;) {
+  for (TestLoop loop(2); loop.simulation().choices() < 100;) {
     PipePair pipe = make_pipe(*loop, *loop, 4);
     loop.run(goes_on_behind_nothing(*pipe.a, *pipe.b));
   }

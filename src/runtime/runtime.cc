@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "async/live_counts.h"
 #include "async/waiting_thread.h"
 #include "sluice/net/system_network.h"
 
@@ -111,11 +112,7 @@ unsigned Runtime::threads_started() const {
 
 LiveCounts Runtime::live() const {
   LiveCounts sum;
-  for (const Loop* loop : loops_) {
-    const LiveCounts one = loop->live();
-    sum.conns += one.conns, sum.sessions += one.sessions, sum.streams += one.streams, sum.calls += one.calls;
-    sum.frames += one.frames, sum.timers += one.timers, sum.queued += one.queued;
-  }
+  for (const Loop* loop : loops_) sum += loop->live();
   return sum;
 }
 

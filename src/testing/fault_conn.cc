@@ -6,6 +6,8 @@
 #include <cassert>
 #include <utility>
 
+#include "base/splitmix64.h"
+
 namespace sluice::testing {
 namespace {
 
@@ -27,13 +29,7 @@ FaultConn::~FaultConn() {
   loop().remove_reporter(*this);
 }
 
-// splitmix64: the same on every machine.
-std::uint64_t FaultConn::random() {
-  std::uint64_t z = random_ += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
+std::uint64_t FaultConn::random() { return splitmix64(random_); }
 
 void FaultConn::tell(const Way& way, FaultKind kind, std::size_t size, Duration time) {
   if (options_.observe) options_.observe({kind, way.direction, way.passed, size, time});

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/splitmix64.h"
 #include "sluice/testing/fault_conn.h"
 
 namespace sluice::testing {
@@ -9,16 +10,10 @@ namespace {
 
 constexpr const char* kNames[kNumFaultKinds] = {"split", "delay", "stall", "corruption", "cut", "black hole"};
 
-// splitmix64: the same on every machine.
 class Choice {
  public:
   explicit Choice(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t below(std::uint64_t n) {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (z ^ z >> 31) % n;
-  }
+  std::uint64_t below(std::uint64_t n) { return splitmix64(state_) % n; }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
   // Small numbers as likely as large ones.
   std::uint64_t up_to(std::uint64_t most) { return 1 + below(std::min(most, std::uint64_t{1} << below(40))); }

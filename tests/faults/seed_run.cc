@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/splitmix64.h"
 #include "sluice/async/scope.h"
 #include "sluice/testing/fault_network.h"
 #include "support/exchange.h"
@@ -20,16 +21,10 @@ constexpr std::uint64_t kFewestCalls = 20;
 constexpr std::uint64_t kMostCalls = 32;
 constexpr std::uint64_t kQuiet = 60;  // bytes; the first connection is neither cut nor changed before
 
-// splitmix64: the same on every machine.
 class Choice {
  public:
   explicit Choice(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-  }
+  std::uint64_t next() { return splitmix64(state_); }
   std::uint64_t below(std::uint64_t n) { return next() % n; }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
   // 1 … 2^bits, each size as likely as its double.

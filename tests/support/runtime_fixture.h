@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "async/live_counts.h"
 #include "sluice/async/run_on.h"
 #include "sluice/sluice.h"
 #include "support/descriptors.h"
@@ -91,9 +92,7 @@ inline LiveCounts live_on_loops(Runtime& runtime) {
     while (runtime.threads_started() == 0 &&
            answered.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
       runtime.poll();
-    const LiveCounts one = answered.get();
-    sum.conns += one.conns, sum.sessions += one.sessions, sum.streams += one.streams, sum.calls += one.calls;
-    sum.frames += one.frames, sum.timers += one.timers, sum.queued += one.queued;
+    sum += answered.get();
   }
   return sum;
 }

@@ -46,19 +46,16 @@ class Simulation {
   std::uint64_t random() { return random_(); }
   // A hash of every choice and every step of time so far.
   std::uint64_t trace() const { return trace_; }
-  std::uint64_t steps() const { return steps_; }
 
  private:
   void note(std::uint64_t x) {
     trace_ = (trace_ ^ x) * 0x9e3779b97f4a7c15u;
     trace_ ^= trace_ >> 29;
-    ++steps_;
   }
 
   TimePoint now_{std::chrono::hours(1)};  // not zero: "a while ago" stays representable
   std::mt19937_64 random_;
   std::uint64_t trace_ = 0;
-  std::uint64_t steps_ = 0;
   std::uint64_t choices_ = 0;
   Runnable* interruption_ = nullptr;
   std::uint64_t interrupt_at_ = 0;
