@@ -1,7 +1,14 @@
-// LiveCounts as text, for the messages of tests and debug builds.
+// See live_counts.h.
 #include "sluice/async/live_counts.h"
 
 namespace sluice {
+
+LiveCounts& LiveCounts::operator+=(const LiveCounts& more) {
+  conns += more.conns, sessions += more.sessions, streams += more.streams;
+  calls += more.calls, frames += more.frames;
+  timers += more.timers, queued += more.queued;
+  return *this;
+}
 
 std::string LiveCounts::to_string() const {
   std::string out;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "async/live_counts.h"
 #include "async/waiting_thread.h"
 #include "sluice/net/system_network.h"
 

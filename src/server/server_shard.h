@@ -22,7 +22,7 @@ class ServerCore;
 class alignas(64) ServerShard final : private transport::ConnectionOwner,
                                       private transport::Farewell::Owner,
                                       private transport::ServedMethods,
-                                      private Waiter {
+                                      private StuckReporter {
  public:
   ServerShard(ServerCore& core, Loop& loop, const std::atomic<bool>* gone)
       : ServedMethods(gone), core_(core), loop_(loop) {}

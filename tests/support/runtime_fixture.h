@@ -14,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "async/live_counts.h"
 #include "sluice/async/run_on.h"
 #include "sluice/sluice.h"
 #include "support/descriptors.h"

@@ -14,6 +14,7 @@ struct LiveCounts {
   int frames = 0;  // coroutine frames of Tasks that have started
   int timers = 0;  // armed
   int queued = 0;  // 1 if anything is ready or posted
+  LiveCounts& operator+=(const LiveCounts& more);
   bool all_zero() const { return !(conns || sessions || streams || calls || frames || timers || queued); }
   std::string to_string() const;
 };
