@@ -38,7 +38,7 @@ void run_all_that_is_ready(Runtime& runtime) {
 
 TEST(SeveralLoops, OneThatNobodyRunsKeepsNoOtherFromHearingOfAStop) {
   ThreeSimulations host;
-  Held service(1, Held::When::kLetGoOrCancelled);
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
   Server server(host);
   ASSERT_EQ(server.register_service(RawService::desc(), &service), Status());
   ASSERT_EQ(server.serve(host.home().listen("pipe:several").value()), Status());
