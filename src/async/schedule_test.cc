@@ -61,11 +61,12 @@ TEST(Schedule, IsBehindWhileATickLeavesSomethingReady) {
   for (int i = 0; i < 300; ++i) {
     schedule.post(*items.emplace_back(std::make_unique<Writer>(ran, "item")));
   }
-  EXPECT_EQ(schedule.turn(), 256u);
+  std::size_t done = schedule.turn();
+  EXPECT_LE(done, 256u) << "fewer where that takes longer than a millisecond";
   EXPECT_FALSE(schedule.has_posted());
   EXPECT_TRUE(schedule.is_behind());
-  EXPECT_EQ(schedule.turn(), 44u);
-  EXPECT_FALSE(schedule.is_behind());
+  while (schedule.is_behind()) done += schedule.turn();
+  EXPECT_EQ(done, 300u);
 }
 
 TEST(Schedule, CatchesUpWithDescriptorsBeforeTimersThatAreDue) {
