@@ -110,39 +110,62 @@ TEST_P(BoundsOverSockets, HpackBomb) {
 }
 
 TEST_P(BoundsOverSockets, TinyFieldsOnAllStreams) {
-  Target target(runtime(), {}, some_address());
-  ScriptedClient attacker(runtime(), target.served.server().addrs().at(0).to_string());
-  attacker.greet({{SettingId::kInitialWindowSize, 0}});
-  settle_down();
-  const std::int64_t before = live_heap().bytes;
-  attacker.send(Wire().headers(1, head() + inserted("a", "b")));
-  for (int i = 1; i < 100; ++i) attacker.send(Wire().headers(id_of(i), head() + std::string(93, '\xbe')));
-  EXPECT_TRUE(run_until([&] { return target.victim.running == 100; }, [] {}));
-  settle_down();
-  const std::int64_t grown = live_heap().bytes - before;
-  RecordProperty("bytes", std::to_string(grown));
-  EXPECT_LE(grown, 1 << 20);
-  expect_unharmed(target, attacker);
+  for (const bool guarded : {true, false}) {
+    Target target(runtime(), guarded ? Limits() : kNoHeaderLimits, some_address());
+    ScriptedClient attacker(runtime(), target.served.server().addrs().at(0).to_string());
+    attacker.greet({{SettingId::kInitialWindowSize, 0}});
+    settle_down();
+    const std::int64_t before = live_heap().bytes;
+    attacker.send(Wire().headers(1, head() + inserted("a", "b")));
+    for (int i = 1; i < 100; ++i)
+      attacker.send(Wire().headers(id_of(i), head() + std::string(guarded ? 93 : 5'000, '\xbe')));
+    EXPECT_TRUE(run_until([&] { return target.victim.running == 100; }, [] {}));
+    settle_down();
+    const std::int64_t grown = live_heap().bytes - before;
+    RecordProperty(guarded ? "bytes" : "bytes_unguarded", std::to_string(grown));
+    if (guarded) {
+      EXPECT_LE(grown, 1 << 20);
+    } else {
+      EXPECT_GE(grown, 10 << 20);
+    }
+    expect_unharmed(target, attacker);
+  }
 }
 
 // Answers that are not read: what the kernel does not take is bounded, and after that nothing more is read.
 TEST_P(BoundsOverSockets, AnswersThatNobodyReads) {
-  constexpr int kCalls = 60'000;
-  const std::string all = repeated(
-      kCalls, [](int i) { return Wire().headers(id_of(i), request_head("/no/such/method"), kEnd).str(); });
-  Target target(runtime(), {.output_stall_timeout = Limits::kForever}, some_address());
-  ScriptedClient attacker(runtime(), target.served.server().addrs().at(0).to_string());
-  attacker.greet();
-  settle_down();
-  attacker.stop_reading();
-  attacker.send_later(all);
-  const std::int64_t before = live_heap().bytes;
-  settle_down();
-  const std::int64_t grown = live_heap().bytes - before;
-  RecordProperty("bytes", std::to_string(grown));
-  EXPECT_LE(grown, 3 << 20);
-  EXPECT_TRUE(target.serves());
-  EXPECT_EQ(target.counts().total(), 0u);
+  // A path of one byte, once it is in the table, and an answer that quotes all of it.
+  const std::string begin = plain({{":method", "POST"}, {":scheme", "http"}});
+  const std::string rest = plain({{"te", "trailers"}, {"content-type", "application/grpc"}});
+  const std::string path = inserted(":path", "/" + std::string(240, 'm') + "/x");
+  constexpr int kBatches = 120, kBatch = 500;
+  for (const bool guarded : {true, false}) {
+    Limits limits{.output_stall_timeout = Limits::kForever, .write_stall_timeout = Limits::kForever};
+    if (!guarded) limits.queued_bytes = Limits::kOff;
+    Target target(runtime(), limits, some_address());
+    ScriptedClient attacker(runtime(), target.served.server().addrs().at(0).to_string());
+    attacker.greet();
+    settle_down();
+    attacker.stop_reading();
+    const std::int64_t before = live_heap().bytes;
+    int sent = 0;
+    for (; sent < kBatches && !attacker.has_unsent(); ++sent) {
+      attacker.send_later(repeated(kBatch, [&](int i) {
+        const int n = sent * kBatch + i;
+        return Wire().headers(id_of(n), begin + (n == 0 ? path : "\xbe") + rest, kEnd | kEndHeaders).str();
+      }));
+      settle_down();
+    }
+    const std::int64_t grown = live_heap().bytes - before;
+    RecordProperty(guarded ? "bytes" : "bytes_unguarded", std::to_string(grown));
+    if (guarded) {
+      EXPECT_LE(grown, 3 << 20);
+    } else {
+      EXPECT_GE(grown, 6 << 20);
+    }
+    EXPECT_TRUE(target.serves());
+    EXPECT_EQ(target.counts().total(), 0u);
+  }
 }
 
 // Large requests that never end: the budget, and of each stream its window.

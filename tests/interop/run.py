@@ -399,7 +399,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="write the rows to this file")
     parser.add_argument("--page", type=pathlib.Path, help="write the tables into this page")
     parser.add_argument("--guards", type=pathlib.Path, help="write into this page how near connections came to their limits")
-    parser.add_argument("--bench-build", type=pathlib.Path, help="for --guards: where the benchmark's programs are")
+    parser.add_argument("--bench-build", type=pathlib.Path, default=ROOT / "build/bench", help="for --guards: where the benchmark's programs are")
     parser.add_argument("--peer", type=names, default=[], help="only these, separated by commas")
     parser.add_argument("--case", type=names, default=[], help="only these")
     parser.add_argument("--transport", type=names, default=[], help="only these: tcp, unix, pipe, busy, and the proxies")

@@ -110,6 +110,8 @@ class ScriptedPeer {
       write_on();
     });
   }
+  // Something is still to be written, or being written.
+  bool has_unsent() const { return write_.active || !unsent_.empty(); }
   void half_close() {
     leading([this] { conn_->close_write(); });
     settle();

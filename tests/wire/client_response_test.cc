@@ -210,6 +210,27 @@ TEST_P(ClientResponses, R48_SecondHeadersInTheMiddleAreAnError) {
   EXPECT_EQ(reset(), "PROTOCOL_ERROR");
 }
 
+// All streams of a connection read their blocks into one place.
+TEST_P(ClientResponses, HalfOfAMalformedBlockSaysNothingOfTheNextCall) {
+  EXPECT_EQ(trailers_only(grpc_head({{"grpc-status", "5"}, {"x-left", "over"}, {"Bad Name", "x"}})),
+            "INTERNAL: stream error: PROTOCOL_ERROR: invalid byte in a header name");
+  Metadata header, trailer;
+  const Chain request = bytes("m");
+  const CallOptions options{.header = &header, .trailer = &trailer};
+  Call<Chain> call = channel().invoke(kUnary, request, options).start();
+  settle();
+  id_ += 2;
+  // A header that is not the usual one, and trailers that say nothing.
+  server().send(Wire()
+                    .headers(id_, grpc_head({{"x-new", "y"}}))
+                    .data(id_, message("reply"))
+                    .headers(id_, {{"x-end", "z"}}, kEnd));
+  EXPECT_EQ(support::text_of(call.get()), "UNKNOWN: the server sent trailers without grpc-status");
+  EXPECT_FALSE(header.get("x-left"));
+  EXPECT_EQ(header.get("x-new"), "y");
+  EXPECT_FALSE(trailer.get("x-left"));
+}
+
 TEST_P(ClientResponses, DataBeforeTheHeadersIsAnError) {
   EXPECT_EQ(text([](Wire& w, auto id) { w.data(id, message("r")); }),
             "INTERNAL: stream error: PROTOCOL_ERROR: DATA before the response headers");
