@@ -106,7 +106,7 @@ class ClientChannel final : public ChannelBase,
   Connector connector_;
   Status last_error_;                     // of the failures
   bool long_wait_told_ = false;           // in the log, since calls began to wait
-  bool waiting_ = false;                  // registered as a waiter
+  bool waiting_ = false;                  // registered as a StuckReporter
   const http2::StreamId last_stream_id_;  // here, where it costs no bytes
   std::shared_ptr<ClientChannel> self_;   // while anything on the loop refers to it
 };

@@ -94,6 +94,7 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   void deliver();
   void tell_header();
   static std::size_t cost_of(const Write& write);
+  OpRecord* claim_send();
   void queue_write(Write write);
   void forget_sent();
   void report_failed_write();

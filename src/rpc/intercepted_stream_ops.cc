@@ -1,4 +1,4 @@
-// The caller's operations on a InterceptedStream.
+// The caller's operations on an InterceptedStream.
 #include "rpc/intercepted_channel.h"
 #include "rpc/intercepted_stream.h"
 #include "sluice/async/run_on.h"
@@ -42,7 +42,8 @@ void InterceptedStream::tell_header() {
   header_ = attempt_->header();
 }
 
-OpRecord* InterceptedStream::start_send(const Message& message, WriteOptions options) {
+// The record for one write, or a FailedRecord because another one is in flight, which has ended the call.
+OpRecord* InterceptedStream::claim_send() {
   if (send_in_use_) {
     Status misuse(StatusCode::kFailedPrecondition, "a second write was started while one is in flight");
     fail(misuse);
@@ -53,6 +54,12 @@ OpRecord* InterceptedStream::start_send(const Message& message, WriteOptions opt
   send_.begin();
   send_.stream = this;
   send_.unsendable = false;
+  return &send_;
+}
+
+OpRecord* InterceptedStream::start_send(const Message& message, WriteOptions options) {
+  OpRecord* record = claim_send();
+  if (record->failed()) return record;
   if (ended_) {
     complete_send(write_failure());
   } else if (half_closed_) {
@@ -62,23 +69,15 @@ OpRecord* InterceptedStream::start_send(const Message& message, WriteOptions opt
   } else {
     queue_write({std::move(*bytes), options});
   }
-  return &send_;
+  return record;
 }
 
 OpRecord* InterceptedStream::start_close_write() {
-  if (send_in_use_) {
-    Status misuse(StatusCode::kFailedPrecondition, "a second write was started while one is in flight");
-    fail(misuse);
-    return new FailedRecord(std::move(misuse));
-  }
-  send_in_use_ = true;
-  ref();
-  send_.begin();
-  send_.stream = this;
-  send_.unsendable = false;
+  OpRecord* record = claim_send();
+  if (record->failed()) return record;
   complete_send({});
   if (!ended_ && !half_closed_) queue_write({std::nullopt, {.last = true}});
-  return &send_;
+  return record;
 }
 
 // What is kept of it, not only its bytes: empty messages need room too.

@@ -111,7 +111,7 @@ class alignas(64) Loop {
     schedule_.poll_soon();
   }
 
-  // Loop-only: randomness (jitter, ping payloads, hash seeds), from the seed in a simulation.
+  // Loop-only: randomness (jitter of back-off and faults), from the seed in a simulation.
   [[gnu::always_inline]] std::uint64_t random() {
     assert_led();
     return schedule_.random();
