@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 # What a layer may include besides itself. The same table is in CMakeLists.txt as link dependencies.
-BELOW_STUB = {"base", "async", "http2", "net", "rpc", "transport", "client", "server", "runtime", "proto"}
+BELOW_STUB = {"base", "async", "http2", "net", "rpc", "call", "transport", "client", "server", "runtime", "proto"}
 LAYERS = {
     "base": set(),
     "async": {"base"},
@@ -22,10 +22,11 @@ LAYERS = {
     "net": {"base", "async"},
     "wire": {"base", "http2"},
     "rpc": {"base", "async"},
-    "transport": {"base", "async", "http2", "wire", "rpc", "net"},
-    "client": {"base", "async", "rpc", "transport", "net"},
-    "server": {"base", "async", "rpc", "transport", "net"},
-    "runtime": {"base", "async", "rpc", "transport", "net", "client", "server"},
+    "call": {"base", "async", "rpc", "net"},
+    "transport": {"base", "async", "http2", "wire", "rpc", "call", "net"},
+    "client": {"base", "async", "rpc", "call", "net"},
+    "server": {"base", "async", "rpc", "call", "net"},
+    "runtime": {"base", "async", "rpc", "call", "transport", "net", "client", "server"},
     "proto": {"base", "rpc"},
     "errors": {"base"},
     "compression": {"base", "rpc"},
@@ -34,7 +35,7 @@ LAYERS = {
     "testing": BELOW_STUB | {"stub"},
 }
 # These see of net only its interfaces, which are its public headers.
-NET_BY_INTERFACE = {"transport", "client", "server"}
+NET_BY_INTERFACE = {"call", "transport", "client", "server"}
 
 # Third-party code by the first part of the include, and who may name it. A sub-folder of a layer that is a
 # target of its own is written layer/folder.

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <utility>
+
 #include "sluice/base/log.h"
 
 namespace sluice {
@@ -60,6 +63,39 @@ TEST(Message, CopiesShareTheObjectAndTheLastEndsIt) {
 }
 
 TEST(LogSink, IsOffWhenEmpty) { EXPECT_FALSE(LogSink()); }
+
+// As each field of a read is used again and again.
+TEST(Message, TakesTheFormOfWhatIsMovedIn) {
+  const auto object = std::make_shared<const int>(7);
+  Message place = Chain::copy("bytes");
+  place = Message(object, kNoOps);
+  EXPECT_FALSE(place.is_bytes());
+  EXPECT_TRUE(place.bytes().empty());
+  EXPECT_EQ(place.object(), object.get());
+  EXPECT_EQ(object.use_count(), 2);
+  Message moved = std::move(place);
+  EXPECT_EQ(moved.object(), object.get());
+  EXPECT_TRUE(place.is_bytes());  // NOLINT: what is left of it
+  EXPECT_EQ(object.use_count(), 2);
+  moved = Message(Chain::copy("bytes again"));
+  EXPECT_TRUE(moved.is_bytes());
+  EXPECT_EQ(moved.bytes().to_string(), "bytes again");
+  EXPECT_EQ(object.use_count(), 1);
+}
+
+TEST(Message, IsEmptyBytesWhenItIsCleared) {
+  const auto object = std::make_shared<const int>(7);
+  Message message(object, kNoOps);
+  message.clear();
+  EXPECT_TRUE(message.is_bytes());
+  EXPECT_TRUE(message.bytes().empty());
+  EXPECT_EQ(object.use_count(), 1);
+  const int borrowed = 8;
+  message.borrow(&borrowed, kNoOps);
+  EXPECT_EQ(message.object(), &borrowed);
+  message.clear();
+  EXPECT_TRUE(message.is_bytes());
+}
 
 }  // namespace
 }  // namespace sluice

@@ -9,8 +9,9 @@
 
 namespace sluice {
 
-using transport::Compression;
-using transport::Connection;
+using call::Compression;
+using call::MadeCall;
+using call::Transport;
 
 std::string_view to_string(ConnectivityState state) {
   switch (state) {
@@ -29,84 +30,81 @@ std::string_view to_string(ConnectivityState state) {
 }
 
 ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,
-                             http2::StreamId last_stream_id)
+                             const call::Transports& transports)
     : loop_(loop),
       compressors_(std::move(options.compressors)),
       codecs_(std::move(options.codecs)),
       connection_limits_(options.limits),
       interceptors_(std::move(options.interceptors)),
       flow_control_(options.flow_control),
+      transports_(transports),
       identity_{options.authority.empty() ? authority_of(addr) : options.authority,
                 user_agent_of(options),
                 interceptors_,
                 Compression(compressors_, options.compression_algorithm),
-                transport::Codecs(codecs_, options.codec),
-                held_requests_},
+                call::Codecs(codecs_, options.codec),
+                static_cast<std::uint16_t>(transports.client_stream_size())},
       limits_{options.max_receive_message_size, options.max_send_message_size},
       pending_(*this),
-      connector_(*this, network, std::move(addr), options.backoff),
-      last_stream_id_(last_stream_id) {}
+      connector_(*this, network, std::move(addr), options.backoff) {}
 
 ClientChannel::~ClientChannel() = default;
 
 OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& request,
                                      const CallOptions& options) {
-  auto* stream = transport::ClientStream::make(transport::ClientStream::Kind::kUnary, loop_, limits_,
-                                               identity_, method, options);
-  OpRecord* record = stream->begin_unary();
-  Connection* connection = connection_ && connection_->can_open() ? connection_.get() : nullptr;
-  stream->send_unary(request, connection);
-  if (!connection) submit(*stream);
+  auto* call = MadeCall::make(MadeCall::Kind::kUnary, loop_, limits_, identity_, method, options);
+  OpRecord* record = call->begin_unary();
+  if (call->ended() || (connection_ && connection_->open(*call, &request))) return record;
+  if (call->keep_request(request)) submit(*call);
   return record;
 }
 
 ClientStreamPtr ClientChannel::new_stream(const MethodInfo& method, const Message* first,
                                           const CallOptions& options) {
-  auto* stream = transport::ClientStream::make(transport::ClientStream::Kind::kStream, loop_, limits_,
-                                               identity_, method, options);
+  auto* call = MadeCall::make(MadeCall::Kind::kStream, loop_, limits_, identity_, method, options);
   // Encoded here: on a busy loop the start comes later, and the request is only borrowed.
-  if (first) stream->send_first(*first);
-  run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), stream] {
-    stream->begin();
-    self->submit(*stream);
-    stream->free_if_dropped();
+  if (first) call->keep_first(*first);
+  run_on(loop_, [self = std::static_pointer_cast<ClientChannel>(shared_from_this()), call] {
+    call->begin();
+    self->submit(*call);
+    call->free_if_dropped();
   });
-  return ClientStreamPtr(stream);
+  return ClientStreamPtr(call);
 }
 
-void ClientChannel::submit(transport::ClientStream& stream) {
-  if (stream.ended()) return;
-  if (connection_ && connection_->can_open()) return stream.open(*connection_);
+void ClientChannel::submit(MadeCall& call) {
+  if (call.ended() || (connection_ && connection_->open(call, nullptr))) return;
   switch (state()) {
     case ConnectivityState::kShutdown:
-      return stream.end(Status(StatusCode::kCancelled, "channel is closed"));
+      return call.end(Status(StatusCode::kCancelled, "channel is closed"));
     case ConnectivityState::kTransientFailure:
-      return stream.end(failure_in_backoff());
+      return call.end(failure_in_backoff());
     default:
       break;
   }
-  pending_.push(stream);
+  pending_.push(call);
   if (state() == ConnectivityState::kIdle) connect();
 }
 
 void ClientChannel::open_pending() {
-  while (!pending_.empty() && connection_ && connection_->can_open()) pending_.pop()->open(*connection_);
+  while (!pending_.empty() && connection_ && connection_->can_open())
+    (void)connection_->open(*pending_.pop(), nullptr);
   if (pending_.empty()) long_wait_told_ = false;
 }
 
 // Where calls go once more that the server has not processed: they wait like new ones, and fail like new ones
 // where there is no connection.
-void ClientChannel::on_unprocessed(transport::ClientStream& stream) {
-  stream.begin_again();
-  submit(stream);
-  stream.free_if_dropped();
+void ClientChannel::on_unprocessed(MadeCall& call) {
+  call.begin_again();
+  submit(call);
+  call.free_if_dropped();
 }
 
 // Those that wait now: what ends may call again, and then waits anew.
 void ClientChannel::fail_pending(const Status& why) {
-  transport::PendingCalls failed(*this);
-  while (transport::ClientStream* stream = pending_.pop()) failed.push(*stream);
-  while (transport::ClientStream* stream = failed.pop()) stream->end(why);
+  call::PendingCalls failed(*this);
+  while (MadeCall* call = pending_.pop()) failed.push(*call);
+  while (MadeCall* call = failed.pop()) call->end(why);
 }
 
 void ClientChannel::connect() {
@@ -123,15 +121,11 @@ void ClientChannel::on_dialled(std::unique_ptr<net::Conn> conn, const Status& di
     return release_if_quiet();
   }
   if (!dialled.ok()) return attempt_failed(dialled.message());
-  transport::ConnectionOptions options;
-  options.role = http2::Role::kClient;
-  options.max_concurrent_streams = 0;  // servers open no streams
+  call::TransportOptions options;
   options.handshake_deadline = connector_.attempt_deadline();
   options.limits = &connection_limits_;
   options.flow_control = flow_control_;
-  options.last_stream_id = last_stream_id_;
-  connection_ =
-      std::make_unique<Connection>(std::move(conn), options, static_cast<transport::ConnectionOwner&>(*this));
+  connection_ = transports_.make_client(std::move(conn), options, static_cast<call::TransportOwner&>(*this));
   connection_->start();
 }
 
@@ -171,7 +165,7 @@ void ClientChannel::on_backoff_over() {
 }
 
 // It has answered a call, or lived for a while: what ended it need not be there any more.
-bool ClientChannel::proved_itself(const Connection& connection) const {
+bool ClientChannel::proved_itself(const Transport& connection) const {
   return connection.answered() || after(connection.begun(), connector_.backoff().initial()) <= loop_.now();
 }
 
@@ -179,7 +173,7 @@ bool ClientChannel::proved_itself(const Connection& connection) const {
 // serves nothing would be asked again and again without a pause, so that a connection counts as a failed
 // attempt until it has proved itself. One alone may be a server that was just stopping: the calls that wait
 // go on waiting, for the next attempt. False: it was not alone, and they have failed.
-bool ClientChannel::spent(const Connection& connection, std::string_view why) {
+bool ClientChannel::spent(const Transport& connection, std::string_view why) {
   if (proved_itself(connection)) {
     connector_.backoff().forget_failures();
     last_error_ = Status();
@@ -196,18 +190,18 @@ void ClientChannel::go_idle() {
   if (!pending_.empty()) connect();
 }
 
-void ClientChannel::on_ready(Connection&) {
+void ClientChannel::on_ready(Transport&) {
   connector_.backoff().connected();
   set_state(ConnectivityState::kReady);
   open_pending();
   pending_.await_streams();
 }
 
-void ClientChannel::on_capacity(Connection& connection) {
+void ClientChannel::on_capacity(Transport& connection) {
   if (&connection == connection_.get()) open_pending();
 }
 
-void ClientChannel::on_draining(Connection& connection) {
+void ClientChannel::on_draining(Transport& connection) {
   if (&connection != connection_.get()) return;
   retiring_.push_back(std::move(connection_));
   if (state() == ConnectivityState::kShutdown) return;
@@ -220,25 +214,25 @@ void ClientChannel::on_draining(Connection& connection) {
   }
 }
 
-void ClientChannel::on_closed(Connection& connection, const Status& why) {
+void ClientChannel::on_closed(Transport& connection, const call::TransportEnd& end) {
   const bool current = &connection == connection_.get();
   const bool was_ready = !current || state() == ConnectivityState::kReady;
   if (was_ready && loop_.group().logs()) {
-    loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
-                      "connection to " + connection.peer_addr().to_string() + " " + connection.ending(why));
+    loop_.group().log(end.broken ? LogLevel::kWarning : LogLevel::kInfo,
+                      "connection to " + connection.peer_addr().to_string() + " " + end.text);
   }
-  if (connection.exceeded() != Limit::kNone) limit_counters_.count(connection.exceeded());
-  if (const LimitPeaks* peaks = connection.peaks(); peaks) limit_counters_.note(*peaks);
+  if (end.exceeded != Limit::kNone) limit_counters_.count(end.exceeded);
+  if (end.peaks) limit_counters_.note(*end.peaks);
   if (!current) {
-    if (connection.goes_on() && !proved_itself(connection)) (void)spent(connection, why.message());
-    std::erase_if(retiring_, [&](const ConnectionPtr& c) { return c.get() == &connection; });
+    if (connection.goes_on() && !proved_itself(connection)) (void)spent(connection, end.why.message());
+    std::erase_if(retiring_, [&](const TransportPtr& c) { return c.get() == &connection; });
     return release_if_quiet();
   }
-  const ConnectionPtr ended = std::move(connection_);
+  const TransportPtr ended = std::move(connection_);
   if (state() == ConnectivityState::kShutdown) return release_if_quiet();
   if (!was_ready) {
-    attempt_failed(why.message());
-  } else if (spent(connection, why.message())) {
+    attempt_failed(end.why.message());
+  } else if (spent(connection, end.why.message())) {
     go_idle();
   } else {
     fail_calls(last_error_.message());
@@ -248,17 +242,19 @@ void ClientChannel::on_closed(Connection& connection, const Status& why) {
 
 std::string ClientChannel::awaited() const {
   if (streams_are_awaited()) {
-    return "for one of " + std::to_string(connection_->session().peer_settings().max_concurrent_streams) +
-           " streams of the connection to " + connector_.addr().to_string();
+    return "for one of " + std::to_string(*connection_->calls_allowed()) + " streams of the connection to " +
+           connector_.addr().to_string();
   }
   return "for a connection to " + connector_.addr().to_string() +
          (last_error_.ok() ? "" : "; last error: " + std::string(last_error_.message()));
 }
 
-bool ClientChannel::streams_are_awaited() const { return connection_ && connection_->ready(); }
+bool ClientChannel::streams_are_awaited() const {
+  return connection_ && connection_->calls_allowed().has_value();
+}
 
 // The first of those that wait is named, and it stands for all until none waits any more.
-void ClientChannel::on_long_wait(const transport::ClientStream& first, std::size_t count) {
+void ClientChannel::on_long_wait(const MadeCall& first, std::size_t count) {
   long_waits_.fetch_add(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
   if (std::exchange(long_wait_told_, true) || !loop_.group().logs()) return;
   loop_.group().log(LogLevel::kWarning,
@@ -276,7 +272,7 @@ void ClientChannel::close_now() {
   fail_pending(closed);
   connector_.close();
   if (connection_) connection_->close(closed);
-  for (const ConnectionPtr& c : retiring_) c->close(closed);
+  for (const TransportPtr& c : retiring_) c->close(closed);
   release_if_quiet();
 }
 
@@ -288,7 +284,7 @@ void ClientChannel::release_if_quiet() {
 }
 
 void ClientChannel::describe(std::string& out) const {
-  for (const transport::ClientStream* s = pending_.first(); s; s = s->next_pending()) {
+  for (const MadeCall* s = pending_.first(); s; s = s->next_pending()) {
     out +=
         (s != pending_.first() ? ", call " : "call ") + std::string(s->path()) + " (waits " + awaited() + ")";
   }

@@ -7,25 +7,25 @@
 #include <string>
 #include <vector>
 
+#include "call/limit_counters.h"
+#include "call/made_call.h"
+#include "call/transport.h"
 #include "client/connector.h"
 #include "sluice/client/channel.h"
-#include "transport/client_stream.h"
-#include "transport/connection.h"
-#include "transport/limit_counters.h"
 
 namespace sluice {
 
 // Thread: any for ChannelBase's members where it says so; the rest is loop-only. Lifetime: shared; keeps
 // itself while a connection or a dial is alive.
 class ClientChannel final : public ChannelBase,
-                            private transport::ConnectionOwner,
+                            private call::TransportOwner,
                             private Connector::Owner,
-                            private transport::PendingCalls::Owner,
+                            private call::PendingCalls::Owner,
                             private StuckReporter {
  public:
-  // `last_stream_id`: of each connection, as ConnectionOptions has it.
+  // Lifetime: `transports` outlives the channel.
   ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,
-                http2::StreamId last_stream_id = transport::ConnectionOptions().last_stream_id);
+                const call::Transports& transports);
   ~ClientChannel() override;
 
   const InterceptorChain<ClientInterceptor>& interceptors() const { return interceptors_; }
@@ -46,15 +46,15 @@ class ClientChannel final : public ChannelBase,
   void close() override;
 
  private:
-  using ConnectionPtr = std::unique_ptr<transport::Connection>;
+  using TransportPtr = std::unique_ptr<call::Transport>;
 
-  void submit(transport::ClientStream& stream);
+  void submit(call::MadeCall& call);
   void open_pending();
   void connect();
   void attempt_failed(std::string_view why);
   void fail_calls(std::string_view why);
-  bool proved_itself(const transport::Connection& connection) const;
-  bool spent(const transport::Connection& connection, std::string_view why);
+  bool proved_itself(const call::Transport& connection) const;
+  bool spent(const call::Transport& connection, std::string_view why);
   void go_idle();
   Status last_failure() const;
   Status failure_in_backoff() const;
@@ -63,22 +63,22 @@ class ClientChannel final : public ChannelBase,
   void release_if_quiet();
   void set_state(ConnectivityState state) { state_.store(state, std::memory_order_relaxed); }
 
-  // transport::ConnectionOwner
-  transport::CallStream* on_incoming(transport::Connection&) override { return nullptr; }
-  void on_ready(transport::Connection& connection) override;
-  void on_capacity(transport::Connection& connection) override;
-  void on_draining(transport::Connection& connection) override;
-  void on_unprocessed(transport::ClientStream& stream) override;
-  void on_closed(transport::Connection& connection, const Status& why) override;
+  // call::TransportOwner
+  call::ServedCall* on_incoming(call::Transport&, std::size_t) override { return nullptr; }
+  void on_ready(call::Transport& connection) override;
+  void on_capacity(call::Transport& connection) override;
+  void on_draining(call::Transport& connection) override;
+  void on_unprocessed(call::MadeCall& call) override;
+  void on_closed(call::Transport& connection, const call::TransportEnd& end) override;
 
   // Connector::Owner
   void on_dialled(std::unique_ptr<net::Conn> conn, const Status& dialled) override;
   void on_backoff_over() override;
 
-  // transport::PendingCalls::Owner
+  // call::PendingCalls::Owner
   std::string awaited() const override;
   bool streams_are_awaited() const override;
-  void on_long_wait(const transport::ClientStream& first, std::size_t count) override;
+  void on_long_wait(const call::MadeCall& first, std::size_t count) override;
 
   void describe(std::string& out) const override;
 
@@ -90,25 +90,24 @@ class ClientChannel final : public ChannelBase,
   const Limits connection_limits_;
   const InterceptorChain<ClientInterceptor> interceptors_;
   const FlowControl flow_control_;
-  transport::HeldRequests held_requests_;  // loop-only
-  const transport::ClientIdentity identity_;
-  const transport::MessageLimits limits_;
+  const call::Transports& transports_;
+  const call::ClientIdentity identity_;
+  const call::MessageLimits limits_;
 
   // Any thread; written on the loop.
   std::atomic<ConnectivityState> state_{ConnectivityState::kIdle};
   std::atomic<std::uint32_t> long_waits_{0};
-  transport::LimitCounters limit_counters_;
+  call::LimitCounters limit_counters_;
 
   // Loop-only.
-  ConnectionPtr connection_;             // the one for new calls; null, in handshake or ready
-  std::vector<ConnectionPtr> retiring_;  // calls of theirs may still run
-  transport::PendingCalls pending_;
+  TransportPtr connection_;             // the one for new calls; null, in handshake or ready
+  std::vector<TransportPtr> retiring_;  // calls of theirs may still run
+  call::PendingCalls pending_;
   Connector connector_;
-  Status last_error_;                     // of the failures
-  bool long_wait_told_ = false;           // in the log, since calls began to wait
-  bool waiting_ = false;                  // registered as a StuckReporter
-  const http2::StreamId last_stream_id_;  // here, where it costs no bytes
-  std::shared_ptr<ClientChannel> self_;   // while anything on the loop refers to it
+  Status last_error_;                    // of the failures
+  bool long_wait_told_ = false;          // in the log, since calls began to wait
+  bool waiting_ = false;                 // registered as a StuckReporter
+  std::shared_ptr<ClientChannel> self_;  // while anything on the loop refers to it
 };
 
 }  // namespace sluice

@@ -23,9 +23,9 @@ Session::Session(const SessionOptions& options)
       unquestioned_length_(
           static_cast<std::uint32_t>(std::min<std::size_t>(options.local.max_frame_size, max_block_))),
       conn_credit_at_(static_cast<std::uint32_t>(connection_window(options)) / 2),
-      next_id_(options.role == Role::kClient ? options.first_stream_id : 2),
-      preface_left_(options.role == Role::kServer ? kClientPreface.size() : 1),
-      conn_recv_window_(connection_window(options)),
+      ids_{.next = options.role == Role::kClient ? options.first_stream_id : 2},
+      partial_{.preface_left = options.role == Role::kServer ? kClientPreface.size() : 1, .bytes = {}},
+      window_{.receive = connection_window(options)},
       encoder_(options.encoder_table_size) {
   assert(options.local.max_frame_size >= kMinMaxFrameSize &&
          options.local.max_frame_size <= kMaxMaxFrameSize);
@@ -34,7 +34,7 @@ Session::Session(const SessionOptions& options)
     std::memcpy(out_.append(kClientPreface.size()), kClientPreface.data(), kClientPreface.size());
   }
   write_settings(out_, options.role, options.local);
-  const auto more = static_cast<std::uint32_t>(conn_recv_window_ - kInitialWindow);
+  const auto more = static_cast<std::uint32_t>(window_.receive - kInitialWindow);
   if (more > 0) write_window_update(out_, 0, more);
 }
 
@@ -52,25 +52,26 @@ void Session::submit_ping(std::uint64_t payload) {
 }
 
 void Session::submit_goaway(StreamId last, ErrorCode code, std::string_view debug) {
-  goaway_sent_ = std::min(goaway_sent_, last);
-  write_goaway(out_, goaway_sent_, code, debug);
+  goaway_.sent = std::min(goaway_.sent, last);
+  write_goaway(out_, goaway_.sent, code, debug);
 }
 
-StreamId Session::last_peer_stream() const { return std::min(highest_peer_id_, goaway_sent_); }
+StreamId Session::last_peer_stream() const { return std::min(ids_.highest_of_peer, goaway_.sent); }
 
 std::string_view Session::unfinished() const {
-  if (options_.role == Role::kServer && preface_left_ > 0) {
-    return preface_left_ < kClientPreface.size() ? "the preface" : "";
+  if (options_.role == Role::kServer && partial_.preface_left > 0) {
+    return partial_.preface_left < kClientPreface.size() ? "the preface" : "";
   }
   if (block_.stream != 0) return "a header block";
-  return partial_.empty() && !body_.active ? "" : "a frame";
+  return partial_.bytes.empty() && !body_.active ? "" : "a frame";
 }
 
 // REQUIRES: something has come in part.
 bool Session::header_block_begun() const {
   if (block_.stream != 0) return true;
   constexpr std::size_t kTypeAt = 3;
-  return partial_.size() > kTypeAt && static_cast<FrameType>(partial_[kTypeAt]) == FrameType::kHeaders;
+  return partial_.bytes.size() > kTypeAt &&
+         static_cast<FrameType>(partial_.bytes[kTypeAt]) == FrameType::kHeaders;
 }
 
 const Settings& Session::peer_settings() const { return peer_; }
@@ -93,7 +94,7 @@ bool Session::broken(ErrorCode code, std::string_view what) {
 
 // The end of the connection: GOAWAY says why, and nothing else is done from now on.
 Error Session::fail() {
-  partial_ = {}, block_ = {};
+  partial_.bytes = {}, block_ = {};
   // The other implementations look for these very words, to send PINGs less often (gRPC A8).
   const bool pings = error_.limit == Limit::kPings;
   write_goaway(out_, last_peer_stream(), error_.code, pings ? "too_many_pings" : error_.what);

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,6 +26,7 @@
 #include "http2/guards.h"
 #include "http2/hpack.h"
 #include "http2/output.h"
+#include "http2/session_parts.h"
 #include "http2/settings.h"
 #include "http2/stream.h"
 #include "sluice/base/bytes.h"
@@ -108,7 +108,7 @@ class EventSink {
 // Thread: none of its own; calls must not overlap. Errors: a connection error is returned by feed once and by
 // every feed after it; GOAWAY is then in the output, and nothing but take_output and release makes sense.
 // The peer's bytes never cause an assertion.
-class Session {
+class Session : private SessionParts {
  public:
   // A write to a stream is "done" when no more than this many bytes of it wait behind the window.
   static constexpr std::size_t kWriteAhead = 64 << 10;
@@ -148,7 +148,7 @@ class Session {
   // copying it. False: `block` does not serve any more, or must wait; nothing was done.
   bool open_cached(Stream& stream, const BlockCache& block);
   // Client: the id of the next stream.
-  StreamId next_id() const { return next_id_; }
+  StreamId next_id() const { return ids_.next; }
   bool submit_cached(Stream& stream, const BlockCache& block, EndStream end);
   // Queues RST_STREAM unless the stream is closed already, and drops its queue. on_closed follows, at the
   // latest from the next feed or take_output.
@@ -175,7 +175,7 @@ class Session {
   StreamId last_peer_stream() const;
 
   const Settings& peer_settings() const;
-  bool settings_received() const { return settings_received_; }
+  bool settings_received() const { return greeting_.received; }
   std::size_t open_streams() const;  // attached, both initiators
   // The size a field list counts as against max_header_list_size.
   static std::size_t list_size(std::span<const HeaderPart> parts);
@@ -183,12 +183,14 @@ class Session {
   std::size_t received_list_size() const { return received_list_size_; }
   const FrameCounts& counts() const { return counts_; }
   Peaks& peaks() { return peaks_; }
-  std::uint64_t data_received() const { return conn_credited_ + conn_gathered_; }  // bytes, with padding
+  std::uint64_t data_received() const { return window_.credited + window_.gathered; }  // bytes, with padding
   // Of what waits to be taken: frames that the peer's frames asked for, and bytes without DATA's payload.
   std::uint32_t queued_replies() const { return replies_; }
   std::size_t queued_bytes() const { return out_.size() - queued_payload_; }
   // A header block, or the frame it comes in, has come in part. The number tells it from others.
-  bool in_header_block() const { return (block_.stream != 0 || !partial_.empty()) && header_block_begun(); }
+  bool in_header_block() const {
+    return (block_.stream != 0 || !partial_.bytes.empty()) && header_block_begun();
+  }
   std::uint64_t header_block() const { return counts_.frames[static_cast<std::size_t>(FrameType::kHeaders)]; }
   // What has come in part: "the preface", "a header block", "a frame"; empty between frames. For the
   // text of a connection that ends there.
@@ -199,27 +201,6 @@ class Session {
 
  private:
   class BlockReader;
-  static constexpr std::size_t kRememberedResets = 1024;
-  using ResetIds = std::bitset<kRememberedResets>;
-  // How a DATA frame, or one to be ignored, goes on in the bytes to come.
-  struct Body {
-    StreamId stream = 0;        // 0: to be ignored
-    std::uint32_t charged = 0;  // what the whole frame takes from the connection's window
-    std::uint32_t data = 0;     // still to come
-    std::uint32_t padding = 0;  // still to come after it
-    std::uint32_t padded = 0;   // padding in all, with its length byte
-    bool end = false;
-    bool active = false;
-  };
-  // A header block on its way through CONTINUATION frames.
-  struct Block {
-    StreamId stream = 0;  // 0: none
-    bool end = false;
-    bool on_itself = false;
-    std::uint32_t continuations = 0;
-    std::vector<std::byte> bytes;
-  };
-
   // What is rare stays out of line, and what ends something out of the way: the code of a usual call should
   // fit into the instruction cache.
   //
@@ -249,7 +230,7 @@ class Session {
   bool feed_whole_data(const FrameHeader& header, Bytes& bytes, EventSink& sink);
   [[gnu::noinline]] bool feed_body(Bytes& bytes, EventSink& sink);
   bool unquestioned(const FrameHeader& header) const {
-    return header.length <= unquestioned_length_ && block_.stream == 0 && settings_received_;
+    return header.length <= unquestioned_length_ && block_.stream == 0 && greeting_.received;
   }
   [[gnu::noinline]] bool check_header(const FrameHeader& header);
   bool handle_frame(const FrameHeader& header, std::span<const std::byte> payload, EventSink& sink);
@@ -319,8 +300,8 @@ class Session {
   [[gnu::cold]] void skip_to(StreamId id);
   bool skipped(StreamId id) const;
   void mark_reset(StreamId id) {
-    if (!reset_ids_) reset_ids_ = std::make_unique<ResetIds>();
-    reset_ids_->set((id >> 1) % kRememberedResets);
+    if (!gone_.reset) gone_.reset = std::make_unique<ResetIds>();
+    gone_.reset->set((id >> 1) % kRememberedResets);
   }
   void deliver_closed(EventSink& sink);
 
@@ -344,33 +325,21 @@ class Session {
   // Both ways.
   Error error_;
   Settings peer_;
-  bool settings_received_ = false;
-  bool settings_acked_ = false;
+  Greeting greeting_;
   StreamTable table_;
   Stream* memo_ = nullptr;  // the stream found last
   StreamList closing_{Stream::List::kClosing};
-  StreamId next_id_;              // client: of the next stream
-  StreamId highest_peer_id_ = 0;  // server: of the streams seen
-  StreamId goaway_sent_ = kMaxStreamId;
-  StreamId goaway_received_ = kMaxStreamId;
-  bool any_goaway_received_ = false;
-  // Which of the last streams we reset, by id: their frames may still be on the way. Older ones count as
-  // such. Null until there is one.
-  std::unique_ptr<ResetIds> reset_ids_;
-  // Server: which of the last stream ids the peer passed over. Null until it does that.
-  std::unique_ptr<ResetIds> skipped_ids_;
+  Ids ids_;
+  Goaways goaway_;
+  Gone gone_;
 
   // Receiving.
-  std::size_t preface_left_;        // a client's: the first byte to be looked at
-  std::vector<std::byte> partial_;  // an incomplete frame
-  std::size_t partial_want_ = 0;    // what partial_ must hold to go on
+  Partial partial_;
   Body body_;
   Block block_;
   HpackDecoder decoder_;
   std::size_t received_list_size_ = 0;
-  std::int64_t conn_recv_window_;    // what the peer may still send
-  std::uint64_t conn_credited_ = 0;  // given back beyond the first window
-  std::uint32_t conn_gathered_ = 0;
+  Window window_;
   std::uint32_t replies_ = 0;  // frames that the peer made us queue since the last take_output
   FrameCounts counts_;
   TimePoint now_{};
@@ -380,20 +349,10 @@ class Session {
   // Sending.
   Output out_;
   std::size_t queued_payload_ = 0;  // DATA's, in out_
-  // The last DATA frame in out_: small messages of one stream share it as long as nothing comes between them.
-  struct OpenFrame {
-    bool takes(std::size_t n, const Output& out) const {
-      return end == out.tail() && n <= out.room() && size + n <= kMinMaxFrameSize;
-    }
-    StreamId stream = 0;  // 0: none
-    std::uint32_t size = 0;
-    std::byte* header = nullptr;
-    const std::byte* end = nullptr;
-  } open_frame_;
+  OpenFrame open_frame_;
   HpackEncoder encoder_;
   std::vector<std::byte> encoded_;
   StreamList ready_{Stream::List::kReady};  // have queued DATA and window of their own
-  std::int64_t conn_send_window_ = kInitialWindow;
 };
 
 }  // namespace sluice::http2

@@ -37,30 +37,30 @@ Error Session::feed(Bytes bytes, TimePoint now, EventSink& sink) {
       return fail();
     if (!closing_.empty()) deliver_closed(sink);
   }
-  assert(conn_recv_window_ + conn_gathered_ + body_.charged == connection_window(options_) &&
+  assert(window_.receive + window_.gathered + body_.charged == connection_window(options_) &&
          "the connection's window, and what is on its way back into it");
   return {};
 }
 
 // Takes one frame, or what there is of it, off the front of `bytes`.
 bool Session::feed_some(Bytes& bytes, EventSink& sink) {
-  if (preface_left_ > 0 || !partial_.empty()) [[unlikely]] {
-    return preface_left_ > 0 ? feed_preface(bytes) : feed_partial(bytes, sink);
+  if (partial_.preface_left > 0 || !partial_.bytes.empty()) [[unlikely]] {
+    return partial_.preface_left > 0 ? feed_preface(bytes) : feed_partial(bytes, sink);
   }
-  partial_want_ = kFrameHeaderSize;
+  partial_.want = kFrameHeaderSize;
   if (bytes.size() >= kFrameHeaderSize) [[likely]] {
     const FrameHeader header = FrameHeader::parse(bytes.data());
     if (!unquestioned(header) && !check_header(header)) return false;
     if (header.type == FrameType::kData && feed_whole_data(header, bytes, sink)) return true;
     const std::size_t payload = needed(header);
-    partial_want_ = kFrameHeaderSize + payload;
-    if (bytes.size() >= partial_want_) [[likely]] {
+    partial_.want = kFrameHeaderSize + payload;
+    if (bytes.size() >= partial_.want) [[likely]] {
       const bool good = handle_frame(header, bytes.span().subspan(kFrameHeaderSize, payload), sink);
       bytes.remove_prefix(kFrameHeaderSize + payload);
       return good && (!body_.active || bytes.empty() || feed_body(bytes, sink));
     }
   }
-  partial_.assign(bytes.data(), bytes.data() + bytes.size());
+  partial_.bytes.assign(bytes.data(), bytes.data() + bytes.size());
   bytes = {};
   return true;
 }
@@ -69,40 +69,40 @@ bool Session::feed_some(Bytes& bytes, EventSink& sink) {
 // SETTINGS are shorter than 64 KiB, and the records and texts of other protocols do not begin with a zero.
 bool Session::feed_preface(Bytes& bytes) {
   if (options_.role == Role::kClient) {
-    preface_left_ = 0;
+    partial_.preface_left = 0;
     if (bytes.data()[0] == std::byte{0}) return true;
     return broken(ErrorCode::kProtocolError, name_stranger(options_.role, bytes.text()));
   }
-  const std::size_t n = std::min(bytes.size(), preface_left_);
-  const std::size_t seen = kClientPreface.size() - preface_left_;
+  const std::size_t n = std::min(bytes.size(), partial_.preface_left);
+  const std::size_t seen = kClientPreface.size() - partial_.preface_left;
   const std::string_view expected = kClientPreface.substr(seen, n);
   if (std::memcmp(bytes.data(), expected.data(), n) != 0) {
     const std::string first =
         std::string(kClientPreface.substr(0, seen)) + std::string(bytes.text().substr(0, n));
     return broken(ErrorCode::kProtocolError, name_stranger(options_.role, first));
   }
-  preface_left_ -= n;
+  partial_.preface_left -= n;
   bytes.remove_prefix(n);
   return true;
 }
 
 bool Session::feed_partial(Bytes& bytes, EventSink& sink) {
-  const std::size_t n = std::min(bytes.size(), partial_want_ - partial_.size());
-  partial_.insert(partial_.end(), bytes.data(), bytes.data() + n);
+  const std::size_t n = std::min(bytes.size(), partial_.want - partial_.bytes.size());
+  partial_.bytes.insert(partial_.bytes.end(), bytes.data(), bytes.data() + n);
   bytes.remove_prefix(n);
-  if (partial_.size() < partial_want_) return true;
-  const FrameHeader header = FrameHeader::parse(partial_.data());
-  if (partial_want_ == kFrameHeaderSize) {
+  if (partial_.bytes.size() < partial_.want) return true;
+  const FrameHeader header = FrameHeader::parse(partial_.bytes.data());
+  if (partial_.want == kFrameHeaderSize) {
     if (!check_header(header)) return false;
-    partial_want_ += needed(header);
-    if (partial_.size() < partial_want_) return true;
+    partial_.want += needed(header);
+    if (partial_.bytes.size() < partial_.want) return true;
   }
   const bool good =
-      handle_frame(header, std::span<const std::byte>(partial_).subspan(kFrameHeaderSize), sink);
-  if (partial_.capacity() > kKeptPartial) {
-    partial_ = {};
+      handle_frame(header, std::span<const std::byte>(partial_.bytes).subspan(kFrameHeaderSize), sink);
+  if (partial_.bytes.capacity() > kKeptPartial) {
+    partial_.bytes = {};
   } else {
-    partial_.clear();
+    partial_.bytes.clear();
   }
   return good;
 }
@@ -116,7 +116,7 @@ bool Session::check_header(const FrameHeader& header) {
   if (block_.stream != 0 && !(continuation && header.stream == block_.stream)) {
     return broken(ErrorCode::kProtocolError, "header block interrupted");
   }
-  if (!settings_received_ && (header.type != FrameType::kSettings || header.has(flag::kAck))) {
+  if (!greeting_.received && (header.type != FrameType::kSettings || header.has(flag::kAck))) {
     return broken(ErrorCode::kProtocolError, "first frame is not SETTINGS");
   }
   return block_.bytes.size() + needed(header) <= max_block_ || exceeded(Limit::kFrameKept);
@@ -164,10 +164,10 @@ bool Session::begin_data(const FrameHeader& header, std::span<const std::byte> p
     padded = pad_length.empty() ? 1 : load_u8(pad_length.data()) + 1;
     if (padded > header.length) return broken(ErrorCode::kProtocolError, "padding exceeds its frame");
   }
-  if (header.length > conn_recv_window_) {
+  if (header.length > window_.receive) {
     return broken(ErrorCode::kFlowControlError, "DATA exceeds the connection's window");
   }
-  conn_recv_window_ -= header.length;
+  window_.receive -= header.length;
   const std::uint32_t left = header.length - (padded > 0 ? 1 : 0);
   body_ = {.charged = header.length, .padding = left, .padded = padded, .active = left > 0};
   Stream* stream = find(header.stream);
@@ -199,12 +199,12 @@ bool Session::feed_whole_data(const FrameHeader& header, Bytes& bytes, EventSink
   Stream* stream = find(header.stream);
   const std::uint32_t n = header.length;
   if (stream == nullptr || n == 0 || bytes.size() < kFrameHeaderSize + n || header.has(flag::kPadded) ||
-      n > stream->recv_window_ || n > conn_recv_window_ || stream->content_ != Stream::Content::kAny ||
+      n > stream->recv_window_ || n > window_.receive || stream->content_ != Stream::Content::kAny ||
       !transition(stream->state_, Event::kRecvData).ok()) {
     return false;
   }
   ++counts_.frames[static_cast<std::size_t>(FrameType::kData)];
-  conn_recv_window_ -= n, stream->recv_window_ -= n;
+  window_.receive -= n, stream->recv_window_ -= n;
   const bool end = header.has(flag::kEndStream);
   if (end) {
     stream->remote_closed_ = true;
@@ -252,13 +252,13 @@ void Session::end_body() {
 
 // Credit of the connection, announced when half the window has gathered.
 void Session::give_back(std::uint32_t n) {
-  conn_gathered_ += n;
-  if (conn_gathered_ < conn_credit_at_) [[likely]]
+  window_.gathered += n;
+  if (window_.gathered < conn_credit_at_) [[likely]]
     return;
-  write_window_update(out_, 0, conn_gathered_);
-  conn_recv_window_ += conn_gathered_;
-  conn_credited_ += conn_gathered_;
-  conn_gathered_ = 0;
+  write_window_update(out_, 0, window_.gathered);
+  window_.receive += window_.gathered;
+  window_.credited += window_.gathered;
+  window_.gathered = 0;
 }
 
 }  // namespace sluice::http2

@@ -30,7 +30,7 @@ bool Session::handle_settings(const FrameHeader& header, std::span<const std::by
   const std::int64_t delta = std::int64_t{next.initial_window_size} - peer_.initial_window_size;
   if (!adjust_send_windows(delta)) return false;
   peer_ = next;
-  settings_received_ = true;
+  greeting_.received = true;
   write_settings_ack(out_);
   count_reply();
   sink.on_settings(peer_);
@@ -55,8 +55,8 @@ bool Session::adjust_send_windows(std::int64_t delta) {
 
 // What we announced is now in force for the peer.
 bool Session::handle_settings_ack(EventSink& sink) {
-  if (settings_acked_) return broken(ErrorCode::kProtocolError, "SETTINGS acknowledged twice");
-  settings_acked_ = true;
+  if (greeting_.acked) return broken(ErrorCode::kProtocolError, "SETTINGS acknowledged twice");
+  greeting_.acked = true;
   decoder_.set_max_table_size(options_.local.header_table_size);
   const std::int64_t lowered = std::int64_t{kInitialWindow} - options_.local.initial_window_size;
   if (lowered > 0) table_.for_each([lowered](Stream& stream) { stream.recv_window_ -= lowered; });
@@ -91,11 +91,11 @@ bool Session::handle_goaway(const FrameHeader& header, std::span<const std::byte
   const bool client = options_.role == Role::kClient;
   if (client && last != 0 && last % 2 == 0)
     return broken(ErrorCode::kProtocolError, "GOAWAY with a stream id that is not ours");
-  if (any_goaway_received_ && last > goaway_received_)
+  if (goaway_.any_received && last > goaway_.received)
     return broken(ErrorCode::kProtocolError, "GOAWAY with an increasing stream id");
   if (!admit_control_frame()) return false;
-  goaway_received_ = last;
-  any_goaway_received_ = true;
+  goaway_.received = last;
+  goaway_.any_received = true;
   sink.on_goaway(last, code, as_text(payload.subspan(8)));
   if (!client) return true;
 
@@ -120,7 +120,7 @@ bool Session::handle_rst_stream(const FrameHeader& header, std::span<const std::
   if (payload.size() != 4) return broken(ErrorCode::kFrameSizeError, "RST_STREAM not of four bytes");
   if (header.stream == 0 || idle(header.stream)) {
     // Proxies reset what they never sent, when our GOAWAY came before it: calls still run on the connection.
-    const bool forestalled = header.stream % 2 == 1 && header.stream > goaway_sent_;
+    const bool forestalled = header.stream % 2 == 1 && header.stream > goaway_.sent;
     return (forestalled && options_.role == Role::kServer)
                ? admit_late_reset()
                : broken(ErrorCode::kProtocolError, "RST_STREAM on an idle stream");
@@ -141,8 +141,8 @@ bool Session::handle_window_update(const FrameHeader& header, std::span<const st
   if (header.stream == 0) {
     if (increment == 0) return broken(ErrorCode::kProtocolError, "WINDOW_UPDATE of zero");
     if (!admit_window_update(nullptr, static_cast<std::uint32_t>(increment))) return false;
-    conn_send_window_ += increment;
-    if (conn_send_window_ <= kMaxWindow) return true;
+    window_.send += increment;
+    if (window_.send <= kMaxWindow) return true;
     return broken(ErrorCode::kFlowControlError, "connection's window above 2^31-1");
   }
   if (idle(header.stream)) return broken(ErrorCode::kProtocolError, "WINDOW_UPDATE on an idle stream");

@@ -97,7 +97,7 @@ bool Session::admit_window_update(const Stream* stream, std::uint32_t increment)
     if (received >= kUpdatesThatSaySomething) peaks_.note(Limit::kWindowUpdates, received, most);
   }
   const Stream* waiting = stream;
-  if (waiting == nullptr && conn_send_window_ <= 0 && !ready_.empty()) waiting = &ready_.front();
+  if (waiting == nullptr && window_.send <= 0 && !ready_.empty()) waiting = &ready_.front();
   if (waiting == nullptr || waiting->queued() <= kFrameWaits) return true;
   Guards& g = guards_;
   g.updated += increment;

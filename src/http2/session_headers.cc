@@ -162,10 +162,10 @@ bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
   if (id % 2 == 0 || options_.role == Role::kClient) {
     return broken(ErrorCode::kProtocolError, "HEADERS on a stream that the peer may not open");
   }
-  if (id - highest_peer_id_ > 2 || skipped_ids_) [[unlikely]]
+  if (id - ids_.highest_of_peer > 2 || gone_.skipped) [[unlikely]]
     skip_to(id);
-  highest_peer_id_ = id;
-  if (id > goaway_sent_) {
+  ids_.highest_of_peer = id;
+  if (id > goaway_.sent) {
     mark_reset(id);  // it knows that we do not process it; its frames are passed over
     return true;
   }
@@ -177,7 +177,7 @@ bool Session::accept_stream(StreamId id, Stream*& stream, EventSink& sink) {
   }
   write_rst_stream(out_, id, ErrorCode::kRefusedStream);
   count_reply();
-  if (settings_acked_) admit_provoked_reset();  // it knows the limit
+  if (greeting_.acked) admit_provoked_reset();  // it knows the limit
   mark_reset(id);
   return true;
 }

@@ -17,15 +17,15 @@ constexpr std::size_t kKeptBlock = 512;
 
 bool Session::can_open() const {
   const std::uint32_t limit =
-      settings_received_ ? peer_.max_concurrent_streams : options_.peer_streams_before_settings;
-  return options_.role == Role::kClient && error_.ok() && !any_goaway_received_ && next_id_ <= kMaxStreamId &&
-         table_.size() < limit;
+      greeting_.received ? peer_.max_concurrent_streams : options_.peer_streams_before_settings;
+  return options_.role == Role::kClient && error_.ok() && !goaway_.any_received &&
+         ids_.next <= kMaxStreamId && table_.size() < limit;
 }
 
 void Session::open(Stream& stream, std::span<const HeaderPart> parts, EndStream end) {
   assert(can_open());
-  const StreamId id = next_id_;
-  next_id_ += 2;
+  const StreamId id = ids_.next;
+  ids_.next += 2;
   attach(stream, id);
   submit_headers(stream, parts, end);
 }
@@ -33,8 +33,8 @@ void Session::open(Stream& stream, std::span<const HeaderPart> parts, EndStream 
 bool Session::open_cached(Stream& stream, const BlockCache& block) {
   assert(can_open());
   if (!encoder_.valid(block)) return false;
-  const StreamId id = next_id_;
-  next_id_ += 2;
+  const StreamId id = ids_.next;
+  ids_.next += 2;
   attach(stream, id);
   write_cached(stream, block, false);
   return true;
@@ -73,7 +73,7 @@ void Session::submit_data(Stream& stream, Chain&& data, EndStream end) {
 // REQUIRES: the stream's queue is empty.
 bool Session::can_frame(const Stream& stream, std::size_t n) const {
   if (n == 0) return true;
-  const std::int64_t window = std::min(stream.send_window_, conn_send_window_);
+  const std::int64_t window = std::min(stream.send_window_, window_.send);
   return n <= peer_.max_frame_size && static_cast<std::int64_t>(n) <= window && ready_.empty() &&
          out_.size() < options_.output_limit;
 }
@@ -128,7 +128,7 @@ void Session::write_data(Stream& stream, Chain&& payload, bool end) {
   }
   open_frame_.end = out_.tail();
   stream.send_window_ -= static_cast<std::int64_t>(n);
-  conn_send_window_ -= static_cast<std::int64_t>(n);
+  window_.send -= static_cast<std::int64_t>(n);
   if (end) advance(stream, Event::kSendEnd);
 }
 
@@ -155,12 +155,12 @@ void Session::take_output(Chain& out, EventSink& sink) {
 }
 
 bool Session::has_output() const {
-  return !out_.empty() || (error_.ok() && (!closing_.empty() || (!ready_.empty() && conn_send_window_ > 0)));
+  return !out_.empty() || (error_.ok() && (!closing_.empty() || (!ready_.empty() && window_.send > 0)));
 }
 
 // One frame a stream and turn.
 void Session::frame_ready(EventSink& sink) {
-  while (!ready_.empty() && conn_send_window_ > 0 && out_.size() < options_.output_limit) {
+  while (!ready_.empty() && window_.send > 0 && out_.size() < options_.output_limit) {
     Stream& stream = ready_.front();
     ready_.remove(stream);
     frame_some(stream);
@@ -175,7 +175,7 @@ void Session::frame_ready(EventSink& sink) {
 
 // REQUIRES: queued data, and both windows open.
 void Session::frame_some(Stream& stream) {
-  const std::int64_t window = std::min(stream.send_window_, conn_send_window_);
+  const std::int64_t window = std::min(stream.send_window_, window_.send);
   const std::size_t n =
       std::min({stream.queue_.size(), static_cast<std::size_t>(window), std::size_t{peer_.max_frame_size}});
   Chain piece = stream.queue_.take_front(n);
@@ -218,7 +218,7 @@ std::size_t Session::open_window_to(Stream& stream, std::size_t n) {
 std::optional<std::int64_t> Session::uncredited(const Stream& stream) const {
   if (!stream.attached_ || stream.remote_closed_ || stream.state_ == State::kClosed) return std::nullopt;
   std::int64_t initial = options_.local.initial_window_size;
-  if (!settings_acked_) initial = std::max<std::int64_t>(initial, kInitialWindow);
+  if (!greeting_.acked) initial = std::max<std::int64_t>(initial, kInitialWindow);
   return initial - open_window(stream) - static_cast<std::int64_t>(stream.gathered_);
 }
 

@@ -297,24 +297,6 @@ TEST(SessionStream, ReleaseOfAClosedOneSendsNothing) {
   EXPECT_TRUE(server.sink.events.empty());
 }
 
-TEST(SessionStream, LivesAgainAfterRecycling) {
-  Bench client(client_options());
-  client.shake({{SettingId::kInitialWindowSize, 1}});
-  TestStream& stream = client.open();
-  client.data(stream, "abc", EndStream::kYes);
-  client.session.release(stream);
-  stream.recycle();
-  EXPECT_FALSE(stream.local_closed());
-  EXPECT_EQ(stream.queued(), 0u);
-  (void)client.take();
-  const Field field{":path", "/", Indexing::kPlain};
-  const HeaderPart part{{&field, 1}, nullptr};
-  client.session.open(stream, {&part, 1}, EndStream::kNo);
-  client.data(stream, "d", EndStream::kYes);
-  EXPECT_EQ(client.out(), describe(Wire().headers(3, {{":path", "/"}}).data(3, "d", kEnd)));
-  client.session.release(stream);
-}
-
 TEST(SessionStream, ASinkMayOpenTheNextWhenOneCloses) {
   Bench client({.role = Role::kClient, .local = {}});
   client.shake({{SettingId::kMaxConcurrentStreams, 1}});

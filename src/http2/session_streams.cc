@@ -8,7 +8,7 @@ namespace sluice::http2 {
 // Never used by either side (RFC 9113 section 5.1).
 bool Session::idle(StreamId id) const {
   if (id % 2 == 0) return true;
-  return options_.role == Role::kClient ? id >= next_id_ : id > highest_peer_id_;
+  return options_.role == Role::kClient ? id >= ids_.next : id > ids_.highest_of_peer;
 }
 
 Stream* Session::find_in_table(StreamId id) {
@@ -26,9 +26,9 @@ void Session::attach(Stream& stream, StreamId id) {
   stream.send_window_ = peer_.initial_window_size;
   stream.recv_window_ = options_.local.initial_window_size;
   // Until it has our SETTINGS the peer may use the protocol's initial window.
-  if (!settings_acked_) stream.recv_window_ = std::max<std::int64_t>(stream.recv_window_, kInitialWindow);
+  if (!greeting_.acked) stream.recv_window_ = std::max<std::int64_t>(stream.recv_window_, kInitialWindow);
   table_.insert(id, stream);
-  if (reset_ids_) reset_ids_->reset((id >> 1) % kRememberedResets);
+  if (gone_.reset) gone_.reset->reset((id >> 1) % kRememberedResets);
   memo_ = &stream;
 }
 
@@ -58,9 +58,9 @@ void Session::stream_error(Stream& stream, ErrorCode code, std::string_view what
 
 // DATA or HEADERS for a stream that is not idle and not attached (RFC 9113 section 5.1, "closed").
 void Session::on_closed_stream(StreamId id) {
-  const StreamId newest = options_.role == Role::kClient ? next_id_ - 2 : highest_peer_id_;
+  const StreamId newest = options_.role == Role::kClient ? ids_.next - 2 : ids_.highest_of_peer;
   const bool forgotten = (newest - id) / 2 >= kRememberedResets;
-  if (forgotten || (reset_ids_ && reset_ids_->test((id >> 1) % kRememberedResets))) return;
+  if (forgotten || (gone_.reset && gone_.reset->test((id >> 1) % kRememberedResets))) return;
   ++counts_.provoked_resets;
   count_reply();
   admit_provoked_reset();
@@ -70,18 +70,18 @@ void Session::on_closed_stream(StreamId id) {
 
 // The peer opens `id`: those between it and the last one may not be opened any more (RFC 9113 section 5.1.1).
 void Session::skip_to(StreamId id) {
-  if (!skipped_ids_) skipped_ids_ = std::make_unique<ResetIds>();
+  if (!gone_.skipped) gone_.skipped = std::make_unique<ResetIds>();
   constexpr StreamId kKept = 2 * kRememberedResets;
-  StreamId from = highest_peer_id_ == 0 ? 1 : highest_peer_id_ + 2;
+  StreamId from = ids_.highest_of_peer == 0 ? 1 : ids_.highest_of_peer + 2;
   if (id - from > kKept) from = id - kKept;
-  for (; from < id; from += 2) skipped_ids_->set((from >> 1) % kRememberedResets);
-  skipped_ids_->reset((id >> 1) % kRememberedResets);
+  for (; from < id; from += 2) gone_.skipped->set((from >> 1) % kRememberedResets);
+  gone_.skipped->reset((id >> 1) % kRememberedResets);
 }
 
 // REQUIRES: `id` is not idle.
 bool Session::skipped(StreamId id) const {
-  return skipped_ids_ && (highest_peer_id_ - id) / 2 < kRememberedResets &&
-         skipped_ids_->test((id >> 1) % kRememberedResets);
+  return gone_.skipped && (ids_.highest_of_peer - id) / 2 < kRememberedResets &&
+         gone_.skipped->test((id >> 1) % kRememberedResets);
 }
 
 // RFC 9113 section 8.1.1.

@@ -125,9 +125,7 @@ inline std::string describe(std::string_view wire) {
   return text;
 }
 
-struct TestStream final : Stream {
-  using Stream::recycle;
-};
+struct TestStream final : Stream {};
 
 // Writes events down, one a line; pieces of DATA of one stream that follow each other become one line.
 class Recorder final : public EventSink {

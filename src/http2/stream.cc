@@ -10,18 +10,6 @@ Stream::Stream() = default;
 
 Stream::~Stream() { assert(!attached_ && "a stream is destroyed while its session still has it"); }
 
-void Stream::recycle() {
-  assert(!attached_ && list_ == List::kNone);
-  id_ = 0;
-  state_ = State::kIdle;
-  content_ = Content::kNone;
-  local_closed_ = remote_closed_ = headers_sent_ = end_queued_ = above_write_ahead_ = false;
-  send_window_ = recv_window_ = 0;
-  gathered_ = 0;
-  queue_.clear();
-  trailers_.reset();
-}
-
 DeferredHeaders::DeferredHeaders(std::span<const HeaderPart> parts) {
   std::size_t size = 0;
   for (const HeaderPart& part : parts) {

@@ -38,8 +38,6 @@ class Stream {
  protected:
   Stream();
   ~Stream();  // asserts !attached()
-  // Makes a stream that on_closed or release() gave back ready for another life.
-  void recycle();
 
  private:
   friend class Session;
@@ -58,13 +56,14 @@ class Stream {
   bool headers_sent_ = false;
   bool end_queued_ = false;  // END_STREAM goes with the last queued DATA
   bool above_write_ahead_ = false;
-  Stream* prev_ = nullptr;  // in the list `list_` names
-  Stream* next_ = nullptr;
-  std::int64_t send_window_ = 0;    // negative after the peer lowered its initial window
-  std::int64_t recv_window_ = 0;    // what the peer may still send
-  std::uint64_t gathered_ = 0;      // credit given and not yet announced
-  TimePoint opened_{};              // by the peer
-  std::uint64_t content_left_ = 0;  // what is still to come of a content-length, where it is counted
+  Stream* prev_;  // in the list `list_` names
+  Stream* next_;
+  // Once attached.
+  std::int64_t send_window_;    // negative after the peer lowered its initial window
+  std::int64_t recv_window_;    // what the peer may still send
+  TimePoint opened_;            // by the peer
+  std::uint64_t gathered_ = 0;  // credit given and not yet announced
+  std::uint64_t content_left_;  // what is still to come of a content-length, where it is counted
   Chain queue_;
   std::unique_ptr<DeferredHeaders> trailers_;  // wait behind queue_
 };

@@ -38,7 +38,7 @@ void FilteredServerStream::take_message() {
     if (failure_.ok()) {
       Result<Chain> bytes = to_bytes(message, codec());
       if (bytes.ok()) {
-        recv_.message = std::move(*bytes);
+        recv_.message = Message(std::move(*bytes));
         recv_.has_message = true;
         recv_.compressed = inner_recv_->compressed;
       } else {

@@ -74,7 +74,7 @@ TEST(FilteredServerStream, ReadGetsWhatTheFilterMadeOfTheMessage) {
   });
   loop.drain();
   EXPECT_TRUE(waiter.ran);
-  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "hello!");
+  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.bytes().to_string(), "hello!");
   loop.lead_and([&] { stream.release(*record); });
   EXPECT_FALSE(below.reading);
 }

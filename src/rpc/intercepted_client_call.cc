@@ -87,25 +87,24 @@ Status InterceptedClientCall::take_request(const Message& request) {
   return {};
 }
 
-Message InterceptedClientCall::message_of(Chain bytes) const {
-  Message message(std::move(bytes));
+Message InterceptedClientCall::message_of(Message message) const {
   message.set_codec(codec_.get());
   return message;
 }
 
-Status InterceptedClientCall::outcome(Status status, Chain& reply) {
+Status InterceptedClientCall::outcome(Status status, Message& reply) {
   if (!status.ok() || !single_reply()) return status;
   if (!reply_) {
     return Status(StatusCode::kInternal,
                   "an interceptor of " + path_ + " ended the call as OK without a reply");
   }
   if (reply_->is_bytes()) {
-    reply = reply_->take_bytes();
+    reply = Message(reply_->take_bytes());
     return {};
   }
   Result<Chain> bytes = to_bytes(*reply_, codec_.get());
   if (!bytes.ok()) return std::move(bytes).status();
-  reply = std::move(*bytes);
+  reply = Message(std::move(*bytes));
   return {};
 }
 

@@ -65,10 +65,10 @@ class InterceptedClientCall : public InterceptedCall {
   const Status& refusal() const { return refusal_; }
   // A request of the caller's as bytes, or the reason why it has none.
   Status take_request(const Message& request);
-  // Bytes of this call, as interceptors see them.
-  Message message_of(Chain bytes) const;
+  // A message of this call, as interceptors see it.
+  Message message_of(Message message) const;
   // What the caller is told if the chain ended with `status`; `reply`: the one reply, if there is one.
-  Status outcome(Status status, Chain& reply);
+  Status outcome(Status status, Message& reply);
 
   // InterceptedCall
   Loop& call_loop() const override;

@@ -81,9 +81,9 @@ class InterceptedServerCall final : public InterceptedCall, private ServerCall, 
 
   // ServerCall, for the handler
   ServerStream& stream() override;
-  const Chain& request() const override { return request_ ? request_->bytes() : call_.request(); }
+  const Message& request() const override { return request_ ? *request_ : call_.request(); }
   void release_request() override {
-    if (request_) (void)request_->take_bytes();  // interceptors may hold on to the message
+    if (request_) request_->clear();
     call_.release_request();
   }
   void run(Handler& handler) override;
@@ -172,7 +172,7 @@ Status InterceptedServerCall::check_next(Level&, bool again) {
 
 Message& InterceptedServerCall::editable_request() {
   if (!request_) {
-    request_.emplace(info_.client_streams ? Chain() : call_.request());
+    request_.emplace(info_.client_streams ? Message() : call_.request());
     request_->set_codec(codec_);
   }
   return *request_;

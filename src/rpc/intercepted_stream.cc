@@ -29,7 +29,8 @@ InterceptedStream::InterceptedStream(std::shared_ptr<InterceptedChannel> channel
 }
 
 InterceptedStream::~InterceptedStream() {
-  assert(!recv_in_use_ && !send_in_use_ && !header_in_use_ && !finish_in_use_ && "a stream ends at rest");
+  assert(!recv_.in_use && !send_.in_use && !header_record_.in_use && !finish_record_.in_use &&
+         "a stream ends at rest");
   assert(!attempt_ && !recv_op_.record && !send_op_.record && !header_op_.record && !finish_op_.record);
 }
 
@@ -44,9 +45,9 @@ void InterceptedStream::begin() {
 InterceptedCall::Progress InterceptedStream::start_end_of_chain(Status& out) {
   reply_.reset();
   if (out = refusal(); !out.ok()) return Progress::kEnded;
-  if (again_ && lost_) {
+  if (again_ && writes_.lost) {
     out = Status(StatusCode::kFailedPrecondition, "the call cannot start again: of what its caller wrote " +
-                                                      std::to_string(keep_limit_) + " bytes are kept");
+                                                      std::to_string(writes_.keep_limit) + " bytes are kept");
     return Progress::kEnded;
   }
   Message request = attempt_request();
@@ -54,14 +55,15 @@ InterceptedCall::Progress InterceptedStream::start_end_of_chain(Status& out) {
     if (out = filter_request(request); !out.ok()) return Progress::kEnded;
   }
   again_ = attempting_ = true;
-  next_write_ = 0;
-  ahead_.reset();
+  writes_.next = 0;
+  ahead_.message.reset();
   reads_over_ = write_failed_ = status_known_ = false;
   refused_ = Status();
   attempt_ = inner().new_stream(method(), has_first_ ? &request : nullptr, attempt_options());
   pump_reads();
   pump_writes();
-  if (header_in_use_ && !header_record_.done() && !told_header_) watch(header_op_, attempt_->start_header());
+  if (header_record_.in_use && !header_record_.done() && !told_header_)
+    watch(header_op_, attempt_->start_header());
   return Progress::kRunning;
 }
 
@@ -94,7 +96,7 @@ void InterceptedStream::fail_attempt(Status why) {
 }
 
 void InterceptedStream::pump_reads() {
-  if (!attempting_ || recv_op_.record || ahead_ || reads_over_) return;
+  if (!attempting_ || recv_op_.record || ahead_.message || reads_over_) return;
   watch(recv_op_, attempt_->start_recv());
 }
 
@@ -112,10 +114,10 @@ void InterceptedStream::received() {
     Status passed = filter_reply(message);
     Result<Chain> bytes = passed.ok() ? to_bytes(message, codec()) : Result<Chain>(std::move(passed));
     if (bytes.ok()) {
-      ahead_ = std::move(*bytes);
-      ahead_compressed_ = recv.compressed;
+      ahead_.message = std::move(*bytes);
+      ahead_.compressed = recv.compressed;
       deliver();
-      if (ahead_) ahead_->keep_tight();
+      if (ahead_.message) ahead_.message->keep_tight();
       report_failed_write();
     } else {
       fail_attempt(std::move(bytes).status());
@@ -148,8 +150,8 @@ void InterceptedStream::finished() {
 }
 
 void InterceptedStream::pump_writes() {
-  if (!attempting_ || send_op_.record || write_failed_ || next_write_ == writes_.size()) return;
-  const Write& write = writes_[next_write_];
+  if (!attempting_ || send_op_.record || write_failed_ || writes_.next == writes_.kept.size()) return;
+  const Write& write = writes_.kept[writes_.next];
   if (!write.message) return watch(send_op_, attempt_->start_close_write());
   Message message = message_of(*write.message);
   if (Status refused = filter_request(message); !refused.ok()) {
@@ -174,12 +176,12 @@ void InterceptedStream::sent() {
     attempt_->release(*record);
   }
   if (status.ok()) {
-    ++next_write_;
+    ++writes_.next;
     forget_sent();
-    if (next_write_ == writes_.size() && send_waiting()) complete_send({});
+    if (writes_.next == writes_.kept.size() && send_waiting()) complete_send({});
     return pump_writes();
   }
-  if (unsendable && next_write_ + 1 == writes_.size() && send_waiting())
+  if (unsendable && writes_.next + 1 == writes_.kept.size() && send_waiting())
     return drop_unsendable(std::move(status));
   // Neither ends a call of the transport's, but nothing may follow what is missing.
   if (unsendable || not_encoded) {
@@ -196,11 +198,11 @@ void InterceptedStream::header_came() {
   attempt_->release(*record);
   if (!came) return;  // another attempt may have one; chain_ended() tells the caller if there is none
   tell_header();
-  if (header_in_use_ && !header_record_.done()) header_record_.complete(call_loop());
+  if (header_record_.in_use && !header_record_.done()) header_record_.complete(call_loop());
 }
 
 void InterceptedStream::chain_ended(Status status) {
-  Chain reply;
+  Message reply;
   status_ = method().client_streams ? outcome(std::move(status), reply) : std::move(status);
   unary_.reply = std::move(reply);
   ended_ = true;
@@ -208,18 +210,18 @@ void InterceptedStream::chain_ended(Status status) {
   trailer_ = attempt_trailer();
   peer_ = attempt_peer();
   attempt_.reset();
-  writes_.clear();
-  if (recv_in_use_ && !recv_.done()) recv_.complete(call_loop());
+  writes_.kept.clear();
+  if (recv_.in_use && !recv_.done()) recv_.complete(call_loop());
   if (send_waiting()) complete_send(write_failure());
-  if (header_in_use_ && !header_record_.done()) {
+  if (header_record_.in_use && !header_record_.done()) {
     header_record_.status = status_;
     header_record_.complete(call_loop());
   }
-  if (finish_in_use_ && !finish_record_.done()) {
+  if (finish_record_.in_use && !finish_record_.done()) {
     finish_record_.status = status_;
     finish_record_.complete(call_loop());
   }
-  if (unary_in_use_ && !unary_.done()) complete_unary();
+  if (unary_.in_use && !unary_.done()) complete_unary();
   unref();
 }
 

@@ -57,6 +57,25 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
     std::optional<Chain> message;  // none: only half-closes
     WriteOptions options;
   };
+  struct Read : RecvRecord {
+    bool in_use = false;
+  };
+  struct Wait : StatusRecord {
+    bool in_use = false;
+  };
+  // What was written and may have to be sent, or sent again.
+  struct Writes {
+    std::deque<Write> kept;
+    std::size_t next = 0;        // of the attempt
+    std::size_t bytes = 0;       // that `kept` costs
+    std::size_t keep_limit = 0;  // bytes
+    bool lost = false;           // something that was written is not in `kept` any more
+  };
+  // Read and not yet asked for.
+  struct Ahead {
+    std::optional<Chain> message;
+    bool compressed = false;
+  };
   struct Unary final : UnaryRecord {
     explicit Unary(InterceptedStream& s) : stream(s) {}
     void cancel() override { stream.cancel(); }
@@ -65,6 +84,7 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
     const Metadata& trailer() const override { return stream.trailer_; }
     const Addr& peer() const override { return stream.peer_; }
     InterceptedStream& stream;
+    bool in_use = false;
   };
   ~InterceptedStream();
 
@@ -74,8 +94,8 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   const Metadata& attempt_header() const override { return attempt_ ? attempt_->header() : no_metadata_; }
   const Metadata& attempt_trailer() const override { return attempt_ ? attempt_->trailer() : no_metadata_; }
   const Addr& attempt_peer() const override { return attempt_ ? attempt_->peer() : nowhere_; }
-  bool can_restart() const override { return !told_header_ && !lost_; }
-  void keep_writes(std::size_t max_bytes) override { keep_limit_ = max_bytes; }
+  bool can_restart() const override { return !told_header_ && !writes_.lost; }
+  void keep_writes(std::size_t max_bytes) override { writes_.keep_limit = max_bytes; }
 
   // The attempt.
   void watch(AttemptOp& op, OpRecord* record);
@@ -105,7 +125,7 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   enum class Late { kCounts, kIsNothing };
   void end_attempts(Status why, Late late);
   void give_up(const char* why) { end_attempts(Status(StatusCode::kCancelled, why), Late::kIsNothing); }
-  bool send_waiting() const { return send_in_use_ && !send_.done(); }
+  bool send_waiting() const { return send_.in_use && !send_.done(); }
   Status write_failure() const;
 
   void ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
@@ -114,16 +134,11 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   std::atomic<int> refs_{2};  // the user's and the chain's
 
   // The caller's side.
-  RecvRecord recv_;
-  StatusRecord send_;
-  StatusRecord header_record_;
-  StatusRecord finish_record_;
+  Read recv_;
+  Wait send_;
+  Wait header_record_;
+  Wait finish_record_;
   Unary unary_;
-  bool recv_in_use_ = false;
-  bool send_in_use_ = false;
-  bool header_in_use_ = false;
-  bool finish_in_use_ = false;
-  bool unary_in_use_ = false;
   bool half_closed_ = false;
   bool discarding_ = false;   // nobody will read any more
   bool told_header_ = false;  // or a message, which comes with it; header_ is constant from now on
@@ -133,12 +148,7 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   Metadata trailer_;
   Addr peer_;
 
-  // What was written and may have to be sent, or sent again.
-  std::deque<Write> writes_;
-  std::size_t next_write_ = 0;  // of the attempt
-  std::size_t written_ = 0;     // bytes that writes_ costs
-  std::size_t keep_limit_ = 0;
-  bool lost_ = false;  // something that was written is not in writes_ any more
+  Writes writes_;
 
   // The attempt, the last one if none runs.
   const bool has_first_;
@@ -146,8 +156,7 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   bool attempting_ = false;
   bool again_ = false;  // not the first one
   AttemptOp recv_op_, send_op_, header_op_, finish_op_;
-  std::optional<Chain> ahead_;  // read and not yet asked for
-  bool ahead_compressed_ = false;
+  Ahead ahead_;
   bool reads_over_ = false;
   bool write_failed_ = false;
   bool status_known_ = false;

@@ -7,18 +7,18 @@
 namespace sluice::detail {
 
 OpRecord* InterceptedStream::start_recv() {
-  if (recv_in_use_) {
+  if (recv_.in_use) {
     Status misuse(StatusCode::kFailedPrecondition, "a second read was started while one is in flight");
     fail(misuse);
     return new FailedRecord(std::move(misuse));
   }
-  recv_in_use_ = true;
+  recv_.in_use = true;
   ref();
   recv_.begin();
   recv_.stream = this;
   recv_.has_message = false;
   recv_.into = nullptr;
-  if (ahead_) {
+  if (ahead_.message) {
     deliver();
   } else if (ended_) {
     recv_.complete(call_loop());
@@ -27,12 +27,12 @@ OpRecord* InterceptedStream::start_recv() {
 }
 
 void InterceptedStream::deliver() {
-  if (!recv_in_use_ || recv_.done()) return;
+  if (!recv_.in_use || recv_.done()) return;
   tell_header();
-  recv_.message = std::move(*ahead_);
-  ahead_.reset();
+  recv_.message = Message(std::move(*ahead_.message));
+  ahead_.message.reset();
   recv_.has_message = true;
-  recv_.compressed = ahead_compressed_;
+  recv_.compressed = ahead_.compressed;
   recv_.complete(call_loop());
   pump_reads();
 }
@@ -44,12 +44,12 @@ void InterceptedStream::tell_header() {
 
 // The record for one write, or a FailedRecord because another one is in flight, which has ended the call.
 OpRecord* InterceptedStream::claim_send() {
-  if (send_in_use_) {
+  if (send_.in_use) {
     Status misuse(StatusCode::kFailedPrecondition, "a second write was started while one is in flight");
     fail(misuse);
     return new FailedRecord(std::move(misuse));
   }
-  send_in_use_ = true;
+  send_.in_use = true;
   ref();
   send_.begin();
   send_.stream = this;
@@ -88,24 +88,24 @@ std::size_t InterceptedStream::cost_of(const Write& write) {
 void InterceptedStream::queue_write(Write write) {
   half_closed_ = write.options.last;
   if (write.message) write.message->keep_tight();
-  written_ += cost_of(write);
-  writes_.push_back(std::move(write));
+  writes_.bytes += cost_of(write);
+  writes_.kept.push_back(std::move(write));
   pump_writes();
   report_failed_write();
 }
 
 void InterceptedStream::forget_sent() {
-  if (written_ <= keep_limit_ && !lost_) return;
-  for (; next_write_ > 0; --next_write_) {
-    lost_ |= writes_.front().message.has_value();
-    writes_.pop_front();
+  if (writes_.bytes <= writes_.keep_limit && !writes_.lost) return;
+  for (; writes_.next > 0; --writes_.next) {
+    writes_.lost |= writes_.kept.front().message.has_value();
+    writes_.kept.pop_front();
   }
 }
 
 // A write that failed waits for what becomes of the attempt, unless the caller has seen too much of it for
 // there to be another one, or has yet to read something before its end can be known.
 void InterceptedStream::report_failed_write() {
-  if (write_failed_ && send_waiting() && (ahead_ || !can_restart())) complete_send(write_failure());
+  if (write_failed_ && send_waiting() && (ahead_.message || !can_restart())) complete_send(write_failure());
 }
 
 Status InterceptedStream::write_failure() const {
@@ -114,8 +114,8 @@ Status InterceptedStream::write_failure() const {
 
 // The write that waits fails, and nothing else: the call goes on without its message.
 void InterceptedStream::drop_unsendable(Status why) {
-  written_ -= cost_of(writes_.back());
-  writes_.pop_back();
+  writes_.bytes -= cost_of(writes_.kept.back());
+  writes_.kept.pop_back();
   half_closed_ = false;
   send_.unsendable = true;
   complete_send(std::move(why));
@@ -127,11 +127,11 @@ void InterceptedStream::complete_send(Status status) {
 }
 
 OpRecord* InterceptedStream::start_header() {
-  if (header_in_use_) {
+  if (header_record_.in_use) {
     return new FailedRecord(
         Status(StatusCode::kFailedPrecondition, "the header is being waited for already"));
   }
-  header_in_use_ = true;
+  header_record_.in_use = true;
   ref();
   header_record_.begin();
   header_record_.stream = this;
@@ -146,10 +146,10 @@ OpRecord* InterceptedStream::start_header() {
 }
 
 OpRecord* InterceptedStream::start_finish() {
-  if (finish_in_use_) {
+  if (finish_record_.in_use) {
     return new FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() is in flight already"));
   }
-  finish_in_use_ = true;
+  finish_record_.in_use = true;
   ref();
   finish_record_.begin();
   finish_record_.stream = this;
@@ -159,17 +159,17 @@ OpRecord* InterceptedStream::start_finish() {
     return &finish_record_;
   }
   discarding_ = true;
-  ahead_.reset();
+  ahead_.message.reset();
   pump_reads();
   if (!half_closed_) queue_write({std::nullopt, {.last = true}});
   return &finish_record_;
 }
 
 OpRecord* InterceptedStream::start_finish_unary() {
-  if (unary_in_use_) {
+  if (unary_.in_use) {
     return new FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() was called already"));
   }
-  unary_in_use_ = true;
+  unary_.in_use = true;
   ref();
   unary_.begin();
   if (ended_) {
@@ -195,12 +195,12 @@ void InterceptedStream::Unary::release() {
 void InterceptedStream::release(OpRecord& record) {
   if (!record.done()) give_up("an operation of the call was given up");
   if (&record == &recv_) {
-    recv_in_use_ = false;
+    recv_.in_use = false;
     recv_.message.clear();
   }
-  if (&record == &send_) send_in_use_ = false;
-  if (&record == &header_record_) header_in_use_ = false;
-  if (&record == &finish_record_) finish_in_use_ = false;
+  if (&record == &send_) send_.in_use = false;
+  if (&record == &header_record_) header_record_.in_use = false;
+  if (&record == &finish_record_) finish_record_.in_use = false;
   unref();
 }
 
@@ -213,7 +213,7 @@ void InterceptedStream::end_attempts(Status status, Late late) {
     if (!ended_) {
       refuse_attempts(status);
       discarding_ = true;
-      ahead_.reset();
+      ahead_.message.reset();
       if (attempting_) {
         attempt_->fail(std::move(status));
         pump_reads();

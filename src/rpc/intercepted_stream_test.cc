@@ -283,7 +283,7 @@ TEST_F(InterceptedStreamTest, MessageIsReadAheadAndNoMoreThanOne) {
   OpRecord* record = nullptr;
   step([&] { record = stream_->start_recv(); });
   EXPECT_TRUE(record->done());
-  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "first");
+  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.bytes().to_string(), "first");
   release(*record);
 }
 
@@ -294,11 +294,11 @@ TEST_F(InterceptedStreamTest, ReadThatIsDoneIsNotToldOfTheNextMessage) {
   step([&] { attempt().bring("first"); });
   EXPECT_TRUE(record->done());
   step([&] { attempt().bring("second"); });
-  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "first");
+  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.bytes().to_string(), "first");
   release(*record);
   step([&] { record = stream_->start_recv(); });
   EXPECT_TRUE(record->done());
-  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.to_string(), "second");
+  EXPECT_EQ(static_cast<RecvRecord&>(*record).message.bytes().to_string(), "second");
   release(*record);
 }
 

@@ -61,6 +61,20 @@ Result<Chain> detail::to_bytes(const Message& message, const Codec* codec) {
   return out;
 }
 
+Status detail::decode_object(const Codec* codec, const Message& message, const MessageOps& ops,
+                             void* object) {
+  const bool same = message.ops() == &ops || (ops.type_id && message.ops()->type_id == ops.type_id);
+  if (same && ops.clone && ops.move && ops.destroy) {
+    void* const copy = ops.clone(message.object());
+    ops.move(copy, object);
+    ops.destroy(copy);
+    return {};
+  }
+  Result<Chain> bytes = to_bytes(message, codec);
+  if (!bytes.ok()) return std::move(bytes).status();
+  return codec ? decode_with(*codec, ops, *bytes, object) : ops.decode(*bytes, object);
+}
+
 Result<Chain> to_bytes(const Message& message) { return detail::to_bytes(message, nullptr); }
 
 Status detail::encode_nothing(const void*, Chain&) {

@@ -165,5 +165,30 @@ TEST(AnyMessage, HasBytesAndASize) {
   EXPECT_EQ(bytes->to_string(), "borrowed");
 }
 
+TEST(DecodeMessage, CopiesAnObjectOfTheSameType) {
+  const Number sent{7};
+  Number received;
+  ASSERT_EQ(detail::decode(nullptr, Message(&sent, MessageTraits<Number>::ops()), received), Status());
+  EXPECT_EQ(received.value, 7);
+  EXPECT_EQ(sent.value, 7);
+}
+
+TEST(DecodeMessage, EncodesAnObjectOfAnotherType) {
+  const Number sent{7};
+  Chain received;
+  ASSERT_EQ(detail::decode(nullptr, Message(&sent, MessageTraits<Number>::ops()), received), Status());
+  EXPECT_EQ(received.to_string(), "7");
+  const Chain text = Chain::copy("8");
+  Number number;
+  ASSERT_EQ(detail::decode(nullptr, Message(&text, ops()), number), Status());
+  EXPECT_EQ(number.value, 8);
+}
+
+TEST(DecodeMessage, DecodesBytes) {
+  Number received;
+  ASSERT_EQ(detail::decode(nullptr, Message(Chain::copy("9")), received), Status());
+  EXPECT_EQ(received.value, 9);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -8,7 +8,7 @@ namespace sluice {
 MethodTable::MethodTable(const ServerOptions& options) : interceptors_(options.interceptors) {
   for (const InterceptorRef<ServerInterceptor>& i : options.interceptors) borrows_ |= i.borrowed();
   if (!options.unknown_service) return;
-  unknown_ = std::make_unique<transport::ServedMethod>();
+  unknown_ = std::make_unique<call::ServedMethod>();
   unknown_->handler = options.unknown_service;
   unknown_->object = options.unknown_service_object;
   borrows_ = true;
@@ -31,7 +31,7 @@ Status MethodTable::add(const ServiceDesc& desc, void* object, std::shared_ptr<v
   const auto put = [&](std::string_view method, bool client_streams, bool server_streams,
                        void (*handler)(void*, ServerCall&)) {
     std::string path = "/" + name + "/" + std::string(method);
-    transport::ServedMethod& served = methods_[path];
+    call::ServedMethod& served = methods_[path];
     served.path = std::move(path);
     served.client_streams = client_streams;
     served.handler = handler;
@@ -43,7 +43,7 @@ Status MethodTable::add(const ServiceDesc& desc, void* object, std::shared_ptr<v
   return {};
 }
 
-void MethodTable::intercept(transport::ServedMethod& served, bool server_streams) {
+void MethodTable::intercept(call::ServedMethod& served, bool server_streams) {
   served.interceptors = interceptors_;
   if (!detail::any_wraps(interceptors_)) return;
   intercepted_.push_back(std::make_unique<detail::InterceptedMethod>(detail::InterceptedMethod{
@@ -52,7 +52,7 @@ void MethodTable::intercept(transport::ServedMethod& served, bool server_streams
   served.object = intercepted_.back().get();
 }
 
-const transport::ServedMethod* MethodTable::find(std::string_view path) const {
+const call::ServedMethod* MethodTable::find(std::string_view path) const {
   const auto it = methods_.find(path);
   return it != methods_.end() ? &it->second : unknown_.get();
 }

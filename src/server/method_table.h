@@ -11,9 +11,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "call/served_method.h"
 #include "rpc/intercepted_method.h"
 #include "sluice/server/server.h"
-#include "transport/server_stream.h"
 
 namespace sluice {
 
@@ -28,7 +28,7 @@ class MethodTable {
   void freeze() { frozen_ = true; }
 
   // What serves `path`: its method, else the handler for unknown services, else null.
-  const transport::ServedMethod* find(std::string_view path) const;
+  const call::ServedMethod* find(std::string_view path) const;
   // Says whether the method or its service is unknown. REQUIRES a slash in `path`.
   Status not_found(std::string_view path) const;
 
@@ -43,16 +43,16 @@ class MethodTable {
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
   };
   // Puts the interceptors around a method that is complete but for them.
-  void intercept(transport::ServedMethod& served, bool server_streams);
+  void intercept(call::ServedMethod& served, bool server_streams);
 
   const std::span<const InterceptorRef<ServerInterceptor>> interceptors_;
   std::atomic<bool> frozen_{false};
   // Constant once frozen.
-  std::unordered_map<std::string, transport::ServedMethod, TextHash, std::equal_to<>> methods_;
+  std::unordered_map<std::string, call::ServedMethod, TextHash, std::equal_to<>> methods_;
   std::vector<std::string> services_;
   std::vector<std::shared_ptr<void>> kept_;  // services registered by shared_ptr
   bool borrows_ = false;
-  std::unique_ptr<transport::ServedMethod> unknown_;
+  std::unique_ptr<call::ServedMethod> unknown_;
   std::vector<std::unique_ptr<detail::InterceptedMethod>> intercepted_;  // what served methods point to
 };
 

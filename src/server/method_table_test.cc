@@ -22,7 +22,7 @@ TEST(MethodTable, FindsMethodsByTheirPathsWithTheObjectOfTheirService) {
   MethodTable table(options);
   int object = 0;
   ASSERT_EQ(table.add(kDesc, &object, nullptr), Status());
-  const transport::ServedMethod* one = table.find("/test.Table/One");
+  const call::ServedMethod* one = table.find("/test.Table/One");
   ASSERT_NE(one, nullptr);
   EXPECT_EQ(one->handler, &serve_one);
   EXPECT_EQ(one->object, &object);

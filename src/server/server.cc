@@ -1,4 +1,5 @@
-// Server: the handle users hold; its operations as kinds of Op.
+// Server: the handle users hold; its operations as kinds of Op. Its constructor is in runtime, which knows
+// the transports.
 #include "sluice/server/server.h"
 
 #include "server/server_core.h"
@@ -64,11 +65,6 @@ constexpr OpKindOf<Status> kDrain = quiet_kind<Status>(&start_drain, &take_quiet
 constexpr OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, &take_report);
 
 }  // namespace
-
-Server::Server(net::Host& host, ServerOptions options)
-    : core_(std::make_shared<ServerCore>(host, std::move(options))) {
-  core_->home().count_owner(1);
-}
 
 Server::~Server() {
   close();

@@ -5,8 +5,10 @@
 
 namespace sluice {
 
-ServerCore::ServerCore(net::Host& host, ServerOptions options)
-    : options_(std::move(options)), compression_(options_.compressors, options_.compression_algorithm) {
+ServerCore::ServerCore(net::Host& host, ServerOptions options, const call::Transports& transports)
+    : options_(std::move(options)),
+      transports_(transports),
+      compression_(options_.compressors, options_.compression_algorithm) {
   const std::atomic<bool>* gone = host.loops().size() > 1 ? &stopping_.gone() : nullptr;
   for (Loop* loop : host.loops()) shards_.push_back(std::make_unique<ServerShard>(*this, *loop, gone));
 }

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "call/limit_counters.h"
+#include "call/transport.h"
 #include "server/admission.h"
 #include "server/method_table.h"
 #include "server/served_listeners.h"
@@ -13,7 +15,6 @@
 #include "server/stopping.h"
 #include "sluice/async/run_on.h"
 #include "sluice/server/server.h"
-#include "transport/limit_counters.h"
 
 namespace sluice {
 
@@ -21,7 +22,8 @@ namespace sluice {
 // something is left, and by the operations that wait for its end. The home loop is the host's first.
 class ServerCore final : public std::enable_shared_from_this<ServerCore> {
  public:
-  ServerCore(net::Host& host, ServerOptions options);
+  // Lifetime: `transports` outlives the core.
+  ServerCore(net::Host& host, ServerOptions options, const call::Transports& transports);
 
   Status serve(std::unique_ptr<net::Listener> listener);
   // Calls fn(shard) on each shard's loop: now where that is free, else by a post. Waits for none.
@@ -35,22 +37,24 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   Loop& home() const { return shards_.front()->loop(); }
   std::span<const std::unique_ptr<ServerShard>> shards() const { return shards_; }
   const ServerOptions& options() const { return options_; }
-  const transport::Compression& compression() const { return compression_; }
+  const call::Transports& transports() const { return transports_; }
+  const call::Compression& compression() const { return compression_; }
   MethodTable& methods() { return methods_; }
   ServedListeners& listeners() { return listeners_; }
   Stopping& stopping() { return stopping_; }
-  transport::LimitCounters& limit_counters() { return limit_counters_; }
+  call::LimitCounters& limit_counters() { return limit_counters_; }
   Admission& admission() { return admission_; }
 
  private:
   Status check_options() const;
 
   const ServerOptions options_;
-  const transport::Compression compression_;
+  const call::Transports& transports_;
+  const call::Compression compression_;
   MethodTable methods_{options_};
   ServedListeners listeners_;
   Stopping stopping_{*this};
-  transport::LimitCounters limit_counters_;
+  call::LimitCounters limit_counters_;
   Admission admission_{options_.limits};
   std::vector<std::unique_ptr<ServerShard>> shards_;  // constant after construction
 };

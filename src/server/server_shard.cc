@@ -1,4 +1,4 @@
-// ServerShard: accepting, and the connections and streams of one loop.
+// ServerShard: accepting, and the connections and calls of one loop.
 #include "server/server_shard.h"
 
 #include <algorithm>
@@ -7,7 +7,8 @@
 
 namespace sluice {
 
-using transport::Connection;
+using call::ServedCall;
+using call::Transport;
 
 void ServerShard::serve(SharedListener listener) {
   if (state_ != State::kServing) {
@@ -66,14 +67,13 @@ void ServerShard::take(std::unique_ptr<net::Conn> conn) {
     core_.admission().leave(conn->peer_addr());
     return turn_away(std::move(conn), Limit::kHandshakes);
   }
-  transport::ConnectionOptions options;
-  options.role = http2::Role::kServer;
+  call::TransportOptions options;
   options.max_concurrent_streams = core_.options().max_concurrent_streams;
   options.limits = &limits;
   options.flow_control = core_.options().flow_control;
   options.handshake_deadline = after(loop_.now(), limits.handshake_timeout);
-  connections_.push_back(std::make_unique<Connection>(std::move(conn), options,
-                                                      static_cast<transport::ConnectionOwner&>(*this)));
+  connections_.push_back(
+      core_.transports().make_server(std::move(conn), options, static_cast<call::TransportOwner&>(*this)));
   connections_.back()->slot = connections_.size() - 1;
   strangers_.add(*connections_.back());
   note_strangers();
@@ -97,7 +97,7 @@ bool ServerShard::make_room(const Addr& peer) {
   const std::string host = host_of(peer);
   const bool full = strangers_.size() >= limits.handshakes;
   if (!full && strangers_.from(host) < share) return true;
-  Connection* const oldest = full ? strangers_.oldest_of_most() : strangers_.oldest_from(host);
+  Transport* const oldest = full ? strangers_.oldest_of_most() : strangers_.oldest_from(host);
   if (!oldest) return true;
   constexpr Duration kGrace = std::chrono::seconds(1);
   if (loop_.now() - oldest->begun() < kGrace) return false;
@@ -116,14 +116,14 @@ void ServerShard::turn_away(std::unique_ptr<net::Conn> conn, Limit limit) {
   }
   if (farewells_.size() >= kMostFarewells) return conn->close();  // without a word
   const TimePoint by = after(loop_.now(), core_.options().limits.goodbye_timeout);
-  auto farewell = std::make_unique<transport::Farewell>(std::move(conn), why, by,
-                                                        static_cast<transport::Farewell::Owner&>(*this));
+  auto farewell =
+      core_.transports().make_farewell(std::move(conn), why, by, static_cast<call::Farewell::Owner&>(*this));
   if (farewell->say()) return;
   farewell->slot = farewells_.size();
   farewells_.push_back(std::move(farewell));
 }
 
-void ServerShard::on_said(transport::Farewell& farewell) {
+void ServerShard::on_said(call::Farewell& farewell) {
   const std::size_t slot = farewell.slot;
   farewells_.back()->slot = slot;
   std::swap(farewells_[slot], farewells_.back());
@@ -148,21 +148,21 @@ void ServerShard::close() {
 
 std::size_t ServerShard::open_calls() const {
   std::size_t n = 0;
-  for (const transport::ServerStream* s = streams_; s; s = s->next_served) n += s->running() ? 1 : 0;
+  for (const ServedCall* s = calls_; s; s = s->served.next) n += s->running() ? 1 : 0;
   return n;
 }
 
 // Handlers that run on after their connection has gone; others are told of by it.
 void ServerShard::describe(std::string& out) const {
   const std::size_t begin = out.size();
-  for (const transport::ServerStream* s = streams_; s; s = s->next_served) {
-    if (!s->running() || s->connection()) continue;
+  for (const ServedCall* s = calls_; s; s = s->served.next) {
+    if (!s->running() || s->held_by_transport()) continue;
     out += (out.size() > begin ? ", handler of " : "handler of ") + std::string(s->path()) + " (cancelled)";
   }
 }
 
 void ServerShard::report(std::vector<StopReport::Call>& out) const {
-  for (const transport::ServerStream* s = streams_; s; s = s->next_served) {
+  for (const ServedCall* s = calls_; s; s = s->served.next) {
     if (!s->running()) continue;
     out.push_back({std::string(s->path()), s->peer_address().to_string(), loop_.now() - s->started(),
                    s->is_cancelled() ? "cancelled" : "running"});
@@ -177,31 +177,31 @@ void ServerShard::release_if_quiet() {
   if (core) core->stopping().on_shard_quiet();
 }
 
-transport::CallStream* ServerShard::on_incoming(Connection&) {
+ServedCall* ServerShard::on_incoming(Transport&, std::size_t stream_size) {
   if (state_ == State::kClosed) return nullptr;
-  const transport::MessageLimits limits{core_.options().max_receive_message_size,
-                                        core_.options().max_send_message_size};
-  auto* stream = new (loop_.blocks().take(sizeof(transport::ServerStream)))
-      transport::ServerStream(loop_, limits, *this);
-  stream->next_served = streams_;
-  if (streams_) streams_->prev_served = stream;
-  streams_ = stream;
-  return stream;
+  const call::MessageLimits limits{core_.options().max_receive_message_size,
+                                   core_.options().max_send_message_size};
+  ServedCall* call = ServedCall::make(loop_, limits, *this, stream_size);
+  call->served = {nullptr, calls_};
+  if (calls_) calls_->served.prev = call;
+  calls_ = call;
+  return call;
 }
 
-void ServerShard::on_stream_gone(transport::ServerStream& stream) {
-  (stream.prev_served ? stream.prev_served->next_served : streams_) = stream.next_served;
-  if (stream.next_served) stream.next_served->prev_served = stream.prev_served;
-  if (!streams_ && connections_.empty()) release_if_quiet();
+void ServerShard::on_call_gone(ServedCall& call) {
+  const ServedCall::Links& links = call.served;
+  (links.prev ? links.prev->served.next : calls_) = links.next;
+  if (links.next) links.next->served.prev = links.prev;
+  if (!calls_ && connections_.empty()) release_if_quiet();
 }
 
-void ServerShard::on_closed(Connection& connection, const Status& why) {
+void ServerShard::on_closed(Transport& connection, const call::TransportEnd& end) {
   if (loop_.group().logs()) {
-    loop_.group().log(connection.broken() ? LogLevel::kWarning : LogLevel::kInfo,
-                      "connection from " + connection.peer_addr().to_string() + " " + connection.ending(why));
+    loop_.group().log(end.broken ? LogLevel::kWarning : LogLevel::kInfo,
+                      "connection from " + connection.peer_addr().to_string() + " " + end.text);
   }
-  if (connection.exceeded() != Limit::kNone) core_.limit_counters().count(connection.exceeded());
-  if (const LimitPeaks* peaks = connection.peaks(); peaks) core_.limit_counters().note(*peaks);
+  if (end.exceeded != Limit::kNone) core_.limit_counters().count(end.exceeded);
+  if (end.peaks) core_.limit_counters().note(*end.peaks);
   strangers_.remove(connection);
   core_.admission().leave(connection.peer_addr());
   const std::size_t slot = connection.slot;
@@ -212,10 +212,10 @@ void ServerShard::on_closed(Connection& connection, const Status& why) {
   release_if_quiet();
 }
 
-const transport::Compression& ServerShard::compression() const { return core_.compression(); }
+const call::Compression& ServerShard::compression() const { return core_.compression(); }
 const CodecSet& ServerShard::codecs() const { return core_.options().codecs; }
 
-const transport::ServedMethod* ServerShard::find(std::string_view path) const {
+const call::ServedMethod* ServerShard::find(std::string_view path) const {
   return core_.methods().find(path);
 }
 Status ServerShard::not_found(std::string_view path) const { return core_.methods().not_found(path); }

@@ -1,4 +1,4 @@
-// ServerShard: a server on one loop, with its connections and streams.
+// ServerShard: a server on one loop, with its connections and calls.
 #pragma once
 
 #include <atomic>
@@ -6,12 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "call/served_call.h"
+#include "call/transport.h"
 #include "server/served_listeners.h"
 #include "server/strangers.h"
 #include "sluice/server/server.h"
-#include "transport/connection.h"
-#include "transport/farewell.h"
-#include "transport/server_stream.h"
 
 namespace sluice {
 
@@ -19,21 +18,21 @@ class ServerCore;
 
 // The server on one loop. Loop-only. Lifetime: the core's; it keeps the core while anything on the loop
 // refers to it. On cache lines of its own: each call writes to it, and its neighbour is another loop's.
-class alignas(64) ServerShard final : private transport::ConnectionOwner,
-                                      private transport::Farewell::Owner,
-                                      private transport::ServedMethods,
+class alignas(64) ServerShard final : private call::TransportOwner,
+                                      private call::Farewell::Owner,
+                                      private call::ServedMethods,
                                       private StuckReporter {
  public:
   ServerShard(ServerCore& core, Loop& loop, const std::atomic<bool>* gone)
       : ServedMethods(gone), core_(core), loop_(loop) {}
 
   Loop& loop() const { return loop_; }
-  const transport::RunningHandlers& running_handlers() const { return handlers; }
+  const call::RunningHandlers& running_handlers() const { return handlers; }
   void serve(SharedListener listener);
   void drain();
   void close();
-  // Nothing accepts, no connection and no stream is left.
-  bool quiet() const { return accepting_ == 0 && connections_.empty() && farewells_.empty() && !streams_; }
+  // Nothing accepts, no connection and no call is left.
+  bool quiet() const { return accepting_ == 0 && connections_.empty() && farewells_.empty() && !calls_; }
   std::size_t open_calls() const;
   void report(std::vector<StopReport::Call>& out) const;
 
@@ -51,30 +50,31 @@ class alignas(64) ServerShard final : private transport::ConnectionOwner,
   void note_strangers();
   bool make_room(const Addr& peer);
   [[gnu::cold]] void turn_away(std::unique_ptr<net::Conn> conn, Limit limit);
-  void on_said(transport::Farewell& farewell) override;
+  void on_said(call::Farewell& farewell) override;
   void release_if_quiet();
 
-  // transport::ConnectionOwner
-  transport::CallStream* on_incoming(transport::Connection& connection) override;
-  void on_ready(transport::Connection& connection) override { strangers_.remove(connection); }
-  void on_capacity(transport::Connection&) override {}
-  void on_draining(transport::Connection&) override {}
-  void on_closed(transport::Connection& connection, const Status& why) override;
-  // transport::ServedMethods
-  const transport::ServedMethod* find(std::string_view path) const override;
+  // call::TransportOwner
+  call::ServedCall* on_incoming(call::Transport& transport, std::size_t stream_size) override;
+  void on_ready(call::Transport& connection) override { strangers_.remove(connection); }
+  void on_capacity(call::Transport&) override {}
+  void on_draining(call::Transport&) override {}
+  void on_unprocessed(call::MadeCall&) override {}
+  void on_closed(call::Transport& connection, const call::TransportEnd& end) override;
+  // call::ServedMethods
+  const call::ServedMethod* find(std::string_view path) const override;
   Status not_found(std::string_view path) const override;
-  const transport::Compression& compression() const override;
+  const call::Compression& compression() const override;
   const CodecSet& codecs() const override;
-  void on_stream_gone(transport::ServerStream& stream) override;
+  void on_call_gone(call::ServedCall& call) override;
   void describe(std::string& out) const override;
 
   ServerCore& core_;
   Loop& loop_;
-  std::vector<std::unique_ptr<transport::Connection>> connections_;
-  transport::ServerStream* streams_ = nullptr;
+  std::vector<std::unique_ptr<call::Transport>> connections_;
+  call::ServedCall* calls_ = nullptr;
   int accepting_ = 0;
   Strangers strangers_;
-  std::vector<std::unique_ptr<transport::Farewell>> farewells_;
+  std::vector<std::unique_ptr<call::Farewell>> farewells_;
   State state_ = State::kServing;
   std::shared_ptr<ServerCore> self_;  // shared: while not quiet it outlives the Server
 };

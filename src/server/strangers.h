@@ -7,8 +7,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "call/transport.h"
 #include "sluice/base/addr.h"
-#include "transport/connection.h"
 
 namespace sluice {
 
@@ -19,18 +19,18 @@ std::string host_of(const Addr& peer);
 // Loop-only.
 class Strangers {
  public:
-  void add(transport::Connection& connection);
+  void add(call::Transport& connection);
   // Nothing if it is none any more.
-  void remove(transport::Connection& connection);
+  void remove(call::Transport& connection);
   std::size_t size() const { return size_; }
   std::size_t from(const std::string& host) const;
   // Null if there is none.
-  transport::Connection* oldest_from(const std::string& host) const;
+  call::Transport* oldest_from(const std::string& host) const;
   // Of the host with the most.
-  transport::Connection* oldest_of_most() const;
+  call::Transport* oldest_of_most() const;
 
  private:
-  using InOrder = std::map<std::uint64_t, transport::Connection*>;
+  using InOrder = std::map<std::uint64_t, call::Transport*>;
   std::unordered_map<std::string, InOrder> by_host_;
   std::size_t size_ = 0;
   std::uint64_t last_ = 0;

@@ -79,7 +79,7 @@ class FakeCall final : public ServerCall {
   FakeCall(Loop& loop, Chain request) : loop_(loop), context_(loop), request_(std::move(request)) {}
   ServerContext& context() override { return context_; }
   ServerStream& stream() override { throw std::logic_error("no streams here"); }
-  const Chain& request() const override { return request_; }
+  const Message& request() const override { return request_; }
   void run(Handler& handler) override {
     struct Nobody : Runnable {
       Nobody() : Runnable([](Runnable&) noexcept {}) {}
@@ -108,7 +108,7 @@ class FakeCall final : public ServerCall {
   }
   Loop& loop_;
   FakeContext context_;
-  Chain request_;
+  const Message request_;
   std::vector<std::byte> memory_;
 };
 

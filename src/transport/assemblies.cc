@@ -152,8 +152,7 @@ void Assemblies::refuse(CallStream& stream) {
                     std::to_string(limits_.assembly_budget) + ", and all messages " +
                     std::to_string(memory().used()) + " of the Runtime's memory_budget of " +
                     std::to_string(memory().bytes()) + "; " + std::string(why));
-  stream.discard_messages();
-  stream.on_bad_message(std::move(status));
+  stream.call_.refuse_message(std::move(status));
 }
 
 }  // namespace sluice::transport

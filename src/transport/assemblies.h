@@ -17,8 +17,8 @@ namespace sluice::transport {
 struct Assembly {
   std::size_t room = 0;    // bytes that the message may come to hold
   std::size_t marked = 0;  // bytes of it that had come at marked_at
-  TimePoint marked_at{};
-  std::size_t seen = 0;  // bytes of it that have been noted
+  TimePoint marked_at;     // once it has room
+  std::size_t seen;        // bytes of it that have been noted, while it is active
   bool waits_for_room = false;
   bool active = false;  // has room, or waits for it
 };

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/escape.h"
-#include "transport/call_stream.h"
+#include "transport/client_call_stream.h"
 #include "wire/error_map.h"
 
 namespace sluice::transport {
@@ -59,13 +59,13 @@ LinkWindows make_windows(const ConnectionOptions& options, const net::Conn& conn
 }  // namespace
 
 Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options,
-                       ConnectionOwner& owner)
-    : role_(options.role),
+                       call::TransportOwner& owner)
+    : Transport(conn->loop().now()),
+      role_(options.role),
       loop_(conn->loop()),
       owner_(owner),
       conn_(std::move(conn)),
       limits_(*options.limits),
-      begun_(loop_.now()),
       session_(session_options(options, conn_->in_memory())),
       peer_{.credentials = conn_->peer_credentials()},
       departures_{.last = options.last_stream_id},
@@ -76,8 +76,7 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
                   [](Runnable& r) noexcept {
                     Connection& c = static_cast<Node&>(r).connection;
                     c.state_ = State::kClosed;
-                    const Status why = c.ending_.why;  // outlives the connection
-                    c.owner_.on_closed(c, why);
+                    c.owner_.on_closed(c, c.ending());
                   }),
       read_node_(*this,
                  [](Runnable& r) noexcept {
@@ -97,7 +96,8 @@ Connection::Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions&
 Connection::~Connection() {
   assert(streams_.empty() && assemblies_.at_rest() && windows_.grown() == 0 && reset_when_sent_.empty() &&
          "every stream has ended, and given back what it had");
-  assert(!busy_ && !ending_.wanted && !read_.active && !write_.active && "a connection ends at rest");
+  assert(!in_session_ && !ending_.wanted && !read_.active && !write_.active && start_ == nullptr &&
+         "a connection ends at rest");
   patience_.stop_all();
   loop_.remove_reporter(*this);
   --loop_.counts().sessions;
@@ -134,14 +134,15 @@ bool Connection::take_read() {
     return false;
   }
   if (read_.result.eof) return end_of_input(), false;
-  Chain& data = read_.result.data;  // nobody reads while the session is busy
-  busy_ = true;
+  Chain& data = read_.result.data;
+  in_session_ = true;
   if (state_ == State::kHandshake) [[unlikely]] {
     feed_stranger(data);
   } else {
     feed(data, {});
   }
   settle();
+  run_starts();
   if (session_.in_header_block() || stalls_.block_watched) [[unlikely]]
     watch_header_block();
   if (write_.active && output_full()) [[unlikely]]
@@ -206,19 +207,40 @@ std::string Connection::after_goaway() const {
   return " after its GOAWAY: " + goaway_.text();
 }
 
-std::string Connection::ending(const Status& why) const {
-  std::string text = "ended: " + std::string(why.message());
+call::TransportEnd Connection::ending() {
+  std::string text = "ended: " + std::string(ending_.why.message());
   if (ending_.complaints > 1) text += " (" + std::to_string(ending_.complaints) + " complaints)";
-  return text;
+  return {ending_.why, std::move(text), ending_.broken, ending_.exceeded, session_.peaks().kept()};
 }
 
-// What events asked for while the session was busy.
+bool Connection::open(call::MadeCall& call, const Message* request) {
+  if (!can_open()) return false;
+  if (request != nullptr && !call.keep_request(*request)) return true;
+  auto* stream = new (call.stream_room()) ClientCallStream(call);
+  if (!stream->open(*this)) std::destroy_at(stream);
+  return true;
+}
+
+std::optional<std::uint32_t> Connection::calls_allowed() const {
+  if (!ready()) return std::nullopt;
+  return session_.peer_settings().max_concurrent_streams;
+}
+
+// Handlers and interceptors, which may do anything to the connection.
+void Connection::run_starts() {
+  if (start_ == nullptr) return;
+  Runnable* list = more_starts_.take_all();
+  std::exchange(start_, nullptr)->run();
+  while (list != nullptr) ReadyQueue::follow(list)->run();
+}
+
+// No handler runs inside the session, but calls end there, and with them what a program has put into their
+// contexts: a channel that goes with its last handle closes.
 void Connection::settle() {
-  busy_ = false;
-  if (ending_.wanted) {
+  in_session_ = false;
+  if (ending_.wanted) [[unlikely]] {
     ending_.wanted = false;
-    end_now(ending_.code);
-    return;
+    return end_now(ending_.code);
   }
   close_if_drained();
   if (!closing() && session_.has_output()) flush_soon();
@@ -230,7 +252,7 @@ void Connection::flush() {
   for (;;) {
     if (closing()) return finish_if_quiet();
     if (write_.active) return;
-    busy_ = true;
+    in_session_ = true;
     session_.take_output(write_.data, *this);
     departures_.before_last_write = std::exchange(departures_.kept_back_from, session_.next_id());
     if (stalls_.reading_paused) [[unlikely]]
@@ -242,7 +264,13 @@ void Connection::flush() {
       write_.active = !conn_->start_write(write_);
       if (write_.active) watch_write();
     }
-    settle();  // after the write: what ends the connection may be the end of a stream that was in it
+    // After the write: what ends the connection may be the end of a stream that was in it.
+    if (ending_.wanted) [[unlikely]] {
+      settle();
+    } else {
+      in_session_ = false;
+      close_if_drained();
+    }
     if (closing()) return finish_if_quiet();
     if (!any) break;
     if (write_.active) return;
@@ -287,7 +315,7 @@ void Connection::drain() {
     }
     patience_.await(Awaited::kDrainPing, after(loop_.now(), patience));
     flush_soon();
-  } else if (!busy_) {
+  } else {
     close_if_drained();
   }
 }
@@ -320,7 +348,7 @@ void Connection::close(Status why, http2::ErrorCode code) {
   if (closing() || ending_.wanted) return;
   ending_.why = std::move(why);
   ending_.code = code;
-  if (busy_) {
+  if (in_session_) {
     ending_.wanted = true;
     return;
   }

@@ -1,5 +1,5 @@
 // Connection: one Conn and its HTTP/2 session: the read and write loops, the streams, drain and close. Client
-// and server share it; what differs is behind ConnectionOwner and the two kinds of CallStream.
+// and server share it; what differs is behind the two kinds of CallStream.
 #pragma once
 
 #include <memory>
@@ -7,50 +7,25 @@
 #include <string_view>
 #include <vector>
 
+#include "call/handler_places.h"
+#include "call/shared_addr.h"
+#include "call/transport.h"
 #include "http2/session.h"
-#include "sluice/base/flow_control.h"
-#include "sluice/base/limits.h"
-#include "sluice/net/conn.h"
+#include "sluice/async/queues.h"
 #include "transport/assemblies.h"
-#include "transport/handler_places.h"
 #include "transport/header_reading.h"
 #include "transport/link_windows.h"
 #include "transport/patience.h"
 #include "transport/peer_goaway.h"
 #include "transport/request_memory.h"
-#include "transport/shared_addr.h"
 #include "transport/stream_list.h"
 
 namespace sluice::transport {
 
 class CallStream;
-class ClientStream;
-class Connection;
 
-// What a connection tells the channel or server it serves. Loop-only.
-class ConnectionOwner {
- public:
-  // Server: a stream for the call that begins, or null to refuse it.
-  virtual CallStream* on_incoming(Connection& connection) = 0;
-  virtual void on_ready(Connection& connection) = 0;     // the peer's first SETTINGS have come
-  virtual void on_capacity(Connection& connection) = 0;  // can_open() may have become true
-  virtual void on_draining(Connection& connection) = 0;  // the peer's GOAWAY: no new calls here
-  // Client: the server has not processed this call, nor will it; the connection has let go of it. It is to be
-  // sent again (ClientStream::begin_again) or to end.
-  virtual void on_unprocessed(ClientStream&) {}
-  // The last word; `why` says what ended it. Every stream has ended. The connection may be destroyed.
-  virtual void on_closed(Connection& connection, const Status& why) = 0;
-
- protected:
-  ~ConnectionOwner() = default;
-};
-
-struct ConnectionOptions {
+struct ConnectionOptions : call::TransportOptions {
   http2::Role role = http2::Role::kClient;
-  std::uint32_t max_concurrent_streams = http2::Settings::kUnlimited;  // of the peer's
-  TimePoint handshake_deadline = kNever;                               // for the peer's first SETTINGS
-  const Limits* limits = &kDefaultLimits;                              // outlive the connection
-  FlowControl flow_control = {};
   // Client: the connection drains once a stream has this id. Ids are not used again (RFC 9113 section 5.1.1);
   // at three quarters of them there is time to connect anew before they run out.
   http2::StreamId last_stream_id = http2::kMaxStreamId / 4 * 3;
@@ -64,19 +39,35 @@ enum class Ping : std::uint64_t {
 
 // Thread: belongs to the Conn's loop; everything is loop-only. Lifetime: destroyed by its owner, in or after
 // on_closed.
-class Connection final : private http2::EventSink, private StuckReporter, private Patience::Owner {
+class Connection final : public call::Transport,
+                         private http2::EventSink,
+                         private StuckReporter,
+                         private Patience::Owner {
  public:
-  Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options, ConnectionOwner& owner);
-  ~Connection();
+  Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options, call::TransportOwner& owner);
+  ~Connection() override;
 
-  void start();
+  // call::Transport
+  void start() override;
+  const Addr& peer_addr() const override { return conn_->peer_addr(); }
+  bool open(call::MadeCall& call, const Message* request) override;
+  std::optional<std::uint32_t> calls_allowed() const override;
+  bool goes_on() const override { return drain_.goes_on; }
+  bool answered() const override {
+    return session_.counts().frames[static_cast<std::size_t>(http2::FrameType::kHeaders)] > 0;
+  }
+  // Server: GOAWAY with the largest id, a PING round trip of at most 5 s, GOAWAY with the last id (gRPC A9).
+  // With no stream open it takes Limits::goodbye_timeout at most.
+  void drain() override;
+  void close(Status why) override { close(std::move(why), http2::ErrorCode::kNoError); }
+  void turn_away(Limit limit) override;
+
   Loop& loop() const { return loop_; }
   http2::Session& session() { return session_; }
-  ConnectionOwner& owner() const { return owner_; }
+  call::TransportOwner& owner() const { return owner_; }
   const Addr& local_addr() const { return conn_->local_addr(); }
-  const Addr& peer_addr() const { return conn_->peer_addr(); }
-  const SharedAddr& shared_peer_addr() {
-    if (!peer_.shared_addr) peer_.shared_addr = SharedAddr(peer_addr());
+  const call::SharedAddr& shared_peer_addr() {
+    if (!peer_.shared_addr) peer_.shared_addr = call::SharedAddr(peer_addr());
     return peer_.shared_addr;
   }
   std::optional<PeerCredentials> peer_credentials() const { return peer_.credentials; }
@@ -89,9 +80,7 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
   }
   bool ready() const { return state_ == State::kReady; }
   bool closing() const { return state_ >= State::kClosing; }
-  // close() was called from within an event; it takes effect after it.
-  bool about_to_close() const { return ending_.wanted; }
-  bool can_open() const { return state_ == State::kReady && !drain_.begun && session_.can_open(); }
+  bool can_open() const override { return state_ == State::kReady && !drain_.begun && session_.can_open(); }
   bool draining() const { return drain_.begun; }
   // Client: bytes of the stream have been given to the Conn, or may have been.
   bool has_left(http2::StreamId id) const { return id < departures_.kept_back_from; }
@@ -102,39 +91,25 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
       out_of_ids();
   }
 
-  // Server: refuses new streams politely (GOAWAY with the largest id, a PING round trip of at most 5 s,
-  // GOAWAY with the last id: gRPC A9) and closes when the last stream has ended. With no stream open it takes
-  // Limits::goodbye_timeout at most. Client: opens none any more; closes likewise. Idempotent.
-  void drain();
-  // Client: it drains, and calls go on that the server has accepted.
-  bool goes_on() const { return drain_.goes_on; }
-  // Client: a response has begun.
-  bool answered() const {
-    return session_.counts().frames[static_cast<std::size_t>(http2::FrameType::kHeaders)] > 0;
-  }
-  TimePoint begun() const { return begun_; }
-  // Ends every stream and the connection now; on_closed follows from the loop. Idempotent. A connection error
-  // says GOAWAY with `code` first.
-  [[gnu::cold]] void close(Status why, http2::ErrorCode code = http2::ErrorCode::kNoError);
-
-  // Closes what is one too many.
-  void turn_away(Limit limit);
-
-  // For the log. The peer ended it by breaking the protocol, by stopping in the middle, or never spoke it.
-  bool broken() const { return ending_.broken; }
-  // The limit that it went beyond, and that ended it.
-  Limit exceeded() const { return ending_.exceeded; }
-  const LimitPeaks* peaks() { return session_.peaks().kept(); }  // null: it came near none
   const Limits& limits() const { return limits_; }
   const PeerGoaway& goaway() const { return goaway_; }
   // "GOAWAY from tcp:10.0.0.7:4711: ENHANCE_YOUR_CALM \"too_many_pings\"". REQUIRES that there was one.
   std::string goaway_text() const { return "GOAWAY from " + peer_addr().to_string() + ": " + goaway_.text(); }
 
   // Something about the peer that the log should know; true if it is to be written: the first time only, so
-  // that no peer fills the log. The others are counted in ending().
+  // that no peer fills the log. The others are counted at the end.
   bool complain() { return ending_.complaints++ == 0 && loop_.group().logs(); }
-  // A line without its beginning: "ended: connection closed by tcp:10.0.0.7:4711".
-  std::string ending(const Status& why) const;
+
+  // Server: `node` runs when what was read has been dealt with: a handler may do anything, and the session is
+  // not to be found in the middle of a frame.
+  void start_soon(Runnable& node) {
+    if (!loop_.may_begin_inline()) return loop_.post(node);
+    if (start_ == nullptr) [[likely]] {
+      start_ = &node;
+    } else {
+      more_starts_.push(node);
+    }
+  }
 
   // Streams of this connection, for close and for reports.
   void add_stream(CallStream& stream) { streams_.push(stream); }
@@ -144,15 +119,12 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
   }
 
   // What it is made of, for its streams.
-  HandlerPlaces& places() { return places_; }
+  call::HandlerPlaces& places() { return places_; }
   Assemblies& assemblies() { return assemblies_; }
   LinkWindows& windows() { return windows_; }
   RequestMemory& requests() { return requests_; }
   RequestReading& request_reading() { return reading_.request; }
   ResponseReading& response_reading() { return reading_.response; }
-
-  std::size_t slot = 0;        // where its owner keeps it
-  std::uint64_t stranger = 0;  // its number among its owner's connections that have not greeted; 0: none
 
   // For a header block that was truncated: the limit it is over, such as "8192 bytes".
   [[gnu::cold]] std::string breached_limit() const;
@@ -194,7 +166,7 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
   };
   struct Peer {
     const std::optional<PeerCredentials> credentials;
-    SharedAddr shared_addr = {};  // null until there is a call
+    call::SharedAddr shared_addr = {};  // null until there is a call
   };
   // What ends the connection, and what the log will say of it.
   struct Ending {
@@ -226,6 +198,9 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
     std::size_t write_left = 0;  // bytes of the write in flight when its stall began
   };
 
+  // A connection error says GOAWAY with `code` first.
+  [[gnu::cold]] void close(Status why, http2::ErrorCode code);
+  [[gnu::cold]] call::TransportEnd ending();
   void read_on();
   bool take_read();  // false: the connection ended, or nothing is read for now
   void feed(Chain& data, std::string_view greeting);
@@ -236,7 +211,8 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
   [[gnu::cold]] std::string after_goaway() const;
   [[gnu::cold]] std::string unfinished_handshake() const;
   std::string quoted_greeting(const Chain& data) const;
-  void settle();  // after the session was busy
+  void run_starts();
+  void settle();  // after the session
   void flush();
   [[gnu::noinline]] void watch_write();
   [[gnu::cold]] void note_wait(Awaited what, Limit limit, Duration timeout);
@@ -279,14 +255,13 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
   // Constant after construction.
   const http2::Role role_;
   Loop& loop_;
-  ConnectionOwner& owner_;
+  call::TransportOwner& owner_;
   const std::unique_ptr<net::Conn> conn_;
   const Limits& limits_;
-  const TimePoint begun_;
 
   http2::Session session_;
   State state_ = State::kHandshake;
-  bool busy_ = false;  // inside the session: closing has to wait
+  bool in_session_ = false;  // closing has to wait
   Peer peer_;
   Departures departures_;
   Ending ending_;
@@ -304,7 +279,9 @@ class Connection final : private http2::EventSink, private StuckReporter, privat
 
   StreamList streams_;
   std::vector<CallStream*> reset_when_sent_;
-  HandlerPlaces places_;
+  Runnable* start_ = nullptr;        // null but while something is read
+  ReadyQueue more_starts_{nullptr};  // behind it
+  call::HandlerPlaces places_;
   LinkWindows windows_;
   Assemblies assemblies_;
   RequestMemory requests_;

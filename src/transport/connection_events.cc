@@ -1,6 +1,6 @@
 // What the session tells a Connection, handed to the stream or the owner it concerns.
-#include "transport/call_stream.h"
 #include "transport/connection.h"
+#include "transport/server_call_stream.h"
 
 namespace sluice::transport {
 namespace {
@@ -11,9 +11,8 @@ CallStream& call(http2::Stream& stream) { return static_cast<CallStream&>(stream
 
 http2::Stream* Connection::on_open(http2::StreamId) {
   reading_.request = {};
-  CallStream* stream = owner_.on_incoming(*this);
-  if (stream) stream->attach_to(*this);
-  return stream;
+  call::ServedCall* call = owner_.on_incoming(*this, sizeof(ServerCallStream));
+  return call ? new (call->stream_room()) ServerCallStream(*call, *this) : nullptr;
 }
 
 http2::Tag Connection::on_header(http2::Stream& stream, const http2::Field& field) {
@@ -61,7 +60,7 @@ void Connection::on_settings(const http2::Settings&) {
   if (state_ == State::kHandshake) {
     state_ = State::kReady;
     note_wait(Awaited::kHandshake, Limit::kHandshakeTimeout,
-              patience_.deadline(Awaited::kHandshake) - begun_);
+              patience_.deadline(Awaited::kHandshake) - begun());
     patience_.stop(Awaited::kHandshake);
     patience_.await(Awaited::kSettingsAck, after(loop_.now(), limits_.settings_ack_timeout));
     return owner_.on_ready(*this);

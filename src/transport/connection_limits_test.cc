@@ -19,16 +19,17 @@ using http2::testing::kRequest;
 using http2::testing::Wire;
 
 // A connection, and what was true of it at its end; the peer's end is the test's.
-struct Owner final : ConnectionOwner {
-  CallStream* on_incoming(Connection&) override { return nullptr; }
-  void on_ready(Connection&) override {}
-  void on_capacity(Connection&) override {}
-  void on_draining(Connection&) override {}
-  void on_closed(Connection& connection, const Status& why) override {
-    ending = why.to_string();
-    broken = connection.broken();
-    exceeded = connection.exceeded();
-    ended_at = connection.loop().now();
+struct Owner final : call::TransportOwner {
+  call::ServedCall* on_incoming(call::Transport&, std::size_t) override { return nullptr; }
+  void on_ready(call::Transport&) override {}
+  void on_capacity(call::Transport&) override {}
+  void on_draining(call::Transport&) override {}
+  void on_unprocessed(call::MadeCall&) override {}
+  void on_closed(call::Transport& transport, const call::TransportEnd& end) override {
+    ending = end.why.to_string();
+    broken = end.broken;
+    exceeded = end.exceeded;
+    ended_at = static_cast<Connection&>(transport).loop().now();
   }
   std::string ending;
   bool broken = false;

@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "call/made_call.h"
 #include "http2/session_test_util.h"
 #include "sluice/net/memory_network.h"
 #include "support/loop_fixture.h"
-#include "transport/client_stream.h"
+#include "transport/http2_transports.h"
 
 namespace sluice::transport {
 namespace {
@@ -22,17 +23,18 @@ using http2::testing::kTrailers;
 using http2::testing::Wire;
 
 // A client's connection and its owner; the server's end is the test's.
-struct ClientSide final : ConnectionOwner {
+struct ClientSide final : call::TransportOwner {
   ClientSide(Loop& loop, const ConnectionOptions& options)
       : pipe(net::make_pipe(loop, loop)),
         connection(std::make_unique<Connection>(std::move(pipe.a), options, *this)) {}
 
-  CallStream* on_incoming(Connection&) override { return nullptr; }
-  void on_ready(Connection&) override { events += "ready "; }
-  void on_capacity(Connection&) override {}
-  void on_draining(Connection&) override { events += "draining "; }
-  void on_closed(Connection&, const Status& why) override {
-    events += "closed: " + std::string(why.message());
+  call::ServedCall* on_incoming(call::Transport&, std::size_t) override { return nullptr; }
+  void on_ready(call::Transport&) override { events += "ready "; }
+  void on_capacity(call::Transport&) override {}
+  void on_draining(call::Transport&) override { events += "draining "; }
+  void on_unprocessed(call::MadeCall&) override {}
+  void on_closed(call::Transport&, const call::TransportEnd& end) override {
+    events += "closed: " + std::string(end.why.message());
     connection.reset();
   }
 
@@ -48,14 +50,19 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
   std::unique_ptr<ClientSide> side;
   const CompressorSet none;
   const CodecSet no_codecs;
-  HeldRequests held;
-  const ClientIdentity identity{"the.server", "me", {}, Compression(none, ""), Codecs(no_codecs, ""), held};
+  const call::ClientIdentity identity{"the.server",
+                                      "me",
+                                      {},
+                                      call::Compression(none, ""),
+                                      call::Codecs(no_codecs, ""),
+                                      static_cast<std::uint16_t>(Http2Transports().client_stream_size())};
   std::vector<UnaryRecord*> calls;
-  const auto call = [&] {
-    auto* stream =
-        ClientStream::make(ClientStream::Kind::kUnary, *loop, {}, identity, {"/test.Raw/Unary"}, {});
-    calls.push_back(static_cast<UnaryRecord*>(stream->begin_unary()));
-    stream->send_unary(Message(Chain::copy("m")), side->connection.get());
+  const auto make_call = [&] {
+    auto* call =
+        call::MadeCall::make(call::MadeCall::Kind::kUnary, *loop, {}, identity, {"/test.Raw/Unary"}, {});
+    calls.push_back(static_cast<UnaryRecord*>(call->begin_unary()));
+    const Message request(Chain::copy("m"));
+    EXPECT_TRUE(side->connection->open(*call, &request));
   };
   const auto serve = [&](std::string_view bytes) {
     loop.run([](net::Conn& conn, std::string text) -> Task<void> {
@@ -70,10 +77,10 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
   });
   serve(Wire().settings());
   loop.lead_and([&] {
-    call(), call();
+    make_call(), make_call();
     EXPECT_TRUE(side->connection->can_open());
     EXPECT_EQ(side->events, "ready ");
-    call();
+    make_call();
     EXPECT_FALSE(side->connection->can_open());
     EXPECT_EQ(side->events, "ready draining ");
   });

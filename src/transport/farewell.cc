@@ -1,4 +1,4 @@
-// Farewell: the two frames.
+// Http2Farewell: the two frames.
 #include "transport/farewell.h"
 
 #include "http2/frame.h"
@@ -7,7 +7,8 @@
 
 namespace sluice::transport {
 
-Farewell::Farewell(std::unique_ptr<net::Conn> conn, std::string_view why, TimePoint by, Owner& owner)
+Http2Farewell::Http2Farewell(std::unique_ptr<net::Conn> conn, std::string_view why, TimePoint by,
+                             Owner& owner)
     : WriteOp(&done), conn_(std::move(conn)), owner_(owner) {
   http2::Output out;
   http2::write_settings(out, http2::Role::kServer, http2::Settings());
@@ -16,14 +17,14 @@ Farewell::Farewell(std::unique_ptr<net::Conn> conn, std::string_view why, TimePo
   deadline = by;
 }
 
-bool Farewell::say() {
+bool Http2Farewell::say() {
   if (!conn_->start_write(*this)) return false;
   conn_->close();
   return true;
 }
 
-void Farewell::done(Runnable& self) noexcept {
-  auto& farewell = static_cast<Farewell&>(static_cast<net::WriteOp&>(self));
+void Http2Farewell::done(Runnable& self) noexcept {
+  auto& farewell = static_cast<Http2Farewell&>(static_cast<net::WriteOp&>(self));
   farewell.conn_->close();
   farewell.owner_.on_said(farewell);
 }

@@ -1,36 +1,22 @@
-// Farewell: a connection that is not taken, told why.
+// Http2Farewell: a connection that is not taken, told why.
 #pragma once
 
 #include <memory>
 #include <string_view>
 
+#include "call/transport.h"
 #include "sluice/net/conn.h"
 
 namespace sluice::transport {
 
 // SETTINGS and GOAWAY(ENHANCE_YOUR_CALM) with the reason, and the end of the connection. It does not wait for
 // its peer to read that, nor to say anything.
-//
-// Thread: loop-only. Lifetime: its owner's, at least until Owner::on_said.
-class Farewell final : private net::WriteOp {
+class Http2Farewell final : public call::Farewell, private net::WriteOp {
  public:
-  class Owner {
-   public:
-    // The connection is closed. It may go now.
-    virtual void on_said(Farewell& farewell) = 0;
+  Http2Farewell(std::unique_ptr<net::Conn> conn, std::string_view why, TimePoint deadline, Owner& owner);
 
-   protected:
-    ~Owner() = default;
-  };
-
-  Farewell(std::unique_ptr<net::Conn> conn, std::string_view why, TimePoint deadline, Owner& owner);
-
-  // True: it is said, and Owner::on_said does not follow.
-  bool say();
-  // Ends it now; on_said follows from the loop.
-  void close() { conn_->close(); }
-
-  std::size_t slot = 0;  // where its owner keeps it
+  bool say() override;
+  void close() override { conn_->close(); }
 
  private:
   static void done(Runnable& self) noexcept;

@@ -9,12 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "call/served_method.h"
 #include "http2/session.h"
 #include "sluice/rpc/compressor.h"
 
 namespace sluice::transport {
-
-struct ServedMethod;
 
 // A field that this connection's peer has put into its HPACK table and will send again.
 struct KnownField {
@@ -22,8 +21,8 @@ struct KnownField {
   Kind kind = Kind::kPath;
   std::string name;
   std::string value;
-  const ServedMethod* method = nullptr;  // of a path
-  CompressorSet::Mask accepts = 0;       // of an accept-encoding
+  const call::ServedMethod* method = nullptr;  // of a path
+  CompressorSet::Mask accepts = 0;             // of an accept-encoding
 };
 
 // Encoded blocks of the requests for one path.
@@ -37,7 +36,7 @@ struct RequestCache {
 // What a header block of a request says, if it says nothing but known fields: the same bytes say the same
 // again.
 struct RequestHead {
-  const ServedMethod* method = nullptr;
+  const call::ServedMethod* method = nullptr;
   http2::Tag path = 0;
   http2::Tag authority = 0;
   http2::Tag user_agent = 0;

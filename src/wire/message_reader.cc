@@ -20,13 +20,13 @@ MessageReader::Event MessageReader::feed(Bytes& bytes) {
   if (failed_) return Event::kError;
   if (prefix_size_ == kPrefixSize) return feed_body(bytes);
   if (prefix_size_ != 0 || bytes.size() < kPrefixSize) return feed_prefix(bytes);
-  if (!body_.empty()) body_.clear();  // a message that nobody took
+  if (!body().empty()) body().clear();  // a message that nobody took
   const std::uint32_t flag = http2::load_u8(bytes.data());
   const std::uint32_t size = http2::load_u32(bytes.data() + 1);
   if (flag == 0 && size == bytes.size() - kPrefixSize && size <= max_message_size_) {
     compressed_ = false, message_size_ = size;
     bytes.remove_prefix(kPrefixSize);
-    body_.append(std::move(bytes));
+    body().append(std::move(bytes));
     return Event::kMessage;
   }
   if (!check_flag(flag)) return Event::kError;
@@ -36,7 +36,7 @@ MessageReader::Event MessageReader::feed(Bytes& bytes) {
 
 MessageReader::Event MessageReader::feed_prefix(Bytes& bytes) {
   if (bytes.empty()) return Event::kNeedMore;
-  if (prefix_size_ == 0) body_.clear();
+  if (prefix_size_ == 0) body().clear();
   const std::size_t n = std::min(kPrefixSize - prefix_size_, bytes.size());
   std::memcpy(prefix_.data() + prefix_size_, bytes.data(), n);
   bytes.remove_prefix(n);
@@ -80,7 +80,7 @@ MessageReader::Event MessageReader::feed_body(Bytes& bytes) {
 
 // The last piece stays as it came, borrowed or not: it is mostly taken at once.
 MessageReader::Event MessageReader::complete(Bytes&& last) {
-  body_.append(std::move(last));
+  body().append(std::move(last));
   prefix_size_ = 0, missing_ = 0, settled_ = 0;
   return Event::kMessage;
 }
@@ -90,19 +90,19 @@ MessageReader::Event MessageReader::complete(Bytes&& last) {
 void MessageReader::keep(Bytes piece) {
   const std::size_t n = piece.size();
   if (n < kSmallPiece || !piece.owned()) {
-    body_.gather(piece.span(), missing_);
+    body().gather(piece.span(), missing_);
   } else {
-    if (settled_ < body_.count() && !piece.same_block(body_[body_.count() - 1])) {
-      body_.keep_tight(0, settled_);
-      settled_ = body_.count();
+    if (settled_ < body().count() && !piece.same_block(body()[body().count() - 1])) {
+      body().keep_tight(0, settled_);
+      settled_ = body().count();
     }
-    body_.append(std::move(piece));
+    body().append(std::move(piece));
   }
   missing_ -= n;
 }
 
 void MessageReader::drop() {
-  body_.clear();
+  body().clear();
   prefix_size_ = 0, missing_ = 0, settled_ = 0;
 }
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include "sluice/base/bytes.h"
+#include "sluice/base/message.h"
 #include "sluice/base/status.h"
 
 namespace sluice::wire {
@@ -43,7 +43,7 @@ class MessageReader {
   Event feed(Bytes& bytes);
 
   // The message that feed() has just completed, once. REQUIRES: kMessage was the last answer.
-  Chain take_message() { return assert(prefix_size_ == 0), std::move(body_); }
+  Message&& take_message() { return assert(prefix_size_ == 0), std::move(message_); }
   // Of the current or just completed message: its flag, and its size as announced. Until the next prefix.
   bool compressed() const { return compressed_; }
   std::size_t message_size() const { return message_size_; }
@@ -60,6 +60,7 @@ class MessageReader {
   Status& error() { return error_; }  // may be moved from; feed keeps failing
 
  private:
+  Chain& body() { return message_.bytes(); }
   [[gnu::cold]] Event fail(StatusCode code, std::string text);
   [[gnu::noinline]] Event feed_prefix(Bytes& bytes);
   [[gnu::noinline]] Event begin_message(std::uint32_t size, Bytes& bytes);
@@ -79,8 +80,8 @@ class MessageReader {
   std::array<std::byte, kPrefixSize> prefix_;
   std::size_t message_size_ = 0;
   std::size_t missing_ = 0;
-  Chain body_;
-  // Slices of body_ of whose blocks it holds at least half. Of those behind them, all in one block, more may
+  Message message_;
+  // Slices of body() of whose blocks it holds at least half. Of those behind them, all in one block, more may
   // come.
   std::size_t settled_ = 0;
   Status error_;

@@ -47,7 +47,7 @@ class Feeder {
     Event event = Event::kMessage;
     do {
       event = reader_.feed(bytes);
-      if (event == Event::kMessage) messages_.push_back(reader_.take_message().to_string());
+      if (event == Event::kMessage) messages_.push_back(reader_.take_message().bytes().to_string());
     } while (event == Event::kMessage && !bytes.empty());
     EXPECT_TRUE(event != Event::kNeedMore || bytes.empty());
     lent.assign(lent.size(), '!');
@@ -78,7 +78,7 @@ TEST(MessageReader, GivesAMessageThatArrivesWhole) {
   EXPECT_EQ(reader.message_size(), 5u);
   EXPECT_FALSE(reader.compressed());
   EXPECT_FALSE(reader.in_message());
-  const Chain message = reader.take_message();
+  const Chain message = std::move(reader.take_message().bytes());
   ASSERT_EQ(message.count(), 1u);
   EXPECT_EQ(message.front().text(), "hello");
   EXPECT_EQ(message.front().data(), body);  // the very bytes, not a copy
@@ -90,7 +90,7 @@ TEST(MessageReader, GivesTheMessagesOfOneSliceOneByOne) {
   Strings messages;
   for (int i = 0; i < 3; ++i) {
     ASSERT_EQ(reader.feed(bytes), Event::kMessage);
-    messages.push_back(reader.take_message().to_string());
+    messages.push_back(reader.take_message().bytes().to_string());
   }
   EXPECT_EQ(messages, (Strings{"one", "", "three"}));
   EXPECT_EQ(bytes.size(), 2u);
@@ -115,7 +115,7 @@ TEST(MessageReader, CompletesAnEmptyMessageAtTheLastByteOfItsPrefix) {
   EXPECT_TRUE(reader.in_message());
   EXPECT_EQ(feed_text(reader, std::string_view("\0", 1)), Event::kMessage);
   EXPECT_FALSE(reader.in_message());
-  EXPECT_TRUE(reader.take_message().empty());
+  EXPECT_TRUE(reader.take_message().bytes().empty());
 }
 
 TEST(MessageReader, TellsWhatIsMissing) {
@@ -144,7 +144,7 @@ TEST(MessageReader, DropsAMessageThatNobodyTook) {
     const std::string next = framed("new");
     EXPECT_EQ(feed_text(reader, next.substr(0, first)), Event::kNeedMore);
     ASSERT_EQ(feed_text(reader, next.substr(first)), Event::kMessage);
-    EXPECT_EQ(reader.take_message().to_string(), "new");
+    EXPECT_EQ(reader.take_message().bytes().to_string(), "new");
   }
 }
 
@@ -279,7 +279,7 @@ TEST(MessageReader, MovesLargePiecesAndKeepsTheirPlace) {
     const Event event = reader.feed(piece);
     ASSERT_EQ(event, all.empty() ? Event::kMessage : Event::kNeedMore);
   }
-  const Chain chain = reader.take_message();
+  const Chain chain = std::move(reader.take_message().bytes());
   ASSERT_EQ(chain.count(), 3u);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(chain[i].data(), body + i * 4096);
 }
@@ -290,7 +290,7 @@ TEST(MessageReader, BorrowsOnlyWhatTheLastFeedBrought) {
   Bytes a = Bytes::borrow(as_bytes(first)), b = Bytes::borrow(as_bytes(last));
   ASSERT_EQ(reader.feed(a), Event::kNeedMore);
   ASSERT_EQ(reader.feed(b), Event::kMessage);
-  const Chain chain = reader.take_message();
+  const Chain chain = std::move(reader.take_message().bytes());
   ASSERT_EQ(chain.count(), 2u);
   EXPECT_TRUE(chain[0].owned());
   EXPECT_FALSE(chain[1].owned());
@@ -310,7 +310,7 @@ TEST(MessageReader, SharesNoBlockOfWhichTheMessageHasLittle) {
     Bytes piece = block.slice(0, kPiece);
     ASSERT_EQ(reader.feed(piece), i + 1 < kPieces ? Event::kNeedMore : Event::kMessage);
   }
-  const Chain chain = reader.take_message();
+  const Chain chain = std::move(reader.take_message().bytes());
   EXPECT_EQ(chain.to_string(), message);
   int shared = 0;
   for (const Bytes& slice : chain) {
@@ -329,7 +329,7 @@ TEST(MessageReader, GathersSmallPiecesInBlocks) {
     ASSERT_EQ(feed_text(reader, message.substr(i, 1)), Event::kNeedMore);
   }
   ASSERT_EQ(feed_text(reader, message.substr(99'999)), Event::kMessage);
-  const Chain chain = reader.take_message();
+  const Chain chain = std::move(reader.take_message().bytes());
   EXPECT_LE(chain.count(), 40u);
   EXPECT_EQ(chain.to_string(), message);
 }

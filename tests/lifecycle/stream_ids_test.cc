@@ -1,5 +1,6 @@
 // A channel whose connections run out of stream ids (RFC 9113 section 5.1.1): each drains, and the next takes
 // over without the application noticing.
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 
 #include "client/client_channel.h"
 #include "lifecycle/lifecycle.h"
+#include "transport/http2_transports.h"
 
 namespace sluice::lifecycle {
 namespace {
@@ -19,12 +21,15 @@ class StreamIds : public support::RuntimeTest {
   // To "pipe:served", by connections that serve `calls` calls each.
   Channel short_lived(int calls) {
     net::Host& host = runtime();
-    auto channel =
-        std::make_shared<ClientChannel>(*host.loops().front(), *host.network("pipe"), Addr("pipe", "served"),
-                                        ChannelOptions(), static_cast<http2::StreamId>(2 * calls - 1));
+    const auto& transports = transports_.emplace_back(static_cast<http2::StreamId>(2 * calls - 1));
+    auto channel = std::make_shared<ClientChannel>(*host.loops().front(), *host.network("pipe"),
+                                                   Addr("pipe", "served"), ChannelOptions(), transports);
     std::shared_ptr<void> closer(nullptr, [channel](void*) { channel->close(); });
     return Channel(channel, std::move(closer));
   }
+
+ private:
+  std::deque<transport::Http2Transports> transports_;
 };
 INSTANTIATE_TEST_SUITE_P(All, StreamIds, ::testing::ValuesIn(support::kAllRuntimes), support::name_of);
 

@@ -107,7 +107,9 @@ TEST_P(CallsSentAgain, WhatMayHaveBeenProcessedIsNotSentAgain) {
 
 TEST_P(CallsSentAgain, RequestIsTheSameUpToTheMostThatIsHeld) {
   ScriptedPeer* server = nullptr;
-  for (const std::size_t size : {0, 1, 507, 508, 5'000, 100'000, (256 << 10) - 5, (256 << 10) - 4}) {
+  constexpr std::size_t kMost = (16 << 20) - 5;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{507}, std::size_t{508},
+                                 std::size_t{5'000}, std::size_t{300'000}, kMost, kMost + 1}) {
     for (const bool streams : {false, true}) {
       const Channel fresh = dial(runtime(), "pipe:scripted").value();
       const Chain request = support::pattern(size);
@@ -118,11 +120,11 @@ TEST_P(CallsSentAgain, RequestIsTheSameUpToTheMostThatIsHeld) {
       } else {
         call.emplace(fresh.invoke(kUnary, request).start());
       }
-      server = &accept({{SettingId::kInitialWindowSize, 1 << 20}});
-      server->send(Wire().window_update(0, 1 << 20));
+      server = &accept({{SettingId::kInitialWindowSize, 32 << 20}});
+      server->send(Wire().window_update(0, 64 << 20));
       EXPECT_EQ(server->stream(1).data, message(request.to_string()));
       server->send(refusal(1));
-      if (size > (256 << 10) - 5) {
+      if (size > kMost) {
         EXPECT_EQ(streams ? stream->finish().get().to_string() : support::text_of(call->get()), kRefused);
         continue;
       }

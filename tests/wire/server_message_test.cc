@@ -1,5 +1,6 @@
 // A request's messages as a server takes them out of DATA frames, and their number.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wire/wire.h"
@@ -106,6 +107,41 @@ TEST_P(ServerMessages, R32_UnaryMethodWantsExactlyOne) {
     client_.send(Wire().headers(id, request_head("/test.Raw/" + std::string(method)), kEnd));
     EXPECT_EQ(client_.outcome(id), "12 the client sent no request message");
   }
+}
+
+// Interceptors are asked first, whatever has come of the body by then.
+TEST_P(ServerMessages, WhatIsWrongWithThemCountsOnceTheCallIsLetIn) {
+  struct Door final : ServerInterceptor {
+    Status on_headers(ServerContext&) override {
+      ++asked;
+      return open ? Status() : Status(StatusCode::kPermissionDenied, "no");
+    }
+    bool open = false;
+    int asked = 0;
+  } door;
+  ServedRaw guarded(runtime(), service_, {.address = "pipe:guarded", .server = {.interceptors = {door}}});
+  ScriptedClient client(runtime(), "pipe:guarded");
+  client.greet();
+  http2::StreamId id = 1;
+  int calls = 0;
+  for (const bool open : {false, true}) {
+    door.open = open;
+    const auto outcome = [&](const std::string& first, const std::string& second) {
+      client.send(Wire().headers(id, request_head("/test.Raw/Unary")).data(id, first).data(id, second, kEnd));
+      EXPECT_EQ(door.asked, ++calls);
+      return client.outcome(std::exchange(id, id + 2));
+    };
+    EXPECT_EQ(outcome(message("a") + message("b"), "xyz"),
+              open ? "12 the client sent more than one request message" : "7 no");
+    EXPECT_EQ(outcome(message("a", 2), "xyz"),
+              open ? "13 message has the invalid compressed flag 2" : "7 no");
+    EXPECT_EQ(outcome(message("a"), std::string(3, '\0')),
+              open ? "13 the stream ended inside a message" : "7 no");
+    EXPECT_EQ(outcome(message("a"), ""), open ? "0" : "7 no");
+  }
+  // Who counts calls sees those too that their clients give up at once.
+  client.send(Wire().headers(id, request_head("/test.Raw/Unary")).rst(id, http2::ErrorCode::kCancel));
+  EXPECT_EQ(door.asked, calls + 1);
 }
 
 TEST_P(ServerMessages, StreamMethodTakesAnyNumber) {

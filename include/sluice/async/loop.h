@@ -69,6 +69,13 @@ class alignas(64) Loop {
     assert_led();
     return schedule_.try_inline();
   }
+  // Of an operation that is done before its start has returned. True: the caller goes on at once, and `done`
+  // does not run. False: it is posted.
+  [[gnu::always_inline]] bool done_inline(Runnable& done) {
+    if (try_inline()) return true;
+    post(done);
+    return false;
+  }
   // Never in a simulation, which chooses the order of everything: may work that cannot nest begin at once?
   bool may_begin_inline() const { return schedule_.may_run_early(); }
   // Runs `r` at once if try_inline() says so, else posts it.

@@ -1,8 +1,9 @@
 // Message: the content that a call sends or receives: bytes, or an object with the operations that encode and
-// decode it. Layers above fill MessageOps and bring Codecs (rpc/codec.h). A message is encoded late, in the
-// transport's stream, so that another transport can hand the object over inside the process.
+// decode it. Layers above fill MessageOps and bring Codecs (rpc/codec.h). A message is encoded late and
+// decoded late, so that a transport can hand the object over inside the process.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -51,16 +52,44 @@ struct MessageOps {
 class Message {
  public:
   Message() = default;  // empty bytes
-  Message(Chain bytes) : bytes_(std::move(bytes)) {}
+  Message(Chain&& bytes) noexcept : bytes_(std::move(bytes)) {}
+  Message(const Chain& bytes) : bytes_(bytes) {}
   // Borrows.
   Message(const void* object, const MessageOps& ops) : object_(object), ops_(&ops) {}
   // Shares.
   Message(std::shared_ptr<const void> object, const MessageOps& ops)
       : object_(object.get()), ops_(&ops), owner_(std::move(object)) {}
+  Message(const Message&) = default;
+  Message& operator=(const Message&) = default;
+  // Most are bytes: the object's part is looked at only where there is one.
+  Message(Message&& other) noexcept : bytes_(std::move(other.bytes_)), codec_(other.codec_) {
+    if (other.ops_ != nullptr) [[unlikely]]
+      take_object(other);
+  }
+  Message& operator=(Message&& other) noexcept {
+    bytes_ = std::move(other.bytes_);
+    codec_ = other.codec_;
+    if (ops_ != nullptr || other.ops_ != nullptr) [[unlikely]]
+      take_object(other);
+    return *this;
+  }
 
   bool is_bytes() const { return ops_ == nullptr; }
   const Chain& bytes() const { return bytes_; }
+  Chain& bytes() { return bytes_; }
   Chain take_bytes() { return std::move(bytes_); }
+  // Borrows the object. REQUIRES: an empty message.
+  void borrow(const void* object, const MessageOps& ops) {
+    assert(ops_ == nullptr && bytes_.empty());
+    object_ = object;
+    ops_ = &ops;
+  }
+  // Empty bytes again. The codec stays.
+  void clear() {
+    bytes_.clear();
+    if (ops_ != nullptr) [[unlikely]]
+      forget_object();
+  }
   const void* object() const { return object_; }
   const MessageOps* ops() const { return ops_; }
 
@@ -69,11 +98,23 @@ class Message {
   void set_codec(const Codec* codec) { codec_ = codec; }
 
  private:
+  void take_object(Message& other) noexcept {
+    if (this == &other) return;
+    object_ = std::exchange(other.object_, nullptr);
+    ops_ = std::exchange(other.ops_, nullptr);
+    owner_ = std::move(other.owner_);
+  }
+  void forget_object() {
+    object_ = nullptr;
+    ops_ = nullptr;
+    owner_.reset();
+  }
+
   Chain bytes_;
   const void* object_ = nullptr;
   const MessageOps* ops_ = nullptr;
   const Codec* codec_ = nullptr;
-  std::shared_ptr<const void> owner_;
+  std::shared_ptr<const void> owner_;  // shared: with the message's copies, and with who made it
 };
 
 }  // namespace sluice

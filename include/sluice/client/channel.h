@@ -62,7 +62,7 @@ struct ChannelOptions {
 // cause. There is no wait-for-ready yet.
 // If a connection ends, calls that have not left the process wait like new ones and are sent again. So are,
 // once, calls that the server refused unprocessed (GOAWAY, REFUSED_STREAM), except streams that have written
-// since they were opened, and requests of more than 256 KiB.
+// since they were opened, and requests beyond the 16 MiB that a channel holds for all its calls.
 class Channel {
  public:
   Channel() = default;

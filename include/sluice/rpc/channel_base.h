@@ -19,9 +19,9 @@ class UnaryRecord : public OpRecord {
   virtual const Metadata& header() const = 0;
   virtual const Metadata& trailer() const = 0;
   virtual const Addr& peer() const = 0;
-  // Set when done: OK and the reply's bytes, or the failure.
+  // Set when done: OK and the reply, or the failure.
   Status status;
-  Chain reply;
+  Message reply;
   bool reply_compressed = false;  // on the wire
   const Codec* codec = nullptr;   // decodes the reply; null: its type's own encoding
   // The outputs of CallOptions. Written when the outcome is taken; not written if the caller drops the call.

@@ -27,10 +27,11 @@ class ServerInterceptor {
  public:
   virtual ~ServerInterceptor() = default;
 
-  // Stage one, for admission: runs when the header of a call has come, before the body and without a handler.
-  // May add header and trailer, and pass values to the handler (ServerContext::set_context). A failed status
-  // ends the call; the rest of the request is discarded. It runs while the connection is read: keep it short,
-  // and do not call get().
+  // Stage one, for admission: runs when the header of a call has come, without a handler. What has come of
+  // the body by then waits, and what is wrong with it counts only if the call is let in. May add header and
+  // trailer, and pass values to the handler (ServerContext::set_context). A failed status ends the call; the
+  // rest of the request is discarded. It runs on the connection's loop: keep it short, and do not call get().
+  // It may close the server.
   virtual Status on_headers(ServerContext& context) { return (void)context, Status(); }
   // For loggers and counters: an inner interceptor's on_headers() has refused a call that this one accepted.
   // No intercept() will run.

@@ -35,6 +35,14 @@ Status decode(const Codec* codec, const Chain& bytes, T& object) {
     return decode_with(*codec, MessageTraits<T>::ops(), bytes, &object);
   return MessageTraits<T>::ops().decode(bytes, &object);
 }
+// Copies an object of the same type, and encodes and decodes any other.
+Status decode_object(const Codec* codec, const Message& message, const MessageOps& ops, void* object);
+template <class T>
+[[gnu::always_inline]] inline Status decode(const Codec* codec, const Message& message, T& object) {
+  if (message.is_bytes()) [[likely]]
+    return decode(codec, message.bytes(), object);
+  return decode_object(codec, message, MessageTraits<T>::ops(), &object);
+}
 }  // namespace detail
 
 // The operations of a type with a default constructor, copy and move. `encode` and `decode` are its own

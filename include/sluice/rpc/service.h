@@ -20,9 +20,9 @@ class ServerCall {
  public:
   virtual ServerContext& context() = 0;
   virtual ServerStream& stream() = 0;
-  // The encoded request of a unary or server-streaming method.
-  virtual const Chain& request() const = 0;
-  // The request is decoded and its bytes can be freed. request() is empty from now on.
+  // The request. REQUIRES: a unary or server-streaming method.
+  virtual const Message& request() const = 0;
+  // The request is decoded and can be freed: request() is empty from now on.
   virtual void release_request() {}
   // The codec that the client names: "json" in "application/grpc+json". Empty: the default, protobuf.
   std::string_view content_subtype() const { return content_subtype_; }

@@ -18,9 +18,9 @@ struct StreamRecord : OpRecord {
   using OpRecord::complete;
   RpcStream* stream = nullptr;
 };
-// One read: a message's bytes, or none because the stream has ended (finish() or the context tells why).
+// One read: a message, or none because the stream has ended (finish() or the context tells why).
 struct RecvRecord : StreamRecord {
-  Chain message;
+  Message message;
   bool has_message = false;
   bool compressed = false;       // on the wire; `message` is not. Stays until the next read is done
   const Codec* codec = nullptr;  // decodes the message; null: its type's own encoding

@@ -33,7 +33,7 @@ class ReplyHandler : public HandlerBase<Result<Rep>> {
       return status_of_exception();
     }
     if (!result_->ok()) return std::move(*result_).status();
-    out = Message(&**result_, MessageTraits<Rep>::ops());
+    out.borrow(&**result_, MessageTraits<Rep>::ops());
     return {};
   }
 

@@ -1,20 +1,20 @@
 // See handler_places.h.
-#include "transport/handler_places.h"
+#include "call/handler_places.h"
 
-#include "transport/call_stream.h"
+#include "call/served_call.h"
 
-namespace sluice::transport {
+namespace sluice::call {
 
 HandlerPlaces::~HandlerPlaces() {
   for (Place* place = held_; place != nullptr; place = place->next) place->of = nullptr;
 }
 
-bool HandlerPlaces::take(Place& place, CallStream& stream) {
+bool HandlerPlaces::take(Place& place, ServedCall& call) {
   if (count_ < most_) [[likely]] {
     hold(place);
     return true;
   }
-  place = {nullptr, last_waiting_, nullptr, &stream};
+  place = {nullptr, last_waiting_, nullptr, &call};
   (last_waiting_ ? last_waiting_->next : first_waiting_) = &place;
   last_waiting_ = &place;
   return false;
@@ -41,10 +41,10 @@ void HandlerPlaces::give(Place& place) {
   --count_;
   while (first_waiting_ && count_ < most_) {
     Place& next = *first_waiting_;
-    CallStream& stream = *next.waiting;
+    ServedCall& call = *next.waiting;
     forget_wait(next);
-    if (stream.on_place()) hold(next);
+    if (call.on_place()) hold(next);
   }
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::call

@@ -6,6 +6,7 @@
 #include "client/channel_identity.h"
 #include "client/client_channel.h"
 #include "rpc/intercepted_channel.h"
+#include "transport/http2_transports.h"
 
 namespace sluice {
 namespace {
@@ -33,8 +34,8 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   if (Status s = network->check_dial(*addr); !s.ok()) return s;
   if (Status s = options.compressors.check(options.compression_algorithm); !s.ok()) return s;
   if (Status s = options.codecs.check(options.codec); !s.ok()) return s;
-  auto channel =
-      std::make_shared<ClientChannel>(home_of(host), *network, std::move(*addr), std::move(options));
+  auto channel = std::make_shared<ClientChannel>(home_of(host), *network, std::move(*addr),
+                                                 std::move(options), transport::kHttp2);
   channel->loop().count_owner(1);
   std::shared_ptr<void> closer(nullptr, [channel](void*) {
     channel->loop().count_owner(-1);

@@ -1,20 +1,21 @@
 // MessageQueue: order and content, and what it holds of the blocks that messages came in.
-#include "transport/message_queue.h"
+#include "call/message_queue.h"
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-namespace sluice::transport {
+namespace sluice::call {
 namespace {
 
 Received received(std::string_view text, bool compressed = false) { return {Chain::copy(text), compressed}; }
 
 Received pop(MessageQueue& queue) {
   Received message;
-  message.compressed = queue.pop(message.bytes);
+  message.compressed = queue.pop(message.message);
   return message;
 }
 
@@ -24,10 +25,10 @@ TEST(MessageQueue, GivesMessagesInTheirOrder) {
   queue.push(received("a"));
   queue.push(received(""));
   queue.push(received(std::string(5'000, 'b'), true));
-  EXPECT_EQ(pop(queue).bytes.to_string(), "a");
-  EXPECT_EQ(pop(queue).bytes.to_string(), "");
+  EXPECT_EQ(pop(queue).message.bytes().to_string(), "a");
+  EXPECT_EQ(pop(queue).message.bytes().to_string(), "");
   const Received last = pop(queue);
-  EXPECT_EQ(last.bytes.to_string(), std::string(5'000, 'b'));
+  EXPECT_EQ(last.message.bytes().to_string(), std::string(5'000, 'b'));
   EXPECT_TRUE(last.compressed);
   EXPECT_TRUE(queue.empty());
 }
@@ -39,7 +40,7 @@ TEST(MessageQueue, AgreesWithAModel) {
   std::size_t begin = 0;
   for (int i = 0; i < 20'000; ++i) {
     if (begin < model.size() && random() % 100 < 49) {
-      ASSERT_EQ(pop(queue).bytes.to_string(), model[begin++]);
+      ASSERT_EQ(pop(queue).message.bytes().to_string(), model[begin++]);
     } else {
       const std::size_t size = random() % 10 == 0 ? random() % 10'000 : random() % 20;
       model.emplace_back(size, static_cast<char>('a' + i % 26));
@@ -53,7 +54,7 @@ TEST(MessageQueue, SharesWhatFillsItsBlock) {
   MessageQueue queue;
   const Bytes large = Bytes::copy(std::string(20'000, 'x'));
   queue.push({Chain(large), false});
-  EXPECT_EQ(pop(queue).bytes.front().data(), large.data());
+  EXPECT_EQ(pop(queue).message.bytes().front().data(), large.data());
 }
 
 TEST(MessageQueue, HoldsNoBlockForALittleOfIt) {
@@ -65,10 +66,10 @@ TEST(MessageQueue, HoldsNoBlockForALittleOfIt) {
   }
   while (!queue.empty()) {
     const Received small = pop(queue), large = pop(queue);
-    EXPECT_EQ(small.bytes.to_string(), std::string(50, 'x'));
-    EXPECT_LE(small.bytes.front().block_size(), 16u << 10);
-    EXPECT_EQ(large.bytes.to_string(), std::string(2'000, 'x'));
-    EXPECT_LE(large.bytes.front().block_size(), 4'000u);
+    EXPECT_EQ(small.message.bytes().to_string(), std::string(50, 'x'));
+    EXPECT_LE(small.message.bytes().front().block_size(), 16u << 10);
+    EXPECT_EQ(large.message.bytes().to_string(), std::string(2'000, 'x'));
+    EXPECT_LE(large.message.bytes().front().block_size(), 4'000u);
   }
 }
 
@@ -85,7 +86,7 @@ TEST(MessageQueue, TakesEverySize) {
   }
   for (const std::string& text : model) {
     const Received message = pop(queue);
-    EXPECT_EQ(message.bytes.to_string(), text);
+    EXPECT_EQ(message.message.bytes().to_string(), text);
     EXPECT_EQ(message.compressed, text.size() % 2 == 0);
   }
   EXPECT_TRUE(queue.empty());
@@ -100,7 +101,8 @@ TEST(MessageQueue, WhatWasReadDoesNotChange) {
     while (!queue.empty() && read.size() < static_cast<std::size_t>(i)) read.push_back(pop(queue));
   }
   ASSERT_GT(read.size(), 400u);
-  for (std::size_t i = 0; i < read.size(); ++i) EXPECT_EQ(read[i].bytes.to_string(), std::to_string(i));
+  for (std::size_t i = 0; i < read.size(); ++i)
+    EXPECT_EQ(read[i].message.bytes().to_string(), std::to_string(i));
 }
 
 TEST(MessageQueue, TakesEmptyMessages) {
@@ -108,7 +110,7 @@ TEST(MessageQueue, TakesEmptyMessages) {
   constexpr std::size_t kMessages = 10'000;
   for (std::size_t i = 0; i < kMessages; ++i) queue.push(received(""));
   EXPECT_EQ(queue.received(), 5 * kMessages);
-  for (std::size_t i = 0; i < kMessages; ++i) EXPECT_EQ(pop(queue).bytes.size(), 0u);
+  for (std::size_t i = 0; i < kMessages; ++i) EXPECT_EQ(pop(queue).message.bytes().size(), 0u);
   EXPECT_TRUE(queue.empty());
 }
 
@@ -117,8 +119,8 @@ TEST(MessageQueue, NeedsFewSlicesForManySmallMessages) {
   for (int i = 0; i < 3'000; ++i) queue.push(received("0123456789"));
   for (int i = 0; i < 2'500; ++i) (void)pop(queue);
   const Received first = pop(queue);
-  EXPECT_EQ(first.bytes.count(), 1u);
-  EXPECT_TRUE(first.bytes.front().same_block(pop(queue).bytes.front()));
+  EXPECT_EQ(first.message.bytes().count(), 1u);
+  EXPECT_TRUE(first.message.bytes().front().same_block(pop(queue).message.bytes().front()));
 }
 
 TEST(MessageQueue, IsEmptyWhenItIsCleared) {
@@ -127,8 +129,34 @@ TEST(MessageQueue, IsEmptyWhenItIsCleared) {
   queue.clear();
   EXPECT_TRUE(queue.empty());
   queue.push(received("next"));
-  EXPECT_EQ(pop(queue).bytes.to_string(), "next");
+  EXPECT_EQ(pop(queue).message.bytes().to_string(), "next");
+}
+
+TEST(MessageQueue, KeepsTheOrderOfObjectsAmongBytes) {
+  MessageQueue queue;
+  queue.push(received("a"));
+  const auto object = std::make_shared<const int>(7);
+  static constexpr MessageOps kOps{};
+  queue.push({Message(object, kOps)});
+  queue.push(received("b", true));
+  EXPECT_EQ(queue.received(), 3 * kPrefix + 2);
+  EXPECT_EQ(pop(queue).message.bytes().to_string(), "a");
+  const Received second = pop(queue);
+  EXPECT_EQ(second.message.object(), object.get());
+  EXPECT_FALSE(second.compressed);
+  EXPECT_TRUE(pop(queue).compressed);
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(MessageQueue, LetsGoOfObjects) {
+  MessageQueue queue;
+  auto object = std::make_shared<const int>(7);
+  static constexpr MessageOps kOps{};
+  queue.push({Message(object, kOps)});
+  queue.clear();
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(object.use_count(), 1);
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::call

@@ -3,13 +3,14 @@
 
 #include <cstddef>
 
-namespace sluice::transport {
+namespace sluice::call {
 
-class CallStream;
+class ServedCall;
 
 // A handler holds a place from its start to its end, also when its stream was reset: a client that opens and
 // resets streams has no more handlers running than it may have streams open. Handlers without a place wait,
-// first come first served. Whose turn it is holds its place before CallStream::on_place tells it.
+// first come first served: ServedCall::on_place says whether the call still wants the place, which it then
+// holds.
 //
 // Loop-only. Lifetime: handlers may outlive it; their places then belong to nobody.
 class HandlerPlaces {
@@ -18,7 +19,7 @@ class HandlerPlaces {
     HandlerPlaces* of = nullptr;  // null: not held, or the connection has gone
     Place* prev = nullptr;
     Place* next = nullptr;
-    CallStream* waiting = nullptr;  // null: does not wait
+    ServedCall* waiting = nullptr;  // null: does not wait
   };
 
   explicit HandlerPlaces(std::size_t most) : most_(most) {}
@@ -26,8 +27,8 @@ class HandlerPlaces {
   HandlerPlaces(const HandlerPlaces&) = delete;
   HandlerPlaces& operator=(const HandlerPlaces&) = delete;
 
-  // False: the stream waits for one now.
-  bool take(Place& place, CallStream& stream);
+  // False: the call waits for one now.
+  bool take(Place& place, ServedCall& call);
   void give(Place& place);
   void forget_wait(Place& place);  // REQUIRES: it waits here
 
@@ -41,4 +42,4 @@ class HandlerPlaces {
   Place* last_waiting_ = nullptr;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::call

@@ -7,7 +7,7 @@
 
 #include "sluice/async/block_pool.h"
 
-namespace sluice::transport {
+namespace sluice::call {
 
 // One block, taken at the first allocation and used as a stack: what ends first has mostly begun last. What
 // does not fit goes to the heap. `known`, the method's, remembers how much its calls take, so that an idle
@@ -32,4 +32,4 @@ class CallSlab {
   std::uint32_t used_ = 0;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::call

@@ -1,5 +1,5 @@
 // PendingCalls: the calls of a channel that wait for a connection, or for one of the streams that its server
-// allows. Part of transport, used by the channel.
+// allows.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 #include "sluice/async/loop.h"
 #include "sluice/async/timer.h"
 
-namespace sluice::transport {
+namespace sluice::call {
 
-class ClientStream;
+class MadeCall;
 
 // First come, first served. Tells its owner of each call that has waited for a stream for a second.
 //
@@ -27,7 +27,7 @@ class PendingCalls final : private Timer {
     // There is a connection, and all the streams that its server allows are in use.
     virtual bool streams_are_awaited() const = 0;
     // `first` and the `count` - 1 calls behind it have waited for a stream for as long as kLongWait.
-    virtual void on_long_wait(const ClientStream& first, std::size_t count) = 0;
+    virtual void on_long_wait(const MadeCall& first, std::size_t count) = 0;
 
    protected:
     ~Owner() = default;
@@ -35,12 +35,12 @@ class PendingCalls final : private Timer {
 
   explicit PendingCalls(Owner& owner) : Timer(&expired), owner_(owner) {}
 
-  void push(ClientStream& stream);
-  ClientStream* pop();  // null: none waits
-  void remove(ClientStream& stream);
+  void push(MadeCall& call);
+  MadeCall* pop();  // null: none waits
+  void remove(MadeCall& call);
   // From now on they wait for streams: a connection has come that has none for them.
   void await_streams();
-  ClientStream* first() const { return first_; }
+  MadeCall* first() const { return first_; }
   bool empty() const { return first_ == nullptr; }
   std::string awaited() const { return owner_.awaited(); }
 
@@ -49,9 +49,9 @@ class PendingCalls final : private Timer {
   void watch();
 
   Owner& owner_;
-  ClientStream* first_ = nullptr;
-  ClientStream* last_ = nullptr;
-  ClientStream* untold_ = nullptr;  // the first of which the owner has not been told
+  MadeCall* first_ = nullptr;
+  MadeCall* last_ = nullptr;
+  MadeCall* untold_ = nullptr;  // the first of which the owner has not been told
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::call

@@ -1,17 +1,12 @@
-// CallStream: messages into length-prefixed bytes, by the call's codec, and into and out of what
+// Call: messages into length-prefixed bytes, by the call's codec, and into and out of what
 // grpc-encoding names.
 #include <algorithm>
 
+#include "call/call.h"
 #include "sluice/rpc/interceptor.h"
-#include "transport/call_stream.h"
 
-namespace sluice::transport {
+namespace sluice::call {
 namespace {
-
-void write_prefix(std::byte* out, bool compressed, std::size_t size) {
-  out[0] = std::byte{compressed};
-  for (int i = 0; i < 4; ++i) out[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i));
-}
 
 // What a Compressor returned or threw, as one of the codes that there are for it.
 Status failure_of(const Compressor& compressor, const char* verb, const Status& status) {
@@ -28,14 +23,14 @@ Status encoding_threw() {
 
 }  // namespace
 
-MessageEncoding& CallStream::encoding() {
+MessageEncoding& Call::encoding() {
   if (!encoding_) encoding_.reset(new MessageEncoding);
   return *encoding_;
 }
 
-void CallStream::FreeEncoding::operator()(MessageEncoding* encoding) const { delete encoding; }
+void Call::FreeEncoding::operator()(MessageEncoding* encoding) const { delete encoding; }
 
-Status CallStream::too_long(std::size_t size) {
+Status Call::too_long(std::size_t size) {
   send_.unsendable = true;
   return Status(StatusCode::kResourceExhausted,
                 "message of " + std::to_string(size) + " bytes exceeds the limit of " +
@@ -43,20 +38,19 @@ Status CallStream::too_long(std::size_t size) {
 }
 
 // The codec first, then the compressor.
-Status CallStream::encode_as_chosen(const Message& message, WriteOptions options, Scratch& scratch,
-                                    Chain& out) {
+Status Call::encode_as_chosen(const Message& message, WriteOptions options, Room& room, Chain& out) {
   const bool compress = encoding_->sends && !options.no_compression;
   if (!encoding_->codec || message.is_bytes()) {
-    return compress ? encode_compressed(message, scratch, out) : encode_plain(message, scratch, out);
+    return compress ? encode_compressed(message, room, out) : encode_plain(message, room, out);
   }
   Chain encoded;
   if (Status s = detail::encode_with(*encoding_->codec, *message.ops(), message.object(), encoded); !s.ok())
     return s;
   const Message bytes(std::move(encoded));
-  return compress ? encode_compressed(bytes, scratch, out) : encode_plain(bytes, scratch, out);
+  return compress ? encode_compressed(bytes, room, out) : encode_plain(bytes, room, out);
 }
 
-Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain& out) try {
+Status Call::encode_plain(const Message& message, Room& room, Chain& out) try {
   const MessageOps* ops = message.ops();
   Chain encoded;
   std::size_t size;
@@ -68,12 +62,12 @@ Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain&
   }
   if (!may_send(size)) return too_long(size);
   const bool typed = !message.is_bytes() && encoded.empty() && ops->encode_to;
-  const bool small = size + kPrefix <= sizeof scratch.bytes;
+  const bool small = size + kPrefix <= sizeof room.bytes;
   if (typed || small) {
     Buffer* buffer = small ? nullptr : Buffer::make(size + kPrefix);
-    std::byte* at = small ? scratch.bytes : buffer->data();
+    std::byte* at = small ? room.bytes : buffer->data();
     Bytes whole(buffer, at, size + kPrefix);
-    write_prefix(at, false, size);
+    write_prefix(at, 0, size);
     if (typed) {
       if (Status s = ops->encode_to(message.object(), at + kPrefix, size); !s.ok()) return s;
     } else {
@@ -83,7 +77,7 @@ Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain&
     return {};
   }
   Buffer* prefix = Buffer::make(kPrefix);
-  write_prefix(prefix->data(), false, size);
+  write_prefix(prefix->data(), 0, size);
   out.append(Bytes(prefix, prefix->data(), kPrefix));
   out.append(message.is_bytes() ? Chain(message.bytes()) : std::move(encoded));
   return {};
@@ -92,7 +86,7 @@ Status CallStream::encode_plain(const Message& message, Scratch& scratch, Chain&
 }
 
 // The limit is the message's own, whatever becomes of it. What would not get smaller goes as it is.
-Status CallStream::encode_compressed(const Message& message, Scratch& scratch, Chain& out) try {
+Status Call::encode_compressed(const Message& message, Room& room, Chain& out) try {
   Chain plain;
   if (message.is_bytes()) {
     plain = message.bytes();
@@ -100,7 +94,7 @@ Status CallStream::encode_compressed(const Message& message, Scratch& scratch, C
     return s;
   }
   if (!may_send(plain.size())) return too_long(plain.size());
-  if (plain.empty()) return encode_plain(Message(std::move(plain)), scratch, out);
+  if (plain.empty()) return encode_plain(Message(std::move(plain)), room, out);
   const Compressor& compressor = *encoding_->sends;
   Result<Chain> packed = [&]() -> Result<Chain> {
     try {
@@ -110,9 +104,9 @@ Status CallStream::encode_compressed(const Message& message, Scratch& scratch, C
     }
   }();
   if (!packed.ok()) return failure_of(compressor, "does not compress", packed.status());
-  if (packed->size() >= plain.size()) return encode_plain(Message(std::move(plain)), scratch, out);
+  if (packed->size() >= plain.size()) return encode_plain(Message(std::move(plain)), room, out);
   Buffer* prefix = Buffer::make(kPrefix);
-  write_prefix(prefix->data(), true, packed->size());
+  write_prefix(prefix->data(), 1, packed->size());
   out.append(Bytes(prefix, prefix->data(), kPrefix));
   packed->keep();  // it may borrow from `plain`
   out.append(std::move(*packed));
@@ -122,12 +116,12 @@ Status CallStream::encode_compressed(const Message& message, Scratch& scratch, C
 }
 
 // An empty message may be flagged too: there is nothing to ask a Compressor for.
-Status CallStream::decompress(Chain& message) const {
-  if (message.empty()) return {};
+Status Call::decompress(Message& message) const {
+  if (message.bytes().empty()) return {};
   const Compressor& compressor = *encoding_->receives;
   Result<Chain> plain = [&]() -> Result<Chain> {
     try {
-      return compressor.decompress(message, limits_.max_receive);
+      return compressor.decompress(message.bytes(), limits_.max_receive);
     } catch (...) {
       return detail::status_of_exception("compressor");
     }
@@ -139,8 +133,8 @@ Status CallStream::decompress(Chain& message) const {
                                                       std::to_string(limits_.max_receive));
   }
   plain->keep();
-  message = std::move(*plain);
+  message.bytes() = std::move(*plain);
   return {};
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::call

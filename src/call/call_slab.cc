@@ -1,11 +1,11 @@
 // See call_slab.h.
-#include "transport/call_slab.h"
+#include "call/call_slab.h"
 
 #include <algorithm>
 #include <functional>
 #include <new>
 
-namespace sluice::transport {
+namespace sluice::call {
 
 void* CallSlab::allocate(BlockPool& blocks, std::atomic<std::uint32_t>& known, std::size_t size,
                          std::size_t align) {
@@ -28,4 +28,4 @@ void CallSlab::deallocate(void* memory, std::size_t size) {
   if (byte + size == memory_ + used_) used_ = static_cast<std::uint32_t>(byte - memory_);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::call

@@ -1,0 +1,42 @@
+// See inbox.h.
+#include "call/inbox.h"
+
+#include <utility>
+
+namespace sluice::call {
+
+void Inbox::begin(RpcStream& reader) {
+  in_use_ = true;
+  record_.begin();
+  record_.stream = &reader;
+  record_.has_message = false;
+  record_.into = nullptr;
+}
+
+Inbox::Waiting Inbox::take() {
+  if (first_ != Waiting::kNone) return std::exchange(first_, Waiting::kNone);
+  if (queue_is_empty()) return Waiting::kNone;
+  return queue_->pop(record_.message) ? Waiting::kCompressed : Waiting::kPlain;
+}
+
+void Inbox::release() {
+  in_use_ = false;
+  record_.message.clear();
+}
+
+void Inbox::push(Message&& message, bool compressed) {
+  if (in_use_ || first_ != Waiting::kNone || !queue_is_empty()) {
+    if (!queue_) queue_ = std::make_unique<MessageQueue>();
+    return queue_->push(std::move(message), compressed);
+  }
+  store(std::move(message), record_.message);
+  first_ = compressed ? Waiting::kCompressed : Waiting::kPlain;
+}
+
+void Inbox::discard() {
+  discards_ = true;
+  if (std::exchange(first_, Waiting::kNone) != Waiting::kNone) record_.message.clear();
+  queue_.reset();
+}
+
+}  // namespace sluice::call
