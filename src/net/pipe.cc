@@ -42,14 +42,6 @@ void PipeEnd::describe(std::string& out) const {
   if (write_op_) out += "a write on " + local_addr_.to_string() + " waits for room";
 }
 
-// An op that is done before its start returned: inline when the loop allows it, which a simulation never
-// does.
-bool PipeEnd::finish(Runnable& op) {
-  if (loop_.try_inline()) return true;
-  loop_.post(op);
-  return false;
-}
-
 bool PipeEnd::start_read(ReadOp& op) {
   assert(read_op_ == nullptr && !read_timer_.armed() && "a read is in flight already");
   op.status = Status();
@@ -69,7 +61,7 @@ bool PipeEnd::start_read(ReadOp& op) {
     if (op.deadline != kNever) loop_.arm(read_timer_, op.deadline);
     return false;
   }
-  return finish(op);
+  return loop_.done_inline(op);
 }
 
 void PipeEnd::take_into(ReadOp& op) {
@@ -114,17 +106,17 @@ bool PipeEnd::start_write(WriteOp& op) {
     if (!op.status.ok()) {
       op.none_accepted = true;
       op.data.clear();
-      return finish(op);
+      return loop_.done_inline(op);
     }
   } else {
     op.status = Status();
   }
   if (op.data.size() <= room_) {
-    if (op.data.empty()) return finish(op);
+    if (op.data.empty()) return loop_.done_inline(op);
     room_ -= op.data.size();
     own(op.data);
     send_data(std::move(op.data));
-    return finish(op);
+    return loop_.done_inline(op);
   }
   write_op_ = &op;
   write_begun_ = false;

@@ -57,7 +57,6 @@ class PipeEnd : public Conn, private StuckReporter {
     PipeEnd& end;
   };
 
-  bool finish(Runnable& op);
   void take_into(ReadOp& op);
   void end_read(Status status);
   void end_write(Status status);

@@ -7,12 +7,6 @@
 namespace sluice::net {
 namespace {
 
-bool finish(Runnable& op, Loop& loop) {
-  if (loop.try_inline()) return true;
-  loop.post(op);
-  return false;
-}
-
 Status listener_closed(const PipePort& port) {
   return Status(StatusCode::kUnavailable, "listener on " + port.addr.to_string() + " is closed");
 }
@@ -76,7 +70,7 @@ bool PipeHub::accept(PipePort& port, AcceptOp& op, Loop& loop) {
       op.conn = std::move(ends.b);
     }
   }
-  return finish(op, loop);
+  return loop.done_inline(op);
 }
 
 Status PipeHub::refusal(const DialOp& op, Loop& loop) const {
@@ -93,7 +87,7 @@ Status PipeHub::refusal(const DialOp& op, Loop& loop) const {
 bool PipeHub::dial(DialOp& op, Loop& loop) {
   op.status = refusal(op, loop);
   std::shared_ptr<WaitingDial> waits;
-  if (!op.status.ok() || try_dial(op, loop, waits)) return finish(op, loop);
+  if (!op.status.ok() || try_dial(op, loop, waits)) return loop.done_inline(op);
   // It may be decided already, by another thread; but then its node waits for this loop.
   waits->arm(std::min(op.deadline, op.context.deadline()), op.context);
   return false;

@@ -41,11 +41,7 @@ SocketDial::SocketDial(DialOp& op, Loop& loop, Resolver& resolver, std::vector<S
       addrs_(std::move(addrs)) {}
 
 bool SocketDial::start() {
-  if (begin() == Attempt::kDone) {
-    if (loop_.try_inline()) return true;
-    loop_.post(op_);
-    return false;
-  }
+  if (begin() == Attempt::kDone) return loop_.done_inline(op_);
   op_.pending = shared_from_this();
   loop_.arm(expiry_, deadline_);
   if (op_.context) cancellation_.arm(op_.context);

@@ -78,9 +78,7 @@ bool SocketListener::start_accept(AcceptOp& op, Loop& loop) {
     SocketAccept::start(socket_, op, loop);
     return false;
   }
-  if (loop.try_inline()) return true;
-  loop.post(op);
-  return false;
+  return loop.done_inline(op);
 }
 
 Status SocketListener::close() {

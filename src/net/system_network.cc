@@ -41,9 +41,7 @@ bool SystemNetwork::start_dial(DialOp& op, Loop& loop) {
   } else {
     return std::make_shared<SocketDial>(op, loop, *resolver_)->start();
   }
-  if (loop.try_inline()) return true;
-  loop.post(op);
-  return false;
+  return loop.done_inline(op);
 }
 
 void SystemNetwork::cancel_dial(DialOp& op) { static_cast<SocketDial*>(op.pending.get())->cancel(); }

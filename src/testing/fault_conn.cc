@@ -41,12 +41,6 @@ void FaultConn::describe(std::string& out) const {
 
 // --- What both directions share.
 
-bool FaultConn::finish(Runnable& op) {
-  if (loop().try_inline()) return true;
-  loop().post(op);
-  return false;
-}
-
 Status FaultConn::refusal(TimePoint deadline, const char* expired) const {
   if (closed_) return closed_status();
   if (!broken_.ok()) return broken_;
@@ -178,11 +172,11 @@ bool FaultConn::start_read(net::ReadOp& op) {
   assert(read_op_ == nullptr && "a read is in flight already");
   op.result = net::ReadResult();
   op.status = refusal(op.deadline, kReadExpired);
-  if (!op.status.ok()) return finish(op);
+  if (!op.status.ok()) return loop().done_inline(op);
   read_op_ = &op;
   if (!read_on()) return false;
   read_op_ = nullptr;
-  return finish(op);
+  return loop().done_inline(op);
 }
 
 // True: the read is done.
@@ -263,13 +257,13 @@ bool FaultConn::start_write(net::WriteOp& op) {
   }
   if (!op.status.ok()) {
     op.data.clear();
-    return finish(op);
+    return loop().done_inline(op);
   }
   write_op_ = &op;
   write_began_ = out_.passed;
   if (!write_on()) return false;
   write_op_ = nullptr;
-  return finish(op);
+  return loop().done_inline(op);
 }
 
 // Of a write that failed. Pieces of it may have passed before one that the conn below accepted nothing of.

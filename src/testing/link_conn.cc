@@ -39,12 +39,6 @@ void LinkConn::Source::done(Runnable& self) noexcept {
   source.owner->wake();
 }
 
-bool LinkConn::finish(net::ReadOp& op) {
-  if (loop().try_inline()) return true;
-  loop().post(op);
-  return false;
-}
-
 // When what is sent now arrives.
 TimePoint LinkConn::time_of(std::size_t bytes) {
   free_at_ = std::max(free_at_, loop().now());
@@ -97,12 +91,12 @@ bool LinkConn::start_read(net::ReadOp& op) {
   if (op.status.ok() && op.deadline != kNever && op.deadline <= loop().now()) {
     op.status = Status(StatusCode::kDeadlineExceeded, "read deadline exceeded");
   }
-  if (!op.status.ok()) return finish(op);
+  if (!op.status.ok()) return loop().done_inline(op);
   op_ = &op;
   fetch();
   if (!read_on()) return false;
   op_ = nullptr;
-  return finish(op);
+  return loop().done_inline(op);
 }
 
 // True: the read is done.

@@ -46,7 +46,6 @@ class LinkConn final : public net::Conn, private Timer {
     Status why = {};
   };
 
-  bool finish(net::ReadOp& op);
   bool arrived() const;
   void fetch();
   void take();

@@ -115,7 +115,6 @@ class FaultConn final : public net::Conn, private StuckReporter {
     FaultConn& conn;
   };
 
-  bool finish(Runnable& op);
   bool read_on();
   bool write_on();
   bool take_read();
