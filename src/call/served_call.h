@@ -74,7 +74,6 @@ class ServedCall final : public sluice::ServerStream, public Call, private Serve
   // The client has gone, or broken off; a handler that runs is told.
   [[gnu::cold]] void cancel_handler(std::string why);
   bool over() const { return ended_ || cancelled_; }
-  bool ended() const { return ended_; }
   // Header and trailer that the handler has set.
   bool header_sent() const { return header_sent_; }
   void set_header_sent() { header_sent_ = true; }

@@ -16,9 +16,9 @@ namespace sluice::call {
 
 // Both sides.
 //
-// Thread: loop-only. Lifetime: it lies in its call's memory, behind it, and is destroyed by the call when its
-// transport has let go of it. From then on it is asked for nothing, except that messages which had come
-// before may still be read.
+// Thread: loop-only. Lifetime: it lies in its call's memory, behind it. The call destroys it when it frees
+// itself or begins again, which is after the transport has let go of it. Once that has happened only
+// consumed() and discard() are called: messages that had come before may still be read.
 class TransportStream {
  public:
   // Encodes the message and sends it, or hands it over; the call lets go of it then. `options.last`: the

@@ -2,6 +2,7 @@
 #include "client/client_channel.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "client/channel_identity.h"
@@ -29,6 +30,16 @@ std::string_view to_string(ConnectivityState state) {
   return "UNKNOWN";
 }
 
+namespace {
+
+std::uint16_t stream_size_of(const call::Transports& transports) {
+  const std::size_t size = transports.client_stream_size();
+  assert(size <= UINT16_MAX && "a stream lies in its call's block");
+  return static_cast<std::uint16_t>(size);
+}
+
+}  // namespace
+
 ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,
                              const call::Transports& transports)
     : loop_(loop),
@@ -43,7 +54,7 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
                 interceptors_,
                 Compression(compressors_, options.compression_algorithm),
                 call::Codecs(codecs_, options.codec),
-                static_cast<std::uint16_t>(transports.client_stream_size())},
+                stream_size_of(transports)},
       limits_{options.max_receive_message_size, options.max_send_message_size},
       pending_(*this),
       connector_(*this, network, std::move(addr), options.backoff) {}

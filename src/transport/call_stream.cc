@@ -5,6 +5,8 @@
 
 namespace sluice::transport {
 
+static_assert(call::kPrefix == wire::MessageReader::kPrefixSize);
+
 namespace {
 // So little is not told of: most messages wait for a moment only.
 constexpr std::size_t kUncounted = 1024;  // bytes

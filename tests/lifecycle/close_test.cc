@@ -32,6 +32,24 @@ TEST_P(Closing, ServerCancelsItsHandlersAndWaitsForTheirEnd) {
   expect_names(served.unary(request).get().status(), StatusCode::kUnavailable, "nobody listens");
 }
 
+// The call is freed where its connection writes, and takes the last handle of the channel with it.
+TEST_P(Closing, ChannelMayGoWithTheContextOfItsLastCall) {
+  HeldService service(1, HeldService::When::kLetGoOrCancelled);
+  ServedRaw served(runtime(), service);
+  const Chain request = bytes("m");
+  std::optional<Call<Chain>> call;
+  {
+    const Channel channel = dial(runtime(), "pipe:served").value();
+    const Context context = Context().with_value(channel);
+    call.emplace(channel.invoke(kUnary, request, {.context = &context}).start());
+  }
+  runtime().run(service.running.wait());
+  call.reset();
+  served.end_server();
+  EXPECT_EQ(service.ended, 1);
+  EXPECT_EQ(service.cancelled, 1);
+}
+
 TEST_P(Closing, ServerLetsGoOfStreamsThatReadAndWrite) {
   struct Impl final : RawService {
     Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
