@@ -356,6 +356,7 @@ void Connection::close(Status why, http2::ErrorCode code) {
 }
 
 void Connection::end_now(http2::ErrorCode code) {
+  assert(!in_session_ && "the session is not to be found in the middle of something");
   state_ = State::kClosing;
   assemblies_.close();
   patience_.stop_all();
