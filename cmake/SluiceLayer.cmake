@@ -22,6 +22,11 @@ function(sluice_layer NAME)
   if(sources)
     add_library(sluice_${NAME} ${layer_kind} ${sources})
     target_link_libraries(sluice_${NAME} PRIVATE sluice_flags)
+    if(NOT SLUICE_SHARED_LAYERS)
+      # So that it can be a part of a shared library, which does not export it.
+      set_target_properties(sluice_${NAME} PROPERTIES
+        POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    endif()
     if(SLUICE_UNITY)
       set_target_properties(sluice_${NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     endif()

@@ -37,7 +37,7 @@
 #include "sluice/async/op.h"
 #include "sluice/async/run_on.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // The name is part of every symbol, so that a program may have translation units of both kinds.
 #if SLUICE_ASIO_BOOST
@@ -186,9 +186,9 @@ class AsioCall {
     const std::lock_guard lock(mutex_);
     if (call_) call_->cancel();
   }
-  OpResult<T> finish() {
+  detail::OpResult<T> finish() {
     const std::lock_guard lock(mutex_);
-    OpResult<T> result = call_->take();
+    detail::OpResult<T> result = call_->take();
     call_.reset();
     return result;
   }
@@ -240,8 +240,8 @@ class AsioGet final : Runnable {
   static void done(Runnable& self) noexcept {
     const std::unique_ptr<AsioGet> get(static_cast<AsioGet*>(&self));
     const auto executor = get->work_.get_executor();
-    aio::post(executor, AsioCompletion<Handler, OpResult<T>>{std::move(get->handler_), get->call_->finish(),
-                                                             std::move(get->work_)});
+    aio::post(executor, AsioCompletion<Handler, detail::OpResult<T>>{
+                            std::move(get->handler_), get->call_->finish(), std::move(get->work_)});
   }
 
   const std::shared_ptr<AsioCall<T>> call_;  // shared: with the handler's cancellation slot
@@ -260,9 +260,9 @@ struct AsioGetInitiation {
 
 template <class T, class CompletionToken>
 auto async_get(Call<T> call, CompletionToken&& token) {
-  return aio::async_initiate<CompletionToken, void(OpResult<T>)>(asio_detail::AsioGetInitiation(), token,
-                                                                 std::move(call));
+  return aio::async_initiate<CompletionToken, void(detail::OpResult<T>)>(asio_detail::AsioGetInitiation(),
+                                                                         token, std::move(call));
 }
 
 }  // inline namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

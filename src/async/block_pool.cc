@@ -1,8 +1,8 @@
 // BlockPool and Scratch: what depends on how the library was built, and so must not be inline in a program
 // built otherwise.
-#include "sluice/async/block_pool.h"
+#include "sluice/async/detail/block_pool.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -31,4 +31,4 @@ void Scratch::give(Buffer* block) {
   block_ = block;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

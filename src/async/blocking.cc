@@ -4,7 +4,7 @@
 #include <string>
 #include <system_error>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 BlockingPool::~BlockingPool() {
   {
@@ -64,4 +64,4 @@ void BlockingPool::worker() {
   }
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

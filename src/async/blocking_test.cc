@@ -12,7 +12,7 @@
 #include "async/fake_op.h"
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -123,4 +123,4 @@ TEST(BlockingPool, RunsEverythingOnAtMostItsThreadsAndFinishesBeforeItEnds) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 struct ContextRep {
   std::shared_ptr<ContextRep> parent;
@@ -177,4 +177,4 @@ bool Context::Watch::disarm() {
   return true;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

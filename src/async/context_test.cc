@@ -10,7 +10,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -190,4 +190,4 @@ TEST(Context, TheLoopMayGoAsSoonAsTheWatchRan) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

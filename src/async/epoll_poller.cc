@@ -16,7 +16,7 @@
 
 #include "async/poller.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 Status failed(const char* call) {
@@ -207,4 +207,4 @@ std::unique_ptr<Poller> make_epoll_poller(Status& why) {
   return why.ok() ? std::move(poller) : nullptr;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

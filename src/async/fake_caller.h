@@ -9,7 +9,7 @@
 #include "async/poller.h"
 #include "async/waiting_thread.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Completes `waiter` on the loop after `hops` more posts; the smallest operation there is.
 struct Hops final : Runnable {
@@ -56,4 +56,4 @@ class CountingPoller final : public Poller {
   std::unique_ptr<Poller> poller_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

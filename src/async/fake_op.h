@@ -9,7 +9,7 @@
 
 #include "sluice/async/op.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 enum class How { kInline, kLater, kByTimer, kNever, kRefused };
 
@@ -19,7 +19,7 @@ struct FakeService {
   inline Op<std::string> echo(const std::string& text, const How& how);
 
   Loop& loop;
-  const std::shared_ptr<const OpKindOf<std::string>> kind;
+  const std::shared_ptr<const detail::OpKindOf<std::string>> kind;
   int started = 0;
   int cancelled = 0;
   int released = 0;
@@ -27,7 +27,7 @@ struct FakeService {
   Duration time = std::chrono::microseconds(50);
 };
 
-class FakeRecord final : public OpRecord, StuckReporter {
+class FakeRecord final : public detail::OpRecord, detail::StuckReporter {
  public:
   FakeRecord(FakeService& s, std::string t, How how)
       : service_(s), loop_(s.loop), text_(std::move(t)), timer_(*this), later_(*this) {
@@ -106,36 +106,38 @@ class FakeRecord final : public OpRecord, StuckReporter {
   bool forgotten_ = false;
 };
 
-struct FakeKind : OpKindOf<std::string> {
-  FakeKind() : OpKindOf<std::string>{} {
-    loop = [](const OpArgs& a) -> Loop& { return static_cast<FakeService*>(a.object)->loop; };
+struct FakeKind : detail::OpKindOf<std::string> {
+  FakeKind() : detail::OpKindOf<std::string>{} {
+    loop = [](const detail::OpArgs& a) -> Loop& { return static_cast<FakeService*>(a.object)->loop; };
     start = &start_echo;
-    cancel = [](OpRecord* r) { static_cast<FakeRecord*>(r)->cancel(); };
-    release = [](OpRecord* r) { static_cast<FakeRecord*>(r)->release(); };
+    cancel = [](detail::OpRecord* r) { static_cast<FakeRecord*>(r)->cancel(); };
+    release = [](detail::OpRecord* r) { static_cast<FakeRecord*>(r)->release(); };
     capture = &capture_echo;
-    header = [](OpRecord* r) -> const Metadata& { return static_cast<FakeRecord*>(r)->header; };
-    take = [](OpRecord* r) { return static_cast<FakeRecord*>(r)->take(); };
+    header = [](detail::OpRecord* r) -> const Metadata& { return static_cast<FakeRecord*>(r)->header; };
+    take = [](detail::OpRecord* r) { return static_cast<FakeRecord*>(r)->take(); };
   }
 
  private:
-  struct Captured : OpKindOf<std::string> {
-    explicit Captured(const OpArgs& a)
-        : OpKindOf<std::string>(static_cast<const FakeKind&>(*a.kind)),
+  struct Captured : detail::OpKindOf<std::string> {
+    explicit Captured(const detail::OpArgs& a)
+        : detail::OpKindOf<std::string>(static_cast<const FakeKind&>(*a.kind)),
           text(*static_cast<const std::string*>(a.argument)),
           how(*static_cast<const How*>(a.options)) {
-      drop_captured = [](OpArgs& args) { delete static_cast<Captured*>(const_cast<OpKind*>(args.kind)); };
+      drop_captured = [](detail::OpArgs& args) {
+        delete static_cast<Captured*>(const_cast<detail::OpKind*>(args.kind));
+      };
     }
     std::string text;
     How how;
   };
-  static OpRecord* start_echo(const OpArgs& a) {
+  static detail::OpRecord* start_echo(const detail::OpArgs& a) {
     const How how = *static_cast<const How*>(a.options);
     if (how == How::kRefused)
       return new detail::FailedRecord(Status(StatusCode::kResourceExhausted, "no more echoes"));
     return new FakeRecord(*static_cast<FakeService*>(a.object), *static_cast<const std::string*>(a.argument),
                           how);
   }
-  static void capture_echo(OpArgs& a) {
+  static void capture_echo(detail::OpArgs& a) {
     auto* captured = new Captured(a);
     a = {captured, a.object, &captured->text, &captured->how};
   }
@@ -147,4 +149,4 @@ Op<std::string> FakeService::echo(const std::string& text, const How& how) {
   return Op<std::string>(*kind, this, &text, &how);
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,7 +7,7 @@
 #include "async/relax.h"
 #include "sluice/async/loop.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // Turns of the loop that a leader makes for others before it leaves, and to let go of what was submitted; a
@@ -30,13 +30,13 @@ void Loop::post(Runnable& r) {
   token_.enter_post();
   schedule_.post(r);  // from now on `r` may have run
   switch (token_.look()) {
-    case RunToken::Lead::kParked:
+    case detail::RunToken::Lead::kParked:
       wake_parked();
       break;
-    case RunToken::Lead::kFree:
+    case detail::RunToken::Lead::kFree:
       wake_absent();
       break;
-    case RunToken::Lead::kAwake:
+    case detail::RunToken::Lead::kAwake:
       break;  // the leader looks before it sleeps or leaves
   }
   token_.leave_post();
@@ -217,4 +217,4 @@ void Loop::park(Leader leader) {
   schedule_.after_sleep();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -13,7 +13,7 @@
 #include "async/fake_caller.h"
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -334,4 +334,4 @@ TEST(Lead, ALoopGoesAfterTheThreadsThatPostToIt) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

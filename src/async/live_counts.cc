@@ -1,7 +1,7 @@
 // See live_counts.h.
 #include "sluice/async/live_counts.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 LiveCounts& LiveCounts::operator+=(const LiveCounts& more) {
   conns += more.conns, sessions += more.sessions, streams += more.streams;
@@ -20,4 +20,4 @@ std::string LiveCounts::to_string() const {
   return out.empty() ? "nothing" : out;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,7 +7,7 @@
 #include "async/poller.h"
 #include "async/waiting_thread.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // Somebody else's loop gets its turn back after so many.
@@ -123,4 +123,4 @@ void Loop::stop_thread() {
   has_thread_ = false;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

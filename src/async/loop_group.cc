@@ -4,7 +4,7 @@
 #include "base/escape.h"
 #include "sluice/async/loop.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 bool LoopGroup::leads_any() const {
   for (const Loop* loop : loops_) {
@@ -17,4 +17,4 @@ void LoopGroup::log(LogLevel level, std::string_view text) const {
   if (log_) log_(level, escaped(text, Keep::kUnicode));
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -19,7 +19,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -444,7 +444,7 @@ TEST(Loop, RefusesDescriptorsInASimulation) {
   EXPECT_EQ(loop->native_fd(), -1);
 }
 
-struct Named final : StuckReporter {
+struct Named final : detail::StuckReporter {
   explicit Named(std::string n) : name(std::move(n)) {}
   void describe(std::string& out) const override { out += name; }
   std::string name;
@@ -684,4 +684,4 @@ TEST(LoopDeathTest, UsedOnAThreadThatDoesNotLeadEndsTheProcess) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,7 +1,7 @@
 // Who gets room.
 #include "sluice/async/memory_budget.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 bool MemoryBudget::take_room(std::size_t bytes) {
   std::size_t room = room_.load(std::memory_order_relaxed);
@@ -30,4 +30,4 @@ void UnreadMemory::tell(MemoryBudget& budget) {
   told_ = held_;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

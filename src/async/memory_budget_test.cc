@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 constexpr std::size_t kBytes = 1 << 20;
@@ -71,4 +71,4 @@ TEST(MemoryBudget, IsToldOfUnreadBytesInPieces) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -6,7 +6,7 @@
 
 #include "async/waiting_thread.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 namespace {
 
 // Makes `waiter` the record's, or runs it at once if the record is done. Loop-only.
@@ -300,4 +300,4 @@ StartedOp start_op(const OpArgs& args) {
   return {.record = nullptr, .remote = remote, .cancel = nullptr};
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -15,7 +15,7 @@
 #include "sluice/async/scope.h"
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -402,7 +402,8 @@ TEST(Op, MixesWithTemporariesInOneExpression) {
         all += *(co_await service.echo("one more text, longer than a small string: " + std::to_string(i),
                                        kEach[i]));
         all += (co_await service.echo(co_await text(i), How::kLater)).value();
-        if ((co_await service.echo(std::string("temporary of the condition, also long"), kEach[i])).ok())
+        if (Echo echo = co_await service.echo(std::string("temporary of the condition, also long"), kEach[i]);
+            echo.ok())
           all += "!";
       }
       Result<std::string> last = co_await service.echo(std::string(100, 'x'), How::kRefused);
@@ -445,7 +446,7 @@ TEST(Op, AwaitedInlineManyTimesDoesNotGrowTheStack) {
 // A start that throws what the text says.
 struct ThrowingKind final : FakeKind {
   ThrowingKind() {
-    start = [](const OpArgs& args) -> OpRecord* {
+    start = [](const detail::OpArgs& args) -> detail::OpRecord* {
       if (*static_cast<const std::string*>(args.argument) == "memory") throw std::bad_alloc();
       throw std::runtime_error("broken");
     };
@@ -500,7 +501,7 @@ TEST_F(OpThatThrows, FailsWhenItIsAwaitedFromAnotherLoop) {
 TEST_F(OpThatThrows, FailsWhenItsArgumentsCannotBeCopied) {
   struct Uncopied final : FakeKind {
     Uncopied() {
-      capture = [](OpArgs&) { throw std::runtime_error("broken"); };
+      capture = [](detail::OpArgs&) { throw std::runtime_error("broken"); };
     }
   };
   const Uncopied kind;
@@ -522,4 +523,4 @@ TEST(OpDeathTest, AssertsThatItIsNotDropped) {
 #endif
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 
 #include "sluice/async/loop.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // How long it stays out of the way after a caller has led.
@@ -20,7 +20,7 @@ void OwnThread::start() {
 void OwnThread::stop() {
   if (!thread_.joinable()) return;
   stopping_ = true;
-  if (loop_.token_.look() == RunToken::Lead::kParked) loop_.wake_parked();
+  if (loop_.token_.look() == detail::RunToken::Lead::kParked) loop_.wake_parked();
   notify();
   thread_.join();
   stopping_ = false;
@@ -62,7 +62,7 @@ void OwnThread::lead() {
 
 // One look for work that callers left behind.
 void OwnThread::look_after_callers() {
-  Schedule& schedule = loop_.schedule_;
+  detail::Schedule& schedule = loop_.schedule_;
   if (schedule.has_watches()) schedule.poll_descriptors();
   while (may_lead_on()) {
     if (schedule.turn() == 0 && schedule.fire_timers() == 0) break;
@@ -84,4 +84,4 @@ void OwnThread::stay_out_of_the_way(bool led) {
   wanted_ = false;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

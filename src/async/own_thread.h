@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class Loop;
 
@@ -57,4 +57,4 @@ class OwnThread {
   std::thread thread_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

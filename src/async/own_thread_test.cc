@@ -12,7 +12,7 @@
 
 #include "async/fake_caller.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 TEST(OwnThread, RunsWhatIsPostedAndStops) {
@@ -186,4 +186,4 @@ TEST(OwnThread, ComesBackAfterACallerThatWaitedLong) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

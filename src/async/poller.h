@@ -9,7 +9,7 @@
 #include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class Poller {
  public:
@@ -34,4 +34,4 @@ std::unique_ptr<Poller> make_epoll_poller(Status& why);
 // `why`.
 std::unique_ptr<Poller> make_blind_poller(Status why);
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -10,7 +10,7 @@
 #include <functional>
 #include <thread>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using std::chrono::steady_clock;
@@ -162,4 +162,4 @@ TEST(BlindPoller, RefusesToWatchWithItsReason) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,7 +1,7 @@
 // ReadyQueue: what is not inline.
-#include "sluice/async/queues.h"
+#include "sluice/async/detail/queues.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 
 void ReadyQueue::put_back(Runnable* list) {
   if (list == nullptr) return;
@@ -12,4 +12,4 @@ void ReadyQueue::put_back(Runnable* list) {
   head_ = list;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

@@ -1,5 +1,5 @@
 // ReadyQueue and RemoteQueue: order, and many producers.
-#include "sluice/async/queues.h"
+#include "sluice/async/detail/queues.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 
 #include "sluice/async/simulation.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 struct Item : Runnable {
@@ -18,14 +18,14 @@ struct Item : Runnable {
   int number;
 };
 
-std::vector<int> numbers(ReadyQueue& queue) {
+std::vector<int> numbers(detail::ReadyQueue& queue) {
   std::vector<int> out;
   while (Runnable* r = queue.pop()) out.push_back(static_cast<Item*>(r)->number);
   return out;
 }
 
 TEST(ReadyQueue, GivesWhatCameFirstFirst) {
-  ReadyQueue queue(nullptr);
+  detail::ReadyQueue queue(nullptr);
   Item a(1), b(2), c(3);
   EXPECT_TRUE(queue.empty());
   queue.push(a);
@@ -44,7 +44,7 @@ TEST(ReadyQueue, GivesEachOnceInTheOrderThatTheSeedChooses) {
   std::vector<std::vector<int>> orders;
   for (const std::uint64_t seed : {1, 1, 2}) {
     Simulation simulation(seed);
-    ReadyQueue queue(&simulation);
+    detail::ReadyQueue queue(&simulation);
     std::deque<Item> items;
     for (int i = 0; i < 10; ++i) queue.push(items.emplace_back(i));
     orders.push_back(numbers(queue));
@@ -58,8 +58,8 @@ TEST(ReadyQueue, GivesEachOnceInTheOrderThatTheSeedChooses) {
 
 TEST(RemoteQueue, KeepsTheOrderOfEachOfManyProducers) {
   constexpr int kProducers = 3, kEach = 2000;
-  RemoteQueue remote;
-  ReadyQueue ready(nullptr);
+  detail::RemoteQueue remote;
+  detail::ReadyQueue ready(nullptr);
   std::vector<std::deque<Item>> items(kProducers);
   for (int p = 0; p < kProducers; ++p) {
     for (int i = 0; i < kEach; ++i) items[static_cast<std::size_t>(p)].emplace_back(p * kEach + i);
@@ -84,4 +84,4 @@ TEST(RemoteQueue, KeepsTheOrderOfEachOfManyProducers) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,7 +1,7 @@
 // relax: for loops that wait without sleeping.
 #pragma once
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Tells the core that this is a loop that waits: it saves power, and leaves the loop faster.
 inline void relax() {
@@ -12,4 +12,4 @@ inline void relax() {
 #endif
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 #include <exception>
 #include <string>
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 void log_posted_exception(Loop& loop) noexcept {
   std::string text = "a function that run_on() posted threw";
@@ -18,4 +18,4 @@ void log_posted_exception(Loop& loop) noexcept {
   loop.group().log(LogLevel::kError, text);
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

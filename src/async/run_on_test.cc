@@ -10,7 +10,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 TEST(RunOn, GivesItsCallerWhatTheFunctionThrowsAndLeavesTheLoop) {
@@ -34,4 +34,4 @@ TEST(RunOn, LogsWhatAPostedFunctionThrows) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

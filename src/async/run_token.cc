@@ -1,5 +1,5 @@
 // RunToken: the line of threads that wait for the lead.
-#include "sluice/async/run_token.h"
+#include "sluice/async/detail/run_token.h"
 
 #include <cassert>
 #include <mutex>
@@ -8,7 +8,7 @@
 #include "async/relax.h"
 #include "async/run_token_place.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 namespace {
 
 constexpr int kLooksBeforeSleep = 100;
@@ -99,4 +99,4 @@ void RunToken::tell_done(Place& place) noexcept {
   place.wake_.notify_one();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <condition_variable>
 
-#include "sluice/async/run_token.h"
+#include "sluice/async/detail/run_token.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 
 // A thread's place in the line for the lead. RunToken's, under the lock of its line.
 class RunToken::Place {
@@ -24,4 +24,4 @@ class RunToken::Place {
   bool leads_ = false;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

@@ -1,5 +1,5 @@
 // RunToken alone, without a loop: each state, and what a thread in line is told.
-#include "sluice/async/run_token.h"
+#include "sluice/async/detail/run_token.h"
 
 #include <gtest/gtest.h>
 
@@ -8,14 +8,14 @@
 
 #include "async/run_token_place.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
-using Lead = RunToken::Lead;
-using Joined = RunToken::Joined;
+using Lead = detail::RunToken::Lead;
+using Joined = detail::RunToken::Joined;
 
 TEST(RunToken, IsOneThreadsAtATime) {
-  RunToken token;
+  detail::RunToken token;
   EXPECT_EQ(token.look(), Lead::kFree);
   EXPECT_FALSE(token.leads());
   ASSERT_TRUE(token.try_take());
@@ -32,7 +32,7 @@ TEST(RunToken, IsOneThreadsAtATime) {
 }
 
 TEST(RunToken, TellsOneOfSeveralToWakeAParkedLeader) {
-  RunToken token;
+  detail::RunToken token;
   ASSERT_TRUE(token.try_take());
   EXPECT_FALSE(token.claim_wake());
   token.park();
@@ -46,7 +46,7 @@ TEST(RunToken, TellsOneOfSeveralToWakeAParkedLeader) {
 }
 
 TEST(RunToken, DoesNotBecomeFreeWhileALeaderIsToldOfAPost) {
-  RunToken token;
+  detail::RunToken token;
   ASSERT_TRUE(token.take_or_tell_leader());
   std::thread([&] { EXPECT_FALSE(token.take_or_tell_leader()); }).join();
   EXPECT_FALSE(token.try_free());
@@ -57,8 +57,8 @@ TEST(RunToken, DoesNotBecomeFreeWhileALeaderIsToldOfAPost) {
 }
 
 TEST(RunToken, GoesToAThreadThatJoinsWhileItIsFree) {
-  RunToken token;
-  RunToken::Place place;
+  detail::RunToken token;
+  detail::RunToken::Place place;
   EXPECT_EQ(token.join(place), Joined::kLeads);
   EXPECT_TRUE(place.leads());
   EXPECT_TRUE(token.leads());
@@ -67,8 +67,8 @@ TEST(RunToken, GoesToAThreadThatJoinsWhileItIsFree) {
 }
 
 TEST(RunToken, LetsNobodyJoinWhoIsDone) {
-  RunToken token;
-  RunToken::Place place;
+  detail::RunToken token;
+  detail::RunToken::Place place;
   token.tell_done(place);
   EXPECT_TRUE(place.done());
   EXPECT_EQ(token.join(place), Joined::kDone);
@@ -76,9 +76,9 @@ TEST(RunToken, LetsNobodyJoinWhoIsDone) {
 }
 
 TEST(RunToken, SaysWhetherTheLeaderIsParkedToWhoJoins) {
-  RunToken token;
+  detail::RunToken token;
   ASSERT_TRUE(token.try_take());
-  RunToken::Place first, second;
+  detail::RunToken::Place first, second;
   EXPECT_EQ(token.join(first), Joined::kBehindAwake);
   EXPECT_TRUE(token.has_line());
   token.park();
@@ -96,9 +96,9 @@ TEST(RunToken, SaysWhetherTheLeaderIsParkedToWhoJoins) {
 }
 
 TEST(RunToken, PassesToThoseInLineInTheirOrder) {
-  RunToken token;
+  detail::RunToken token;
   ASSERT_TRUE(token.try_take());
-  RunToken::Place first, second;
+  detail::RunToken::Place first, second;
   token.join(first);
   token.join(second);
   EXPECT_FALSE(token.try_free());
@@ -119,11 +119,11 @@ TEST(RunToken, PassesToThoseInLineInTheirOrder) {
 }
 
 TEST(RunToken, WakesAThreadThatSleepsInLine) {
-  RunToken token;
+  detail::RunToken token;
   ASSERT_TRUE(token.try_take());
   std::atomic<bool> joined{false};
   std::thread other([&] {
-    RunToken::Place place;
+    detail::RunToken::Place place;
     EXPECT_EQ(token.join(place), Joined::kBehindAwake);
     joined = true;
     token.wait(place);
@@ -139,7 +139,7 @@ TEST(RunToken, WakesAThreadThatSleepsInLine) {
 }
 
 TEST(RunToken, WaitsForThreadsThatAreWithinAPost) {
-  RunToken token;
+  detail::RunToken token;
   token.wait_for_posters();  // there are none
   token.enter_post();
   std::atomic<bool> waited{false};
@@ -152,4 +152,4 @@ TEST(RunToken, WaitsForThreadsThatAreWithinAPost) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,11 +1,11 @@
 // Schedule in real time: ticks, timers, descriptors, and sleep.
-#include "sluice/async/schedule.h"
+#include "sluice/async/detail/schedule.h"
 
 #include <utility>
 
 #include "async/poller.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 namespace {
 
 // Ready work per tick before timers and descriptors get a look; a tick ends earlier when nothing is ready.
@@ -189,4 +189,4 @@ void Schedule::wake_host() {
   if (!host_woken_.exchange(true)) poller_->wake();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

@@ -1,5 +1,5 @@
 // Schedule alone, without a loop: what a tick runs, what catches up, and what a simulation does instead.
-#include "sluice/async/schedule.h"
+#include "sluice/async/detail/schedule.h"
 
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
@@ -13,7 +13,7 @@
 #include "async/poller.h"
 #include "sluice/async/simulation.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using Written = std::vector<std::string>;
@@ -44,7 +44,7 @@ TEST(Schedule, RunsWhatIsReadyThenWhatWasPostedThenTheEndOfTheTick) {
   // Once more where the machine stalled for a millisecond, which ends a tick early.
   for (int i = 0; i < 10 && ran != expected; ++i) {
     ran.clear();
-    Schedule schedule(nullptr);
+    detail::Schedule schedule(nullptr);
     Writer ready(ran, "ready"), posted(ran, "posted"), end(ran, "end");
     schedule.push_tick_end(end);
     schedule.post(posted);
@@ -60,7 +60,7 @@ TEST(Schedule, RunsWhatIsReadyThenWhatWasPostedThenTheEndOfTheTick) {
 }
 
 TEST(Schedule, IsBehindWhileATickLeavesSomethingReady) {
-  Schedule schedule(nullptr);
+  detail::Schedule schedule(nullptr);
   Written ran;
   std::vector<std::unique_ptr<Writer>> items;
   for (int i = 0; i < 300; ++i) {
@@ -81,7 +81,7 @@ TEST(Schedule, CatchesUpWithDescriptorsBeforeTimersThatAreDue) {
     void on_ready(std::uint32_t) override { names.push_back("descriptor"); }
     Written& names;
   };
-  Schedule schedule(nullptr);
+  detail::Schedule schedule(nullptr);
   Written ran;
   Writer posted(ran, "posted");
   TimedWriter due(ran, "timer");
@@ -99,7 +99,7 @@ TEST(Schedule, CatchesUpWithDescriptorsBeforeTimersThatAreDue) {
 }
 
 TEST(Schedule, SleepsNoLongerThanUntilItsNextTimerAndThenFiresIt) {
-  Schedule schedule(nullptr);
+  detail::Schedule schedule(nullptr);
   Written ran;
   EXPECT_LT(schedule.before_sleep(), Duration::zero()) << "no limit";
   TimedWriter due(ran, "timer");
@@ -116,7 +116,7 @@ TEST(Schedule, SleepsNoLongerThanUntilItsNextTimerAndThenFiresIt) {
 
 TEST(Schedule, PassesTheTimeOfASimulationFromTimerToTimer) {
   Simulation simulation(7);
-  Schedule schedule(&simulation);
+  detail::Schedule schedule(&simulation);
   Written ran;
   TimedWriter first(ran, "first"), second(ran, "second");
   const TimePoint begin = schedule.now();
@@ -137,7 +137,7 @@ TEST(Schedule, PassesTheTimeOfASimulationFromTimerToTimer) {
 
 TEST(Schedule, RunsNothingEarlyInASimulation) {
   Simulation simulation(7);
-  Schedule simulated(&simulation), real(nullptr);
+  detail::Schedule simulated(&simulation), real(nullptr);
   simulated.begin(), real.begin();
   EXPECT_FALSE(simulated.may_run_early());
   EXPECT_FALSE(simulated.may_sleep());
@@ -151,7 +151,7 @@ TEST(Schedule, RunsNothingEarlyInASimulation) {
 
 TEST(Schedule, DrawsItsNumbersFromTheSeedOfASimulation) {
   Simulation a(7), b(7), c(8);
-  Schedule of_a(&a), of_b(&b), of_c(&c);
+  detail::Schedule of_a(&a), of_b(&b), of_c(&c);
   const std::uint64_t number = of_a.random();
   EXPECT_EQ(of_b.random(), number);
   EXPECT_NE(of_c.random(), number);
@@ -159,4 +159,4 @@ TEST(Schedule, DrawsItsNumbersFromTheSeedOfASimulation) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

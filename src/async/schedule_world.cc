@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "async/poller.h"
-#include "sluice/async/schedule.h"
+#include "sluice/async/detail/schedule.h"
 #include "sluice/async/simulation.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 namespace {
 
 std::uint64_t seed_of(Simulation* simulation) {
@@ -86,4 +86,4 @@ Runnable* ReadyQueue::choose() {
   return r;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

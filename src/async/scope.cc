@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 struct Scope::Spawned : Runnable {
   Spawned(Scope& s, Task<void> t) : Runnable(&done), scope(s), task(std::move(t)) {}
@@ -47,4 +47,4 @@ void Scope::on_joined(Runnable& r) {
   joined_ = &r;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

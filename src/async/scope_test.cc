@@ -10,7 +10,7 @@
 #include "sluice/async/sleep.h"
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -155,4 +155,4 @@ TEST(ScopeDeathTest, LeftWhileTasksRunEndsTheProcess) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

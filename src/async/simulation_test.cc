@@ -12,7 +12,7 @@
 #include "sluice/async/sleep.h"
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -129,4 +129,4 @@ TEST(Simulation, TimeMovesOnlyWhenNothingIsReadyAndNeverBack) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

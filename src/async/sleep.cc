@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
-bool Sleep::begin(PromiseBase& parent) {
+bool Sleep::begin(detail::PromiseBase& parent) {
   parent_ = &parent;
   Loop& loop = parent.loop();
   if (context_) {
@@ -38,4 +38,4 @@ void Sleep::cancelled(Runnable& self) noexcept {
   sleep.parent_->run();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

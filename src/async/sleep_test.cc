@@ -9,7 +9,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using std::chrono::seconds;
@@ -134,4 +134,4 @@ TEST(Sleep, ForEverIsStuckInASimulationWithoutAnythingElse) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

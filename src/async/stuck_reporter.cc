@@ -1,9 +1,9 @@
 // The message of a loop on which nothing can make progress.
-#include "sluice/async/stuck_reporter.h"
+#include "sluice/async/detail/stuck_reporter.h"
 
 #include <utility>
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 
 void StuckReporters::add(StuckReporter& reporter) {
   reporter.prev_ = nullptr;
@@ -31,4 +31,4 @@ Status StuckReporters::to_status() const {
   return Status(StatusCode::kInternal, std::move(text));
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

@@ -3,12 +3,12 @@
 
 #include <new>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // In front of each frame, so that operator delete knows where it came from.
 struct alignas(alignof(std::max_align_t)) FrameHead {
-  FrameAllocator* allocator;
+  detail::FrameAllocator* allocator;
 };
 
 }  // namespace
@@ -17,20 +17,20 @@ void detail::task_left_suspended(const Loop& loop) noexcept {
   loop.group().fail("a Task was destroyed while it waits: await it to its end, or spawn it in a Scope");
 }
 
-void* PromiseBase::allocate(std::size_t size, FrameAllocator* allocator) {
+void* detail::PromiseBase::allocate(std::size_t size, detail::FrameAllocator* allocator) {
   const std::size_t whole = size + sizeof(FrameHead);
   void* memory = allocator ? allocator->allocate_frame(whole) : ::operator new(whole);
   return new (memory) FrameHead{allocator} + 1;
 }
 
-void PromiseBase::operator delete(void* frame, std::size_t size) {
+void detail::PromiseBase::operator delete(void* frame, std::size_t size) {
   FrameHead* head = static_cast<FrameHead*>(frame) - 1;
   const std::size_t whole = size + sizeof(FrameHead);
-  if (FrameAllocator* allocator = head->allocator) {
+  if (detail::FrameAllocator* allocator = head->allocator) {
     allocator->free_frame(head, whole);
   } else {
     ::operator delete(head);
   }
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -10,7 +10,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using support::TestLoop;
@@ -188,7 +188,7 @@ TEST(Task, ReturnsAResultInEveryWayThatReads) {
 }
 
 // Gives frames of exactly the size that was asked for, and gets each back.
-struct CountingAllocator : FrameAllocator {
+struct CountingAllocator : detail::FrameAllocator {
   void* allocate_frame(std::size_t size) override {
     ++given;
     bytes += size;
@@ -289,4 +289,4 @@ TEST(TaskDeathTest, DestroyedWhileItWaitsEndsTheProcess) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,7 +1,7 @@
 // The timer heap of timer.h.
-#include "sluice/async/timer.h"
+#include "sluice/async/detail/timer_heap.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 
 void TimerHeap::place(std::size_t i, const Entry& e) {
   heap_[i] = e;
@@ -68,4 +68,4 @@ Timer* TimerHeap::pop_due(TimePoint now) {
   return timer;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

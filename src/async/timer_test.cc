@@ -11,7 +11,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 struct TestTimer : Timer {
@@ -22,7 +22,7 @@ TimePoint at(int ns) { return TimePoint(Duration(ns)); }
 
 TEST(TimerHeap, AgreesWithASortedListThroughRandomArmingAndDisarming) {
   std::mt19937 random(1);
-  TimerHeap heap;
+  detail::TimerHeap heap;
   std::vector<std::unique_ptr<TestTimer>> timers(64);
   for (auto& t : timers) t = std::make_unique<TestTimer>();
   // The model: what is armed, in the order in which it is due.
@@ -67,7 +67,7 @@ TEST(TimerHeap, AgreesWithASortedListThroughRandomArmingAndDisarming) {
 }
 
 TEST(TimerHeap, GivesTimersOfOneInstantInTheirOrder) {
-  TimerHeap heap;
+  detail::TimerHeap heap;
   TestTimer a, b, c;
   heap.arm(a, at(5), 3);
   heap.arm(b, at(5), 1);
@@ -89,4 +89,4 @@ TEST(TimerDeathTest, DestroyedWhileArmedEndsTheProcess) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

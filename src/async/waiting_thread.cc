@@ -1,19 +1,19 @@
 // WaitingThread: in line for the lead, or leading, until it is done.
 #include "async/waiting_thread.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 bool WaitingThread::wait() {
-  RunToken& token = loop_.token_;
+  detail::RunToken& token = loop_.token_;
   switch (token.join(place_)) {
-    case RunToken::Joined::kDone:
-    case RunToken::Joined::kLeads:
+    case detail::RunToken::Joined::kDone:
+    case detail::RunToken::Joined::kLeads:
       break;
-    case RunToken::Joined::kBehindParked:
+    case detail::RunToken::Joined::kBehindParked:
       // The loop's own thread, if it is the one that is parked, gives way.
       if (loop_.has_thread_.load(std::memory_order_relaxed)) loop_.wake_parked();
       [[fallthrough]];
-    case RunToken::Joined::kBehindAwake:
+    case detail::RunToken::Joined::kBehindAwake:
       token.wait(place_);
   }
   return !place_.leads() || loop_.run_until(place_.done());
@@ -24,4 +24,4 @@ void WaitingThread::completed(Runnable& self) noexcept {
   thread.loop_.token_.tell_done(thread.place_);
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 #include "async/run_token_place.h"
 #include "sluice/async/loop.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // One thread that waits for something to be done on a loop, and leads while it waits if it can. Run on the
 // loop, it is done.
@@ -19,7 +19,7 @@ class WaitingThread final : public Runnable {
  private:
   static void completed(Runnable& self) noexcept;
   Loop& loop_;
-  RunToken::Place place_;
+  detail::RunToken::Place place_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,7 +1,7 @@
 // The text form of Addr.
 #include "sluice/base/addr.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 bool is_scheme_char(char c) {
@@ -26,4 +26,4 @@ Result<Addr> Addr::parse(std::string_view text) {
   return Addr{std::string(scheme), std::string(rest)};
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

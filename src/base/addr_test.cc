@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 TEST(Addr, SplitsAtTheFirstColonOnly) {
@@ -43,4 +43,4 @@ TEST(Addr, NamesTheTextThatItRefuses) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

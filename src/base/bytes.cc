@@ -6,7 +6,7 @@
 #include <limits>
 #include <new>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // Blocks of gathered bytes.
@@ -230,4 +230,4 @@ Bytes Chain::flatten() const {
   return {buffer, buffer->data(), size_};
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 TEST(Buffer, IsMadeWithOneReferenceAndAlignedMemory) {
@@ -151,4 +151,4 @@ TEST(Bytes, MayBeWrittenOnceItIsUniqueAgain) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

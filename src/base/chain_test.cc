@@ -6,7 +6,7 @@
 
 #include "sluice/base/bytes.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // A chain of one owned slice a text.
@@ -492,4 +492,4 @@ TEST(Chain, BehavesLikeAString) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

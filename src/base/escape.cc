@@ -1,7 +1,7 @@
 // One pass, a byte at a time.
 #include "base/escape.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 std::string escaped(std::string_view text, Keep keep) {
   static constexpr std::string_view kHex = "0123456789abcdef";
@@ -20,4 +20,4 @@ std::string escaped(std::string_view text, Keep keep) {
   return out;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,11 +5,11 @@
 #include <string>
 #include <string_view>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 enum class Keep : bool { kAscii, kUnicode };  // printable ASCII, or that and every byte from 0x80 on
 
 // Other bytes become "\xNN".
 std::string escaped(std::string_view text, Keep keep);
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using namespace std::string_literals;
@@ -22,4 +22,4 @@ TEST(Escaped, WritesControlsAsNumbers) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

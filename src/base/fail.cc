@@ -5,7 +5,7 @@
 #include <exception>
 #include <string>
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 void fail(std::string_view text, const LogSink& log) noexcept {
   const std::string line = std::string("sluice: ").append(text);
@@ -19,4 +19,4 @@ void fail(std::string_view text, const LogSink& log) noexcept {
   std::terminate();
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 TEST(FailDeathTest, TellsStderrAndEndsTheProcess) {
@@ -27,4 +27,4 @@ TEST(FailDeathTest, EndsTheProcessAlsoWhenTheSinkThrows) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

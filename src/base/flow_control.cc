@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 namespace {
 constexpr std::uint32_t kLargest = 0x7fffffff, kProtocolsDefault = 65'535;
@@ -29,4 +29,4 @@ Status FlowControl::check() const {
   return {};
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

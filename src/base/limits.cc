@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 Status wrong(const char* name, const std::string& value, const std::string& why) {
@@ -139,4 +139,4 @@ std::string to_string(const LimitPeaks& peaks) {
   return text.empty() ? "none" : text;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

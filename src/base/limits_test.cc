@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 TEST(Limits, EveryCauseHasWordsOfItsOwn) {
@@ -30,4 +30,4 @@ TEST(Limits, AreCountedByCauseAndInAll) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 
 #include "sluice/base/log.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 constexpr MessageOps kNoOps;
@@ -98,4 +98,4 @@ TEST(Message, IsEmptyBytesWhenItIsCleared) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 #include <limits>
 #include <stdexcept>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 constexpr std::size_t kMaxText = std::numeric_limits<std::uint32_t>::max();
@@ -184,4 +184,4 @@ std::string check_metadata(KV pair) {
   return {};
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 
 #include <stdexcept>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using Values = std::vector<std::string_view>;
@@ -208,4 +208,4 @@ TEST(MetadataList, CopiesItsPairs) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // The next number of the sequence that `state` stands for; a seed is a state.
 inline std::uint64_t splitmix64(std::uint64_t& state) {
@@ -13,4 +13,4 @@ inline std::uint64_t splitmix64(std::uint64_t& state) {
   return z ^ z >> 31;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

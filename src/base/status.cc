@@ -3,7 +3,7 @@
 
 #include <ostream>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 std::string to_string(StatusCode code) {
   switch (code) {
@@ -67,4 +67,4 @@ bool operator==(const Status& a, const Status& b) {
 std::ostream& operator<<(std::ostream& out, StatusCode code) { return out << to_string(code); }
 std::ostream& operator<<(std::ostream& out, const Status& status) { return out << status.to_string(); }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 
 #include "sluice/base/result.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 TEST(StatusCode, HasTheNamesAndNumbersOfGrpc) {
@@ -138,4 +138,4 @@ TEST(Result, MovesWhatCannotBeCopied) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

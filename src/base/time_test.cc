@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -39,4 +39,4 @@ TEST(After, StopsAtTheFirstPointWhenTheTimeoutIsTooFarBack) {
 TEST(After, IsConstexpr) { static_assert(after(TimePoint(), Duration::max()) <= kNever); }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 std::uint32_t byte_of(char c) { return static_cast<unsigned char>(c); }
@@ -25,4 +25,4 @@ std::size_t utf8_sequence_size(std::string_view text) {
   return size;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 inline constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
@@ -12,4 +12,4 @@ inline constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 // byte.
 std::size_t utf8_sequence_size(std::string_view text);
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,13 +1,13 @@
 // Call: the one read and the one write.
 #include "call/call.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // The record's message is for the reader that waits.
 inline void Call::deliver(Inbox::Waiting how) {
   if (how == Inbox::Waiting::kCompressed) [[unlikely]]
     return deliver_compressed();
-  RecvRecord& recv = inbox_.record();
+  detail::RecvRecord& recv = inbox_.record();
   recv.has_message = true;
   recv.compressed = false;
   stream_->consumed(recv.message.bytes().size() + kPrefix);
@@ -16,7 +16,7 @@ inline void Call::deliver(Inbox::Waiting how) {
 
 // If it does not decompress, that reader gets none, and nobody gets what came after it.
 void Call::deliver_compressed() {
-  RecvRecord& recv = inbox_.record();
+  detail::RecvRecord& recv = inbox_.record();
   const std::size_t received = recv.message.bytes().size() + kPrefix;
   if (Status s = decompress(recv.message); s.ok()) {
     recv.has_message = true;
@@ -30,7 +30,7 @@ void Call::deliver_compressed() {
   if (inbox_.awaited()) recv.complete(loop_);
 }
 
-OpRecord* Call::start_recv(RpcStream& self) {
+detail::OpRecord* Call::start_recv(RpcStream& self) {
   if (inbox_.in_use()) {
     Status misuse(StatusCode::kFailedPrecondition, "a second read was started while one is in flight");
     self.misused(misuse);
@@ -50,7 +50,7 @@ OpRecord* Call::start_recv(RpcStream& self) {
 // A reader that waits has the message at once, and as it came.
 void Call::queue_message(Message&& message, bool compressed) {
   if (!inbox_.awaited()) return inbox_.push(std::move(message), compressed);
-  RecvRecord& recv = inbox_.record();
+  detail::RecvRecord& recv = inbox_.record();
   if (message.is_bytes()) [[likely]] {
     recv.message.bytes() = std::move(message.bytes());
     recv.message.bytes().keep();
@@ -72,7 +72,7 @@ void Call::discard_messages() {
   if (stream_) stream_->discard();
 }
 
-OpRecord* Call::claim_send(RpcStream& self) {
+detail::OpRecord* Call::claim_send(RpcStream& self) {
   if (send_in_use_) {
     return new detail::FailedRecord(
         Status(StatusCode::kFailedPrecondition, "a second write was started while one is in flight"));
@@ -90,4 +90,4 @@ void Call::complete_send(Status status) {
   send_.complete(loop_);
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -14,7 +14,7 @@
 #include "sluice/async/loop_group.h"
 #include "sluice/rpc/stream.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 struct MessageLimits {
   std::size_t max_receive = 4 << 20;
@@ -90,7 +90,7 @@ class Call {
   }
 
   // Reads.
-  OpRecord* start_recv(RpcStream& self);
+  detail::OpRecord* start_recv(RpcStream& self);
   // To the reader, now or later.
   void queue_message(Message&& message, bool compressed);
   // No more messages will come; what is queued can still be read unless `drop`.
@@ -100,7 +100,7 @@ class Call {
 
   // Writes.
   // Takes the record for one write, or returns a FailedRecord because another write is in flight.
-  OpRecord* claim_send(RpcStream& self);
+  detail::OpRecord* claim_send(RpcStream& self);
   // The write is done now, or when the peer has taken some of what was written.
   void complete_send_when_queued() {
     if (stream_->unsent() <= kWriteAhead) complete_send({});
@@ -115,7 +115,7 @@ class Call {
   Loop& loop_;
   const MessageLimits limits_;
   Inbox inbox_;
-  StatusRecord send_;
+  detail::StatusRecord send_;
   bool send_in_use_ = false;
   bool one_message_ = false;           // is what it takes
   bool held_by_transport_ = false;     // its stream
@@ -138,4 +138,4 @@ class Call {
   bool counted_ = false;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -5,7 +5,7 @@
 #include "call/call.h"
 #include "sluice/rpc/interceptor.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 namespace {
 
 // What a Compressor returned or threw, as one of the codes that there are for it.
@@ -137,4 +137,4 @@ Status Call::decompress(Message& message) const {
   return {};
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

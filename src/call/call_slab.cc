@@ -5,9 +5,9 @@
 #include <functional>
 #include <new>
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
-void* CallSlab::allocate(BlockPool& blocks, std::atomic<std::uint32_t>& known, std::size_t size,
+void* CallSlab::allocate(detail::BlockPool& blocks, std::atomic<std::uint32_t>& known, std::size_t size,
                          std::size_t align) {
   const std::size_t wanted = known.load(std::memory_order_relaxed);
   if (memory_ == nullptr) {
@@ -28,4 +28,4 @@ void CallSlab::deallocate(void* memory, std::size_t size) {
   if (byte + size == memory_ + used_) used_ = static_cast<std::uint32_t>(byte - memory_);
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

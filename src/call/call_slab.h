@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "sluice/async/block_pool.h"
+#include "sluice/async/detail/block_pool.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // One block, taken at the first allocation and used as a stack: what ends first has mostly begun last. What
 // does not fit goes to the heap. `known`, the method's, remembers how much its calls take, so that an idle
@@ -16,10 +16,11 @@ namespace sluice::call {
 // Loop-only. Lifetime: give_back() before destruction, when nothing in it is used.
 class CallSlab {
  public:
-  void* allocate(BlockPool& blocks, std::atomic<std::uint32_t>& known, std::size_t size, std::size_t align);
+  void* allocate(detail::BlockPool& blocks, std::atomic<std::uint32_t>& known, std::size_t size,
+                 std::size_t align);
   // `size` may be 0 for the first block there was.
   void deallocate(void* memory, std::size_t size);
-  void give_back(BlockPool& blocks) {
+  void give_back(detail::BlockPool& blocks) {
     if (memory_ != nullptr) blocks.give(memory_, size_);
   }
 
@@ -32,4 +33,4 @@ class CallSlab {
   std::uint32_t used_ = 0;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -9,7 +9,7 @@
 #include "call/message_encoding.h"
 #include "sluice/rpc/interceptor.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Lifetime: the channel's, which outlives its connections.
 struct ClientIdentity {
@@ -24,4 +24,4 @@ struct ClientIdentity {
   mutable HeldRequests held = {};  // of its calls; loop-only
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

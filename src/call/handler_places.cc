@@ -3,7 +3,7 @@
 
 #include "call/served_call.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 HandlerPlaces::~HandlerPlaces() {
   for (Place* place = held_; place != nullptr; place = place->next) place->of = nullptr;
@@ -47,4 +47,4 @@ void HandlerPlaces::give(Place& place) {
   }
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 class ServedCall;
 
@@ -42,4 +42,4 @@ class HandlerPlaces {
   Place* last_waiting_ = nullptr;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

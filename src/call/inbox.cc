@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 void Inbox::begin(RpcStream& reader) {
   in_use_ = true;
@@ -39,4 +39,4 @@ void Inbox::discard() {
   queue_.reset();
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

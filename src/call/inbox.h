@@ -6,15 +6,15 @@
 #include "call/message_queue.h"
 #include "sluice/rpc/stream.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Loop-only. Lifetime: the call's, of which it is a part.
 class Inbox {
  public:
   enum class Waiting : std::uint8_t { kNone, kPlain, kCompressed };
 
-  RecvRecord& record() { return record_; }
-  const RecvRecord& record() const { return record_; }
+  detail::RecvRecord& record() { return record_; }
+  const detail::RecvRecord& record() const { return record_; }
   // Until the read is given back.
   bool in_use() const { return in_use_; }
   // A reader is there, and no message.
@@ -57,7 +57,7 @@ class Inbox {
  private:
   bool queue_is_empty() const { return !queue_ || queue_->empty(); }
 
-  RecvRecord record_;
+  detail::RecvRecord record_;
   std::unique_ptr<MessageQueue> queue_;  // behind the first one; null until there was a second
   // One message needs no room of its own: most readers are at most that far behind. It lies in record_, which
   // nobody uses then.
@@ -67,4 +67,4 @@ class Inbox {
   bool discards_ = false;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

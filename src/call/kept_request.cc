@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 void KeptRequest::append(Chain&& framed, HeldRequests& held) {
   framed.keep();
@@ -29,4 +29,4 @@ void KeptRequest::begin_again(const std::byte* room, HeldRequests& held) {
   if (in_room_ > 0) framed_ = Chain(Bytes::borrow({room, in_room_}));
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

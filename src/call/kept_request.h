@@ -6,7 +6,7 @@
 
 #include "sluice/base/bytes.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Bytes of requests that the calls of a channel hold until they know that they need not be sent again. Those
 // that fit into the call itself do not count. Loop-only.
@@ -71,4 +71,4 @@ class KeptRequest {
   bool whole_ = true;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -10,7 +10,7 @@
 
 #include "sluice/base/limits.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // A word until the first is counted: most channels never count any.
 // Thread: any.
@@ -73,4 +73,4 @@ class LimitCounters {
   std::atomic<Kept*> kept_{nullptr};
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

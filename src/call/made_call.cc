@@ -5,12 +5,12 @@
 
 #include "sluice/async/run_on.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 MadeCall* MadeCall::make(Kind kind, Loop& loop, const MessageLimits& limits, const ClientIdentity& identity,
                          const MethodInfo& method, const CallOptions& options) {
   const std::size_t size = stream_offset(kind) + identity.stream_size;
-  void* memory = loop.leads() ? loop.blocks().take(size) : BlockPool::take_fresh(size);
+  void* memory = loop.leads() ? loop.blocks().take(size) : detail::BlockPool::take_fresh(size);
   return new (memory) MadeCall(kind, size, loop, limits, identity, method, options);
 }
 
@@ -108,7 +108,7 @@ bool MadeCall::admitted() {
   return false;
 }
 
-OpRecord* MadeCall::begin_unary() {
+detail::OpRecord* MadeCall::begin_unary() {
   unary_.begin();
   one_message_ = unary_.in_use = true;
   begin();
@@ -189,8 +189,8 @@ void MadeCall::half_close() {
   if (on_wire_) stream()->half_close();
 }
 
-OpRecord* MadeCall::start_send(const Message& message, WriteOptions options) {
-  OpRecord* record = claim_send(*this);
+detail::OpRecord* MadeCall::start_send(const Message& message, WriteOptions options) {
+  detail::OpRecord* record = claim_send(*this);
   if (record->failed()) {
     give_up(static_cast<detail::FailedRecord*>(record)->status);
     return record;
@@ -212,8 +212,8 @@ OpRecord* MadeCall::start_send(const Message& message, WriteOptions options) {
   return record;
 }
 
-OpRecord* MadeCall::start_close_write() {
-  OpRecord* record = claim_send(*this);
+detail::OpRecord* MadeCall::start_close_write() {
+  detail::OpRecord* record = claim_send(*this);
   if (record->failed()) {
     give_up(static_cast<detail::FailedRecord*>(record)->status);
     return record;
@@ -224,13 +224,13 @@ OpRecord* MadeCall::start_close_write() {
   return record;
 }
 
-OpRecord* MadeCall::start_header() {
+detail::OpRecord* MadeCall::start_header() {
   if (header_wait_.in_use) {
     return new detail::FailedRecord(
         Status(StatusCode::kFailedPrecondition, "the header is being waited for already"));
   }
   header_wait_.in_use = true;
-  StatusRecord& record = header_wait_.record;
+  detail::StatusRecord& record = header_wait_.record;
   record.begin();
   record.stream = this;
   record.status = ended_ && !header_seen_ && !status_.ok() ? status_ : Status();
@@ -238,12 +238,12 @@ OpRecord* MadeCall::start_header() {
   return &record;
 }
 
-OpRecord* MadeCall::start_finish() {
+detail::OpRecord* MadeCall::start_finish() {
   if (finish_wait_.in_use) {
     return new detail::FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() is in flight already"));
   }
   finish_wait_.in_use = true;
-  StatusRecord& record = finish_wait_.record;
+  detail::StatusRecord& record = finish_wait_.record;
   record.begin();
   record.stream = this;
   if (!ended_ && !kept_.closed()) half_close();
@@ -255,7 +255,7 @@ OpRecord* MadeCall::start_finish() {
   return &record;
 }
 
-OpRecord* MadeCall::start_finish_unary() {
+detail::OpRecord* MadeCall::start_finish_unary() {
   if (unary_.in_use) {
     return new detail::FailedRecord(Status(StatusCode::kFailedPrecondition, "finish() was called already"));
   }
@@ -269,7 +269,7 @@ OpRecord* MadeCall::start_finish_unary() {
   return &unary_;
 }
 
-void MadeCall::release(OpRecord& record) {
+void MadeCall::release(detail::OpRecord& record) {
   const bool done = record.done();
   if (&record == &inbox_.record()) inbox_.release();
   if (&record == &send_) release_send();
@@ -429,4 +429,4 @@ void MadeCall::try_free() {
   loop.blocks().give(this, size);
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

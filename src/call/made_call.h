@@ -13,7 +13,7 @@
 #include "call/shared_addr.h"
 #include "sluice/rpc/channel_base.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Why a server has not processed a call: it has never left, or was refused by a server that may have read all
 // of it.
@@ -35,7 +35,7 @@ class MadeCall final : public sluice::ClientStream, public Call {
   void begin();
   // begin() of a unary call. Interceptors may use the channel in it, so that what can be opened is known only
   // afterwards. The record is done when the call has ended.
-  OpRecord* begin_unary();
+  detail::OpRecord* begin_unary();
   // Any thread, before begin(): the first and only message of a server stream.
   void keep_first(const Message& request);
   // The request of a unary call, where it is not sent at once as an object. False: the call has ended.
@@ -99,13 +99,13 @@ class MadeCall final : public sluice::ClientStream, public Call {
   // sluice::ClientStream
   Loop& loop() const override { return loop_; }
   const Codec* codec() const override { return inbox_.record().codec; }
-  OpRecord* start_recv() override { return Call::start_recv(*this); }
-  OpRecord* start_send(const Message& message, WriteOptions options) override;
-  OpRecord* start_close_write() override;
-  OpRecord* start_header() override;
-  OpRecord* start_finish() override;
-  OpRecord* start_finish_unary() override;
-  void release(OpRecord& record) override;
+  detail::OpRecord* start_recv() override { return Call::start_recv(*this); }
+  detail::OpRecord* start_send(const Message& message, WriteOptions options) override;
+  detail::OpRecord* start_close_write() override;
+  detail::OpRecord* start_header() override;
+  detail::OpRecord* start_finish() override;
+  detail::OpRecord* start_finish_unary() override;
+  void release(detail::OpRecord& record) override;
   bool message_compressed() const override { return inbox_.record().compressed || unary_.reply_compressed; }
   void fail(Status status) override;
   void cancel() override;
@@ -117,7 +117,7 @@ class MadeCall final : public sluice::ClientStream, public Call {
 
  private:
   friend class PendingCalls;
-  struct Unary final : UnaryRecord {
+  struct Unary final : detail::UnaryRecord {
     explicit Unary(MadeCall& c) : call(c) {}
     void cancel() override { call.give_up(Status(StatusCode::kCancelled, "call cancelled")); }
     void release() override;
@@ -130,7 +130,7 @@ class MadeCall final : public sluice::ClientStream, public Call {
   };
   // The header, or the end, that somebody waits for.
   struct Wait {
-    StatusRecord record;
+    detail::StatusRecord record;
     bool in_use = false;
     bool open() const { return in_use && !record.done(); }
   };
@@ -211,4 +211,4 @@ class MadeCall final : public sluice::ClientStream, public Call {
   std::unique_ptr<CancelWatch> watch_;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

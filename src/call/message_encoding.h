@@ -7,7 +7,7 @@
 #include "sluice/rpc/codec.h"
 #include "sluice/rpc/compressor.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Of a server or a channel. Constant after construction.
 struct Compression {
@@ -40,4 +40,4 @@ struct MessageEncoding {
   std::string unknown_codec;                   // the one that was named here in vain
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

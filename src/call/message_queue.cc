@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 namespace {
 
 // Up to here a slot and a share in a block cost more than the bytes.
@@ -95,4 +95,4 @@ bool MessageQueue::pop(Message& message) {
   return flag == kCompressed;
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -6,7 +6,7 @@
 
 #include "sluice/base/message.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // What stands before a message where bytes carry it: a flag, and four bytes of length (gRPC PROTOCOL-HTTP2,
 // "Length-Prefixed-Message").
@@ -54,4 +54,4 @@ class MessageQueue {
   std::unique_ptr<std::deque<Message>> objects_;  // null until there is one
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

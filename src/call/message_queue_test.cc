@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 namespace {
 
 Received received(std::string_view text, bool compressed = false) { return {Chain::copy(text), compressed}; }
@@ -159,4 +159,4 @@ TEST(MessageQueue, LetsGoOfObjects) {
 }
 
 }  // namespace
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

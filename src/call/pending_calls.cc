@@ -3,7 +3,7 @@
 
 #include "call/made_call.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 void PendingCalls::push(MadeCall& call) {
   call.waiting_.in = this;
@@ -52,4 +52,4 @@ void PendingCalls::expired(Runnable& self) noexcept {
   calls.watch();
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -8,7 +8,7 @@
 #include "sluice/async/loop.h"
 #include "sluice/async/timer.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 class MadeCall;
 
@@ -54,4 +54,4 @@ class PendingCalls final : private Timer {
   MadeCall* untold_ = nullptr;  // the first of which the owner has not been told
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

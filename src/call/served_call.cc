@@ -4,7 +4,7 @@
 
 #include "sluice/async/run_on.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 ServedCall* ServedCall::make(Loop& loop, const MessageLimits& limits, ServedMethods& methods,
                              std::size_t stream_size) {
@@ -227,8 +227,8 @@ void ServedCall::handler_ended() {
   try_free();
 }
 
-OpRecord* ServedCall::start_send(const Message& message, WriteOptions options) {
-  OpRecord* record = claim_send(*this);
+detail::OpRecord* ServedCall::start_send(const Message& message, WriteOptions options) {
+  detail::OpRecord* record = claim_send(*this);
   if (record->failed()) return record;
   if (over()) {
     complete_send(Status(StatusCode::kCancelled, "the call is over"));
@@ -249,7 +249,7 @@ OpRecord* ServedCall::start_send(const Message& message, WriteOptions options) {
   return record;
 }
 
-void ServedCall::release(OpRecord& record) {
+void ServedCall::release(detail::OpRecord& record) {
   const bool done = record.done();
   if (&record == &inbox_.record()) inbox_.release();
   if (&record == &send_) release_send();
@@ -340,4 +340,4 @@ void ServedCall::try_free() {
   loop.blocks().give(this, size);
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

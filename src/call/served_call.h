@@ -13,7 +13,7 @@
 #include "call/handler_places.h"
 #include "call/served_method.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Thread: loop-only. Lifetime: frees itself when its handler has ended and its transport has let go of it.
 class ServedCall final : public sluice::ServerStream, public Call, private ServerCall {
@@ -98,9 +98,9 @@ class ServedCall final : public sluice::ServerStream, public Call, private Serve
   // sluice::ServerStream
   Loop& loop() const override { return loop_; }
   const Codec* codec() const override { return codec_; }
-  OpRecord* start_recv() override { return Call::start_recv(*this); }
-  OpRecord* start_send(const Message& message, WriteOptions options) override;
-  void release(OpRecord& record) override;
+  detail::OpRecord* start_recv() override { return Call::start_recv(*this); }
+  detail::OpRecord* start_send(const Message& message, WriteOptions options) override;
+  void release(detail::OpRecord& record) override;
   bool message_compressed() const override { return inbox_.record().compressed || request_.compressed; }
   void fail(Status status) override;
   void misused(Status why) override { fail(Status(StatusCode::kInternal, std::string(why.message()))); }
@@ -239,4 +239,4 @@ class ServedCall final : public sluice::ServerStream, public Call, private Serve
   CallSlab slab_;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

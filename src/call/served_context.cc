@@ -1,7 +1,7 @@
 // What handlers and interceptors ask of a ServedCall, and add to its response.
 #include "call/served_call.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 namespace {
 
 std::string lower_case(std::string_view key) {
@@ -88,4 +88,4 @@ void ServedCall::keep_origin() {
   path_ = origin_->path;
 }
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

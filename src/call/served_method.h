@@ -11,7 +11,7 @@
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 struct ServedMethod {
   std::string path;
@@ -69,4 +69,4 @@ class ServedMethods {
   ~ServedMethods() = default;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

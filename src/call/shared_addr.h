@@ -7,7 +7,7 @@
 
 #include "sluice/base/addr.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Thread: copied and destroyed on one loop only, so that counting needs no atomics; read anywhere.
 class SharedAddr {
@@ -34,4 +34,4 @@ class SharedAddr {
   Node* node_ = nullptr;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -17,7 +17,7 @@
 #include "sluice/base/time.h"
 #include "sluice/net/conn.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 class MadeCall;
 class ServedCall;
@@ -146,4 +146,4 @@ class Transports {
   ~Transports() = default;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

@@ -12,7 +12,7 @@
 #include "sluice/base/status.h"
 #include "sluice/rpc/call_options.h"
 
-namespace sluice::call {
+namespace sluice::inline v0::call {
 
 // Both sides.
 //
@@ -72,4 +72,4 @@ class ServerTransportStream : public TransportStream {
   virtual void complete(Metadata& metadata) const = 0;
 };
 
-}  // namespace sluice::call
+}  // namespace sluice::inline v0::call

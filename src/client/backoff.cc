@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 Status BackoffOptions::check() const {
   const auto wrong = [](const char* name, const std::string& value, const char* why) {
@@ -53,4 +53,4 @@ Duration Backoff::wait_after(unsigned failures, Loop& loop) const {
   return Duration(static_cast<std::int64_t>(std::min(ns, kMost)));
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

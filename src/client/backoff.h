@@ -6,7 +6,7 @@
 #include "sluice/async/loop.h"
 #include "sluice/client/channel.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Counts the failures in a row, and draws from the loop's random numbers how long the wait behind them is.
 //
@@ -39,4 +39,4 @@ class Backoff {
   std::uint16_t failures_ = 0;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // RFC 3986 section 3.2, without userinfo, which HTTP/2 does not allow (RFC 9113 section 8.3.1).
@@ -40,4 +40,4 @@ std::string unsendable(const ChannelOptions& options) {
   return {};
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 #include "client/channel_identity.h"
 #include "sluice/async/run_on.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 using call::Compression;
 using call::MadeCall;
@@ -61,10 +61,10 @@ ClientChannel::ClientChannel(Loop& loop, net::Network& network, Addr addr, Chann
 
 ClientChannel::~ClientChannel() = default;
 
-OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& request,
-                                     const CallOptions& options) {
+detail::OpRecord* ClientChannel::start_unary(const MethodInfo& method, const Message& request,
+                                             const CallOptions& options) {
   auto* call = MadeCall::make(MadeCall::Kind::kUnary, loop_, limits_, identity_, method, options);
-  OpRecord* record = call->begin_unary();
+  detail::OpRecord* record = call->begin_unary();
   if (call->ended() || (connection_ && connection_->open(*call, &request))) return record;
   if (call->keep_request(request)) submit(*call);
   return record;
@@ -303,4 +303,4 @@ void ClientChannel::describe(std::string& out) const {
     out += (pending_.empty() ? "" : ", ") + std::string("dial ") + connector_.addr().to_string();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -13,7 +13,7 @@
 #include "client/connector.h"
 #include "sluice/client/channel.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Thread: any for ChannelBase's members where it says so; the rest is loop-only. Lifetime: shared; keeps
 // itself while a connection or a dial is alive.
@@ -21,7 +21,7 @@ class ClientChannel final : public ChannelBase,
                             private call::TransportOwner,
                             private Connector::Owner,
                             private call::PendingCalls::Owner,
-                            private StuckReporter {
+                            private detail::StuckReporter {
  public:
   // Lifetime: `transports` outlives the channel.
   ClientChannel(Loop& loop, net::Network& network, Addr addr, ChannelOptions options,
@@ -32,8 +32,8 @@ class ClientChannel final : public ChannelBase,
 
   // ChannelBase
   Loop& loop() const override { return loop_; }
-  OpRecord* start_unary(const MethodInfo& method, const Message& request,
-                        const CallOptions& options) override;
+  detail::OpRecord* start_unary(const MethodInfo& method, const Message& request,
+                                const CallOptions& options) override;
   ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
                              const CallOptions& options) override;
   std::shared_ptr<const Codec> find_codec(std::string_view name) const override {
@@ -110,4 +110,4 @@ class ClientChannel final : public ChannelBase,
   std::shared_ptr<ClientChannel> self_;  // while anything on the loop refers to it
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

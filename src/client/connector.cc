@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 Connector::Connector(Owner& owner, net::Network& network, Addr addr, const BackoffOptions& options)
     : Timer(&expired),
@@ -53,4 +53,4 @@ void Connector::close() {
   if (dialling_) network_.cancel_dial(*this);
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

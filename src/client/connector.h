@@ -6,7 +6,7 @@
 #include "client/backoff.h"
 #include "sluice/net/network.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // One attempt at a time. Thread: loop-only. Lifetime: idle when it goes.
 class Connector final : private Timer, private net::DialOp {
@@ -56,4 +56,4 @@ class Connector final : private Timer, private net::DialOp {
   bool dialling_ = false;  // here, where it costs no bytes
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

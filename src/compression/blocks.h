@@ -7,7 +7,7 @@
 
 #include "sluice/base/bytes.h"
 
-namespace sluice::compression {
+namespace sluice::inline v0::compression {
 
 // Blocks double from the first one's size to kMax, so that little is wasted on small messages and few are
 // made for large ones; they never hold more than the limit all together.
@@ -57,4 +57,4 @@ class Blocks {
   std::size_t size_ = 0;
 };
 
-}  // namespace sluice::compression
+}  // namespace sluice::inline v0::compression

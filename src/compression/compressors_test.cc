@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 constexpr std::size_t kNoLimit = SIZE_MAX;
@@ -195,4 +195,4 @@ TEST(CompressorsOfSluice, AreASet) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

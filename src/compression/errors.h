@@ -6,7 +6,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice::compression {
+namespace sluice::inline v0::compression {
 
 [[gnu::cold]] inline Status too_large(std::size_t max_size) {
   return {StatusCode::kResourceExhausted,
@@ -19,4 +19,4 @@ namespace sluice::compression {
   return {StatusCode::kResourceExhausted, "no memory for " + std::string(name)};
 }
 
-}  // namespace sluice::compression
+}  // namespace sluice::inline v0::compression

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <memory>
 
-namespace sluice::compression {
+namespace sluice::inline v0::compression {
 
 // As many as were in use at once, up to a few. Any thread.
 template <class T>
@@ -43,4 +43,4 @@ class Spares {
   std::array<std::atomic<T*>, 4> slots_{};
 };
 
-}  // namespace sluice::compression
+}  // namespace sluice::inline v0::compression

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-namespace sluice::compression {
+namespace sluice::inline v0::compression {
 namespace {
 
 // `alive` of them there are.
@@ -61,4 +61,4 @@ TEST(Spares, NoTwoThreadsHaveTheSame) {
 }
 
 }  // namespace
-}  // namespace sluice::compression
+}  // namespace sluice::inline v0::compression

@@ -9,7 +9,7 @@
 #include "compression/spares.h"
 #include "sluice/compression/compressors.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using namespace compression;  // NOLINT
@@ -178,4 +178,4 @@ std::shared_ptr<const Compressor> deflate_compressor(int level) {
 
 CompressorSet all_compressors() { return {gzip_compressor(), deflate_compressor(), zstd_compressor()}; }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

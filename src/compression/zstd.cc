@@ -11,7 +11,7 @@
 #include "compression/spares.h"
 #include "sluice/compression/compressors.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using namespace compression;  // NOLINT
@@ -150,4 +150,4 @@ std::shared_ptr<const Compressor> zstd_compressor(int level) {
   return std::make_shared<ZstdCompressor>(level);
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -13,7 +13,7 @@
 
 #include "base/utf8.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using google::protobuf::MessageLite;
@@ -175,4 +175,4 @@ bool find_error_detail(const Status& status, MessageLite& message) {
 
 Result<std::vector<ErrorDetail>> error_details(const Status& status) { return read(status); }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -11,7 +11,7 @@
 
 #include "sluice/errors/error_details.pb.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 namespace pb = google::protobuf;
@@ -230,4 +230,4 @@ TEST(ErrorDetails, RequiredFieldsAreRequired) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

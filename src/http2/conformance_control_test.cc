@@ -6,7 +6,7 @@
 
 #include "http2/conformance_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -412,4 +412,4 @@ TEST(Rfc9113, S10_5_1_ABlockOverTheLimitIsProcessed) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -6,7 +6,7 @@
 
 #include "http2/conformance_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -443,4 +443,4 @@ TEST(Rfc9113, S8_7_ARefusedStreamWasNotDelivered) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

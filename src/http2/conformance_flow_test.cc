@@ -4,7 +4,7 @@
 
 #include "http2/conformance_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -198,4 +198,4 @@ TEST(Rfc9113, S6_9_3_DataBeyondALoweredWindowAreTakenUntilItIsAcknowledged) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -4,7 +4,7 @@
 
 #include "http2/conformance_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -185,4 +185,4 @@ TEST(Rfc7541, S6_3_SizeUpdatesAboveTheMaximumAreErrors) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -4,7 +4,7 @@
 
 #include "http2/conformance_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -120,4 +120,4 @@ TEST(State, HasAnAnswerToEverythingThatIsSubmitted) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -10,7 +10,7 @@
 
 #include "http2/session_test_util.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 
 inline constexpr Role kRoles[] = {Role::kClient, Role::kServer};
 inline constexpr const char* role_name(Role role) { return role == Role::kClient ? "client" : "server"; }
@@ -64,4 +64,4 @@ inline std::vector<FrameHeader> frames_of(std::string_view wire) {
   return frames;
 }
 
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

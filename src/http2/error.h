@@ -6,7 +6,7 @@
 
 #include "sluice/base/limits.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 using StreamId = std::uint32_t;
 inline constexpr StreamId kMaxStreamId = 0x7fffffff;
@@ -49,4 +49,4 @@ struct [[nodiscard]] Error {
   }
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

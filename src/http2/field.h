@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 enum class Indexing : std::uint8_t {
   kIndex,  // goes into the dynamic table: what will come again
@@ -42,4 +42,4 @@ struct HeaderPart {
   BlockCache* cache = nullptr;
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

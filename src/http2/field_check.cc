@@ -6,7 +6,7 @@
 #include <cstring>
 #include <system_error>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -177,4 +177,4 @@ std::string_view BlockCheck::what_is_missing() const {
   return saw(FieldKind::kAuthority) ? "" : "CONNECT without :authority";
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

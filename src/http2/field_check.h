@@ -9,7 +9,7 @@
 #include "http2/field.h"
 #include "http2/settings.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // At most 15, so that it fits beside a tag.
 enum class FieldKind : std::uint8_t {
@@ -93,4 +93,4 @@ class BlockCheck {
   std::uint32_t seen_ = 0;
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -6,7 +6,7 @@
 
 #include "http2/output.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -55,4 +55,4 @@ void write_block(Output& out, StreamId id, std::span<const std::byte> block, boo
   }
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

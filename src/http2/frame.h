@@ -11,7 +11,7 @@
 
 #include "http2/error.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 class Output;
 
@@ -113,4 +113,4 @@ void write_window_update(Output& out, StreamId id, std::uint32_t increment);
 void write_block(Output& out, StreamId id, std::span<const std::byte> block, bool end_stream,
                  std::uint32_t max_frame_size);
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -9,7 +9,7 @@
 #include "sluice/base/limits.h"
 #include "sluice/base/time.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // Tokens that come back with time, which is looked at only when one is taken.
 class Bucket {
@@ -91,4 +91,4 @@ struct Guards {
   std::uint32_t header_list_breaches = 0;
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

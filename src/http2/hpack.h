@@ -16,7 +16,7 @@
 #include "http2/hpack_index.h"
 #include "http2/hpack_table.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // Turns lists of fields into header blocks. Fields are expected valid (lower-case names).
 class HpackEncoder {
@@ -123,4 +123,4 @@ class HpackDecoder {
   std::array<Remembered, 4> remembered_;
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -5,7 +5,7 @@
 #include "http2/hpack_integer.h"
 #include "http2/huffman.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 // Scratch beyond this is given back after the block that needed it.
@@ -160,4 +160,4 @@ void HpackDecoder::remember(std::span<const std::byte> block, Tag tag) {
   slot.table_version = table_.version();
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -8,7 +8,7 @@
 #include "http2/hpack.h"
 #include "http2/hpack_test_util.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 namespace {
 
 // The error of a block alone; the error's kind is checked on the way.
@@ -432,4 +432,4 @@ TEST(HpackDecoder, SurvivesRandomBytes) {
 }
 
 }  // namespace
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

@@ -6,7 +6,7 @@
 #include "http2/hpack_integer.h"
 #include "http2/huffman.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 // The first byte of each representation, and the bits of it that start its integer (RFC 7541 section 6).
@@ -129,4 +129,4 @@ std::byte* HpackEncoder::write_field(const Field& field, std::byte* out) {
   return field.indexing == Indexing::kName ? write_raw(field.value, out) : write_string(field.value, out);
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -8,7 +8,7 @@
 #include "http2/hpack.h"
 #include "http2/hpack_test_util.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 namespace {
 
 const Header kFirst{"x-a", "1"};
@@ -307,4 +307,4 @@ TEST(DynamicTable, KeepsTextAndTagsThroughGrowthAndCompaction) {
 }
 
 }  // namespace
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

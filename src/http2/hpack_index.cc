@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 template <class Matches>
 std::uint32_t FieldIndex::walk(const DynamicTable& table, std::uint32_t id, std::uint32_t Link::*older,
@@ -65,4 +65,4 @@ void FieldIndex::grow(const DynamicTable& table) {
   }
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

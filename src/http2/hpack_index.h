@@ -7,7 +7,7 @@
 
 #include "http2/hpack_table.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // Hash chains over the entries of one DynamicTable, from the newest to the oldest. Evicted entries are not
 // taken out: a chain ends where it would leave the table.
@@ -44,4 +44,4 @@ class FieldIndex {
   std::vector<std::uint32_t> newest_field_;
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

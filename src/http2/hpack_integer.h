@@ -7,7 +7,7 @@
 #include <limits>
 #include <string_view>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 inline constexpr std::size_t kMaxIntegerBytes = 6;  // of 32 bits behind any prefix
 
@@ -45,4 +45,4 @@ inline std::string_view read_integer(unsigned prefix_bits, const std::byte*& at,
   return "integer in a header block exceeds 32 bits";
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

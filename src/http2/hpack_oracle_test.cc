@@ -13,7 +13,7 @@
 #include "http2/hpack.h"
 #include "http2/hpack_test_util.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 namespace {
 
 constexpr std::uint32_t kLargestTable = 20000;
@@ -311,4 +311,4 @@ TEST(HpackOracle, FindsTheSameErrorsInDamagedBlocks) {
 }
 
 }  // namespace
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

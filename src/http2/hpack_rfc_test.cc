@@ -8,7 +8,7 @@
 #include "http2/hpack_integer.h"
 #include "http2/hpack_test_util.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 namespace {
 
 struct Example {
@@ -171,4 +171,4 @@ TEST(HpackRfc, C6ResponsesWithHuffman) {
 }
 
 }  // namespace
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

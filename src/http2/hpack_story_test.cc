@@ -14,7 +14,7 @@
 #include "http2/hpack.h"
 #include "http2/hpack_test_util.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 namespace {
 
 namespace fs = std::filesystem;
@@ -208,4 +208,4 @@ TEST_F(HpackStory, SurvivesItsOwnEncoder) {
 }
 
 }  // namespace
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

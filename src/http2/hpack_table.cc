@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 // RFC 7541 appendix A. Entries with the same name stand together, which find_static relies on.
@@ -218,4 +218,4 @@ void DynamicTable::push(std::uint32_t name_size, std::uint32_t value_size, Tag t
   end_ += name_size + value_size;
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

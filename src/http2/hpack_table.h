@@ -10,7 +10,7 @@
 
 #include "http2/field.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 inline constexpr std::uint32_t kStaticEntries = 61;
 inline constexpr std::uint32_t kInitialTableSize = 4096;  // until a SETTINGS says otherwise (RFC 9113 6.5.2)
@@ -99,4 +99,4 @@ class DynamicTable {
   std::vector<Entry> entries_;    // a ring; the n-th insertion is at n - 1 modulo its size
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

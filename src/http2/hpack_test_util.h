@@ -14,7 +14,7 @@
 
 #include "http2/hpack.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 
 using Block = std::vector<std::byte>;
 
@@ -113,4 +113,4 @@ inline std::string_view decode_error(HpackDecoder& decoder, const Block& block) 
   return error.what;
 }
 
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 constexpr std::size_t kSymbols = 257;  // 256 octets and EOS
@@ -187,4 +187,4 @@ std::optional<std::size_t> huffman_decode(std::span<const std::byte> encoded, ch
   return static_cast<std::size_t>(out - start);
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

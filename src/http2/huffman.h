@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // Bytes that `text` takes when encoded, padding included.
 std::size_t huffman_size(std::string_view text);
@@ -22,4 +22,4 @@ constexpr std::size_t huffman_room(std::size_t encoded) { return encoded * 8 / 5
 // Errors: nullopt when EOS occurs, or the padding has 8 bits or more or is not all ones.
 std::optional<std::size_t> huffman_decode(std::span<const std::byte> encoded, char* out);
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

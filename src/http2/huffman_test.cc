@@ -9,7 +9,7 @@
 
 #include "http2/hpack_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using testing::Block;
@@ -121,4 +121,4 @@ TEST(Huffman, TakesOnlyWhatItWouldWriteItself) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -1,7 +1,7 @@
 // The rare paths of Output: a full buffer, and payload that is chained.
 #include "http2/output.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // Moves what the buffer holds to the sealed slices; the buffer stays in use while a few frame headers fit.
 void Output::seal() {
@@ -41,4 +41,4 @@ void Output::append(Chain&& payload) {
   sealed_.append(std::move(payload));
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

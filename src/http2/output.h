@@ -7,7 +7,7 @@
 
 #include "sluice/base/bytes.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 class Output {
  public:
@@ -64,4 +64,4 @@ class Output {
   Chain sealed_;
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -101,4 +101,4 @@ Error Session::fail() {
   return error_;
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -33,7 +33,7 @@
 #include "sluice/base/limits.h"
 #include "sluice/base/time.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 enum class EndStream : bool { kNo, kYes };
 
@@ -355,4 +355,4 @@ class Session : private SessionParts {
   StreamList ready_{Stream::List::kReady};  // have queued DATA and window of their own
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -8,7 +8,7 @@
 #include "http2/session.h"
 #include "http2/stranger.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -261,4 +261,4 @@ void Session::give_back(std::uint32_t n) {
   window_.gathered = 0;
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -4,7 +4,7 @@
 #include "http2/session.h"
 #include "http2/session_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -536,4 +536,4 @@ TEST(SessionFlow, SmallFramesLeaveInOneSlice) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -4,7 +4,7 @@
 
 #include "http2/session.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 bool Session::handle_settings(const FrameHeader& header, std::span<const std::byte> payload,
                               EventSink& sink) {
@@ -177,4 +177,4 @@ bool Session::handle_priority(const FrameHeader& header, std::span<const std::by
   return (sized && !idle(header.stream)) || broken(code, what);
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -4,7 +4,7 @@
 
 #include "http2/session.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -123,4 +123,4 @@ bool Session::admit_empty_frame() {
   return true;
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

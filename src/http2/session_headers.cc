@@ -5,7 +5,7 @@
 #include "http2/field_check.h"
 #include "http2/session.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -237,4 +237,4 @@ bool Session::deliver_repeated(Stream& stream, std::span<const std::byte> block,
   return true;
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

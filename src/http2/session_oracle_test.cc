@@ -12,7 +12,7 @@
 #include "http2/session.h"
 #include "http2/session_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -483,4 +483,4 @@ INSTANTIATE_TEST_SUITE_P(, SessionOracle, ::testing::ValuesIn(kCases),
                          [](const auto& c) { return c.param.name; });
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -10,7 +10,7 @@
 #include "http2/frame.h"
 #include "http2/output.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // Names for Session alone.
 struct SessionParts {
@@ -82,4 +82,4 @@ struct SessionParts {
   };
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -4,7 +4,7 @@
 
 #include "http2/session.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -222,4 +222,4 @@ std::optional<std::int64_t> Session::uncredited(const Stream& stream) const {
   return initial - open_window(stream) - static_cast<std::int64_t>(stream.gathered_);
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

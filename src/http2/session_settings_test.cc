@@ -4,7 +4,7 @@
 #include "http2/session.h"
 #include "http2/session_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -199,4 +199,4 @@ TEST(SessionGoaway, AnnouncedFirstThenFixed) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

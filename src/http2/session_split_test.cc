@@ -6,7 +6,7 @@
 #include "http2/session.h"
 #include "http2/session_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -183,4 +183,4 @@ INSTANTIATE_TEST_SUITE_P(, SessionSplit, ::testing::Values(Role::kClient, Role::
                          [](const auto& role) { return role.param == Role::kClient ? "Client" : "Server"; });
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -6,7 +6,7 @@
 #include "http2/session.h"
 #include "http2/session_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace testing;  // NOLINT
@@ -400,4 +400,4 @@ TEST(SessionStreams, FrameOfAnUnknownTypeIsCountedByItsHeader) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -3,7 +3,7 @@
 
 #include "http2/session.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // Never used by either side (RFC 9113 section 5.1).
 bool Session::idle(StreamId id) const {
@@ -113,4 +113,4 @@ void Session::release(Stream& stream) {
   detach(stream);
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

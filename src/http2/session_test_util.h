@@ -13,7 +13,7 @@
 #include "http2/hpack_test_util.h"
 #include "http2/session.h"
 
-namespace sluice::http2::testing {
+namespace sluice::inline v0::http2::testing {
 
 inline std::string xs(std::size_t n) { return std::string(n, 'x'); }
 
@@ -276,4 +276,4 @@ inline std::string fatal(Bench& bench, std::string_view wire, ErrorCode code, St
   return bench.sink.events.empty() ? "" : "tells of events afterwards";
 }
 
-}  // namespace sluice::http2::testing
+}  // namespace sluice::inline v0::http2::testing

@@ -7,7 +7,7 @@
 #include "http2/frame.h"
 #include "http2/output.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 void write_settings(Output& out, Role role, const Settings& settings) {
   std::array<std::pair<SettingId, std::uint32_t>, 6> entries;
@@ -66,4 +66,4 @@ Error apply_setting(Settings& settings, Role self, std::uint16_t id, std::uint32
   return {};
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -5,7 +5,7 @@
 
 #include "http2/error.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 class Output;
 
@@ -29,4 +29,4 @@ void write_settings(Output& out, Role role, const Settings& settings);
 // Puts one parameter that the peer sent to `self` into `settings`. Unknown ones are ignored.
 Error apply_setting(Settings& settings, Role self, std::uint16_t id, std::uint32_t value);
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

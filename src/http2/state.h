@@ -5,7 +5,7 @@
 
 #include "http2/error.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 enum class State : std::uint8_t { kIdle, kOpen, kHalfClosedLocal, kHalfClosedRemote, kClosed };
 
@@ -71,4 +71,4 @@ constexpr const Transition& transition(State state, Event event) {
   return detail::kTransitions[static_cast<int>(state)][static_cast<int>(event)];
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

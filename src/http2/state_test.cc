@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 constexpr State kStates[] = {State::kIdle, State::kOpen, State::kHalfClosedLocal, State::kHalfClosedRemote,
@@ -44,4 +44,4 @@ TEST(State, HasAnAnswerToEveryEvent) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

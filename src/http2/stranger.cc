@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 namespace {
 
@@ -34,4 +34,4 @@ std::string_view name_stranger(Role self, std::string_view first) {
   return "the peer does not speak HTTP/2";
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -6,10 +6,10 @@
 
 #include "http2/settings.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 // A static text, such as "the peer speaks HTTP/1.1, not HTTP/2". `first`: what `self` has received, a byte at
 // least.
 std::string_view name_stranger(Role self, std::string_view first);
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

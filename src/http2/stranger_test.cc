@@ -7,7 +7,7 @@
 
 #include "http2/session_test_util.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 namespace {
 
 using namespace std::string_literals;
@@ -109,4 +109,4 @@ TEST(Session, SaysWhatHasComeInPart) {
 }
 
 }  // namespace
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

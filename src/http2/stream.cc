@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 Stream::Stream() = default;
 
@@ -65,4 +65,4 @@ void StreamTable::erase(StreamId id) {
     resize(slots_.size() / 2);
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

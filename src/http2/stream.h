@@ -15,7 +15,7 @@
 #include "sluice/base/bytes.h"
 #include "sluice/base/time.h"
 
-namespace sluice::http2 {
+namespace sluice::inline v0::http2 {
 
 struct DeferredHeaders;
 
@@ -149,4 +149,4 @@ class StreamTable {
   std::size_t size_ = 0;
 };
 
-}  // namespace sluice::http2
+}  // namespace sluice::inline v0::http2

@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 // Parcels travel back and forth and are used again; what one end gathers beyond these is freed.
@@ -155,4 +155,4 @@ PipeEnds make_cross_pipe_ends(Loop& a, Loop& b, Addr addr_a, Addr addr_b, std::s
   return {std::move(end_a), std::move(end_b)};
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -7,7 +7,7 @@
 
 #include "net/pipe.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 class CrossEnd;
 
@@ -97,4 +97,4 @@ class CrossEnd final : public PipeEnd {
   int num_spare_ = 0;
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

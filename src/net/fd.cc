@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 void Fd::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -32,4 +32,4 @@ Status socket_failure(StatusCode code, std::string what, int error) {
   return Status(code, std::move(what) + ": " + error_text(error));
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -6,7 +6,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // Owns a descriptor, or none (-1).
 class Fd {
@@ -47,4 +47,4 @@ bool is_exhausted(int error);
 // RESOURCE_EXHAUSTED for what has run out, else `code`: "dial of tcp:[::1]:1: connection refused".
 Status socket_failure(StatusCode code, std::string what, int error);
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

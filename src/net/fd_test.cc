@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 TEST(Fd, SaysWhatHasRunOut) {
@@ -18,4 +18,4 @@ TEST(Fd, SaysWhatHasRunOut) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -11,7 +11,7 @@
 #include "support/conn_fixture.h"
 #include "support/raw_socket.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 using support::RawAddr;
@@ -142,4 +142,4 @@ TEST_P(ForkedChild, DoesNotKeepOpenADialThatIsGivenUp) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -5,7 +5,7 @@
 
 #include "net/pipe_hub.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 class PipeListener final : public Listener {
@@ -44,4 +44,4 @@ void MemoryNetwork::cancel_dial(DialOp& op) {
     hub_->fail(*dial, Status(StatusCode::kCancelled, "dial of " + op.addr.to_string() + " cancelled"));
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

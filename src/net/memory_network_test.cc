@@ -9,7 +9,7 @@
 
 #include "support/conn_fixture.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 using namespace std::chrono_literals;
@@ -411,4 +411,4 @@ TEST(MemoryNetwork, LosesNoConnWhenDialsAndAcceptsRace) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -8,7 +8,7 @@
 
 #include "sluice/net/memory_network.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 // keep(), for chains of which nearly all own their bytes already.
@@ -245,4 +245,4 @@ PipePair make_pipe(Loop& a, Loop& b, std::size_t capacity) {
   return {std::move(ends.a), std::move(ends.b)};
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

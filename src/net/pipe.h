@@ -7,14 +7,14 @@
 
 #include "sluice/net/conn.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // One end of a pipe: its ops, their deadlines, back pressure and the ways to end.
 //
 // A write is accepted while room_ lasts; the reader gives room back as it takes bytes. Nothing here calls the
 // peer's owner: an op of the peer that becomes done is posted.
 // Thread: loop-only, but for construction. Lifetime: close()d by its destructor; no op may be in flight then.
-class PipeEnd : public Conn, private StuckReporter {
+class PipeEnd : public Conn, private detail::StuckReporter {
  public:
   ~PipeEnd() override;
   PipeEnd(const PipeEnd&) = delete;
@@ -94,4 +94,4 @@ PipeEnds make_pipe_ends(Loop& a, Loop& b, Addr addr_a, Addr addr_b, std::size_t 
 // The same for two different loops (cross_pipe.cc).
 PipeEnds make_cross_pipe_ends(Loop& a, Loop& b, Addr addr_a, Addr addr_b, std::size_t capacity);
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

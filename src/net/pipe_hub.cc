@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 Status listener_closed(const PipePort& port) {
@@ -199,4 +199,4 @@ void WaitingAccept::done(Runnable& self) noexcept {
   op.run();
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

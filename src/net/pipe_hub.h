@@ -19,7 +19,7 @@
 #include "net/pipe.h"
 #include "sluice/net/memory_network.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 class PipeHub;
 struct WaitingDial;
@@ -64,7 +64,7 @@ class PipeHub : public std::enable_shared_from_this<PipeHub> {
 };
 
 // A dial in a port's backlog. Keeps itself alive until its own node and that of its context's watch have run.
-struct WaitingDial final : Runnable, StuckReporter {
+struct WaitingDial final : Runnable, detail::StuckReporter {
   WaitingDial(std::shared_ptr<PipeHub> hub, std::shared_ptr<PipePort> port, DialOp& op, Loop& loop);
   void arm(TimePoint deadline, const Context& context);
 
@@ -117,4 +117,4 @@ struct WaitingAccept final : Runnable {
   static void done(Runnable& self) noexcept;
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -11,7 +11,7 @@
 #include "sluice/net/memory_network.h"
 #include "support/conn_fixture.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 using namespace std::chrono_literals;
@@ -364,4 +364,4 @@ TEST(CrossPipe, TellsThePeerOfRoomInHalves) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -8,7 +8,7 @@
 
 #include "net/fd.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 namespace {
 
@@ -112,4 +112,4 @@ Resolver::Answer Resolver::ask_getaddrinfo(const std::string& host) {
   return answer;
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -12,7 +12,7 @@
 #include "net/socket_addr.h"
 #include "sluice/async/blocking.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // One look-up a name at a time, whoever waits for it: a name server that does not answer holds one thread a
 // name, and a dial that is tried again joins the look-up that its last attempt left behind. One that nobody
@@ -71,4 +71,4 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
   std::map<std::string, Lookup*> lookups_;
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -10,7 +10,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 // A name server that answers when it is let go.
@@ -161,4 +161,4 @@ TEST(ResolverOfTheSystem, KnowsLocalhost) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -3,7 +3,7 @@
 
 #include <netinet/tcp.h>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 Fd make_socket(int family) { return Fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); }
 
@@ -24,4 +24,4 @@ SocketAddr peer_addr_of(int fd) {
   return addr;
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

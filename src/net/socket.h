@@ -5,7 +5,7 @@
 #include "net/socket_addr.h"
 #include "sluice/base/result.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // A stream socket that does not block and is closed by exec. Sets errno when it is none.
 Fd make_socket(int family);
@@ -15,4 +15,4 @@ void set_no_delay(int fd);
 SocketAddr local_addr_of(int fd);
 SocketAddr peer_addr_of(int fd);
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

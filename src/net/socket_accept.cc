@@ -10,7 +10,7 @@
 #include "net/socket.h"
 #include "net/socket_conn.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
@@ -124,4 +124,4 @@ void SocketAccept::end(Status status) {
   op_.run();
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -5,7 +5,7 @@
 
 #include "net/socket_listener.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // Watches the socket for as long as it waits, exclusively: of the loops that wait, the kernel tells the one
 // that has waited longest, and that one stands at the end of the line when it comes again.
@@ -40,4 +40,4 @@ class SocketAccept final : private FdWatch {
   Pause pause_{*this};
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 constexpr std::size_t kPathOffset = offsetof(sockaddr_un, sun_path);
@@ -188,4 +188,4 @@ Addr to_addr(const SocketAddr& addr) {
   }
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

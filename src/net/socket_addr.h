@@ -10,7 +10,7 @@
 
 #include "sluice/base/addr.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // A value. Made empty it has room for what the kernel writes.
 class SocketAddr {
@@ -55,4 +55,4 @@ Result<SocketAddr> to_unix_addr(const Addr& addr);
 // is an IPv4 address. Bytes of a peer's name that are not printable are written %XX.
 Addr to_addr(const SocketAddr& addr);
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 std::string round_trip(const std::string& text) {
@@ -95,4 +95,4 @@ TEST(SocketAddr, KnowsAPeerWithoutAName) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

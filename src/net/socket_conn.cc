@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
@@ -25,7 +25,7 @@ constexpr int kSendsPerTurn = 4;
 constexpr std::size_t kMaxSlices = 64;
 // A read of at least this keeps the scratch that it lies in; less is copied, so that no small slice pins
 // 64 KiB.
-constexpr std::size_t kKeepFrom = Scratch::kSize / 4;
+constexpr std::size_t kKeepFrom = detail::Scratch::kSize / 4;
 // close() reads away up to 4 MiB of what nobody will read.
 constexpr int kMaxDiscards = 64;
 
@@ -121,7 +121,7 @@ bool SocketConn::read_refused(ReadOp& op) {
 // False: there was nothing.
 bool SocketConn::read_some(ReadOp& op, Lend lend) {
   Buffer* block = loop_.scratch().take();
-  iovec parts[2] = {{op.hint.into.data(), op.hint.into.size()}, {block->data(), Scratch::kSize}};
+  iovec parts[2] = {{op.hint.into.data(), op.hint.into.size()}, {block->data(), detail::Scratch::kSize}};
   const bool hinted = !op.hint.into.empty();
   msghdr message{};
   message.msg_iov = hinted ? parts : parts + 1;
@@ -134,7 +134,8 @@ bool SocketConn::read_some(ReadOp& op, Lend lend) {
   // Descriptors that a unix peer sent along end a read early. They are not wanted and closed by the kernel.
   if (n >= 0 && (message.msg_flags & MSG_CTRUNC)) read_to_the_end_ = true;
   // Less than there was room for: that was all, and the kernel will say when there is more.
-  if (n < 0 || (static_cast<std::size_t>(n) < op.hint.into.size() + Scratch::kSize && !read_to_the_end_))
+  if (n < 0 ||
+      (static_cast<std::size_t>(n) < op.hint.into.size() + detail::Scratch::kSize && !read_to_the_end_))
     readable_ = false;
   if (n > 0) {
     take(op, block, static_cast<std::size_t>(n), lend);
@@ -371,8 +372,8 @@ void SocketConn::discard_unread() {
   Buffer* block = loop_.scratch().take();
   for (int i = 0; i < kMaxDiscards; ++i) {
     // MSG_TRUNC: tcp drops the bytes without copying them.
-    const ssize_t n = ::recv(fd_.get(), block->data(), Scratch::kSize, MSG_TRUNC);
-    if (n < static_cast<ssize_t>(Scratch::kSize)) break;
+    const ssize_t n = ::recv(fd_.get(), block->data(), detail::Scratch::kSize, MSG_TRUNC);
+    if (n < static_cast<ssize_t>(detail::Scratch::kSize)) break;
   }
   loop_.scratch().give(block);
 }
@@ -388,4 +389,4 @@ std::optional<PeerCredentials> SocketConn::peer_credentials() const {
   return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

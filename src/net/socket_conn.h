@@ -8,7 +8,7 @@
 #include "net/fd.h"
 #include "sluice/net/conn.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // Watched once and for life, edge-triggered: what the kernel said last is kept here, so a read or write costs
 // one system call, and none that is known to bring nothing.
@@ -109,4 +109,4 @@ class SocketConn final : public Conn, private FdWatch {
   const Addr peer_addr_;
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

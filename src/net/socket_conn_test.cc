@@ -10,7 +10,7 @@
 #include "support/conn_fixture.h"
 #include "support/raw_socket.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 using namespace std::chrono_literals;
@@ -400,4 +400,4 @@ TEST_P(SocketConnTest, CarriesAHundredMegabytesBetweenThreads) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -11,7 +11,7 @@
 #include "net/socket.h"
 #include "net/socket_conn.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 // With several addresses each gets its share of the time that is left, but at least this: two round trips to
@@ -225,4 +225,4 @@ void SocketDial::ended(Runnable& self) noexcept {
   op.run();
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -11,7 +11,7 @@
 #include "net/resolver.h"
 #include "sluice/net/network.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // Resolves if it must, then tries one address after the other. Whatever ends it comes to decide(), and its
 // own node then runs the op. Thread: loop-only. Lifetime: held by its op; while its context's watch has yet
@@ -92,4 +92,4 @@ class SocketDial final : public Runnable, public std::enable_shared_from_this<So
   Cancellation cancellation_{*this};
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

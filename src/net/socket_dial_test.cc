@@ -8,7 +8,7 @@
 #include "support/conn_fixture.h"
 #include "support/raw_socket.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 using namespace std::chrono_literals;
@@ -243,4 +243,4 @@ TEST_F(SocketDialTest, ConnectsWhenAUnixBacklogHasRoomAgain) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -6,7 +6,7 @@
 #include "net/socket.h"
 #include "net/socket_accept.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 // Connections that the kernel completes before anybody accepts them; it lowers this to its own limit.
@@ -90,4 +90,4 @@ Status SocketListener::close() {
   return {};
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

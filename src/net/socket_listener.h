@@ -10,7 +10,7 @@
 #include "net/unix_path.h"
 #include "sluice/net/network.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // What a listener and the accepts that wait at it have in common. Shared: the accepts are on any loops and
 // may outlive the listener by the moment it takes them to see that it is closed.
@@ -44,4 +44,4 @@ class SocketListener final : public Listener {
   const std::shared_ptr<ListeningSocket> socket_;
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

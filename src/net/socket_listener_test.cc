@@ -15,7 +15,7 @@
 #include "support/conn_fixture.h"
 #include "support/raw_socket.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 using support::HeldAccept;
@@ -369,4 +369,4 @@ TEST(SimulatedSockets, AreNotAcceptedFrom) {
 }
 
 }  // namespace
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

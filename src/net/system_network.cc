@@ -5,7 +5,7 @@
 #include "net/socket_dial.h"
 #include "net/socket_listener.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 Status foreign(const Addr& addr) {
@@ -46,4 +46,4 @@ bool SystemNetwork::start_dial(DialOp& op, Loop& loop) {
 
 void SystemNetwork::cancel_dial(DialOp& op) { static_cast<SocketDial*>(op.pending.get())->cancel(); }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -11,7 +11,7 @@
 
 #include "net/socket.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 namespace {
 
 bool bind_to(int fd, const SocketAddr& target) { return ::bind(fd, target.get(), target.size()) == 0; }
@@ -89,4 +89,4 @@ void UnixPath::remove() {
   if (mine.exists && look_at(path_) == mine) ::unlink(path_.c_str());
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

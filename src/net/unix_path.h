@@ -8,7 +8,7 @@
 #include "net/socket_addr.h"
 #include "sluice/base/status.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // The file is the owner's alone (mode 0600) from its first moment. What stands there before is replaced only
 // if it is a socket that nobody answers on; it is taken away only while it is the one that was made here.
@@ -34,4 +34,4 @@ class UnixPath {
   Identity mine_;
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

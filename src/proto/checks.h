@@ -8,7 +8,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 // protobuf counts in int.
 inline constexpr std::size_t kMaxProtoSize = std::numeric_limits<int>::max();
@@ -16,4 +16,4 @@ inline constexpr std::size_t kMaxProtoSize = std::numeric_limits<int>::max();
 Status too_large(StatusCode code, const google::protobuf::MessageLite& message, std::size_t size);
 Status missing_fields(const google::protobuf::MessageLite& message);
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

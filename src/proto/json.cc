@@ -18,7 +18,7 @@
 #include "proto/checks.h"
 #include "sluice/proto/message.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 namespace pb = google::protobuf;
@@ -236,4 +236,4 @@ class JsonCodec final : public Codec {
 
 std::shared_ptr<const Codec> json_codec(JsonOptions options) { return std::make_shared<JsonCodec>(options); }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -21,7 +21,7 @@
 
 #include "sluice/proto/message.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 namespace pb = google::protobuf;
@@ -341,4 +341,4 @@ TEST_F(Json, OneCodecServesSeveralThreads) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 
 #include "proto/checks.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 namespace {
 
 using google::protobuf::MessageLite;
@@ -123,4 +123,4 @@ Status proto_decode(const Chain& bytes, void* object) {
 
 void proto_clear(void* object) { lite(object).Clear(); }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

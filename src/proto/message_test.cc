@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 namespace pb = google::protobuf;
@@ -268,4 +268,4 @@ TEST(ProtoMessage, IsMadeClonedMovedClearedAndDestroyed) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 #include "rpc/encoding_name.h"
 #include "sluice/rpc/interceptor.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // Of a name that nobody checked, in a text.
@@ -94,4 +94,4 @@ Status decode_with(const Codec& codec, const MessageOps& ops, const Chain& bytes
 }
 
 }  // namespace detail
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -9,7 +9,7 @@
 
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // Has no encoding of its own.
@@ -216,4 +216,4 @@ TEST(EncodeWith, KeepsWhatTheCodecBorrows) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 
 #include "rpc/encoding_name.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 std::string_view trimmed(std::string_view token) {
@@ -86,4 +86,4 @@ CompressorSet::Mask CompressorSet::named_in(std::string_view accept_encoding) co
   }
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

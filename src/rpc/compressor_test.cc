@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 struct Named final : Compressor {
@@ -94,4 +94,4 @@ TEST(CompressorSet, CopiesShare) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 inline bool is_encoding_name(std::string_view name) {
   const auto fits = [](char c) {
@@ -13,4 +13,4 @@ inline bool is_encoding_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits);
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

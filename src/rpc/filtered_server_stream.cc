@@ -3,7 +3,7 @@
 
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 OpRecord* FilteredServerStream::start_recv() {
   OpRecord* inner = stream_.start_recv();
@@ -72,4 +72,4 @@ OpRecord* FilteredServerStream::start_send(const Message& message, WriteOptions 
   return new FailedRecord(failure_);
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

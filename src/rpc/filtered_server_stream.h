@@ -4,7 +4,7 @@
 #include "rpc/intercepted_call.h"
 #include "sluice/rpc/stream.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 // What messages pass.
 class MessagePasses {
@@ -58,4 +58,4 @@ class FilteredServerStream final : public ServerStream {
   Runnable* quiet_ = nullptr;
 };
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -9,7 +9,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 namespace {
 
 // Its one read completes when the test says so.
@@ -111,4 +111,4 @@ TEST(FilteredServerStream, ReadGivenUpWhileItsMessageIsOnItsWayEndsTheCallAndIsB
 }
 
 }  // namespace
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -1,7 +1,7 @@
 // How a call goes from one interceptor to the next and back.
 #include "rpc/intercepted_call.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 namespace {
 
 Status take_status_of(Task<Status>& task) noexcept {
@@ -139,4 +139,4 @@ Status InterceptedCall::filter_reply(Message& message) const {
   return {};
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -7,7 +7,7 @@
 
 #include "sluice/rpc/interceptor.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 // An interceptor's run: its coroutine, and the next() that it awaits.
 //
@@ -86,4 +86,4 @@ class InterceptedCall {
   Level* outermost_ = nullptr;
 };
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -6,7 +6,7 @@
 #include "sluice/async/run_on.h"
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 namespace {
 
 // Thread: loop-only. Lifetime: until the caller has released it and the outermost interceptor has ended.
@@ -164,4 +164,4 @@ std::shared_ptr<ChannelBase> with_interceptors(std::shared_ptr<ChannelBase> inne
   return std::make_shared<InterceptedChannel>(std::move(inner), chain);
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

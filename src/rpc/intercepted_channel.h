@@ -6,7 +6,7 @@
 
 #include "sluice/rpc/interceptor.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 class InterceptedChannel final : public ChannelBase {
  public:
@@ -39,4 +39,4 @@ class InterceptedChannel final : public ChannelBase {
 std::shared_ptr<ChannelBase> with_interceptors(std::shared_ptr<ChannelBase> inner,
                                                const InterceptorChain<ClientInterceptor>& chain);
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

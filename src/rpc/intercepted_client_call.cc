@@ -6,7 +6,7 @@
 #include "rpc/intercepted_channel.h"
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 InterceptedClientCall::InterceptedClientCall(std::shared_ptr<InterceptedChannel> channel,
                                              const MethodInfo& method, const CallOptions& options)
@@ -141,4 +141,4 @@ Message& ClientLevel::request() {
   return request_.emplace(level ? *level->request_ : client_call_.request_);
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

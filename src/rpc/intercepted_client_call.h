@@ -8,7 +8,7 @@
 
 #include "rpc/intercepted_call.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 class InterceptedChannel;
 class InterceptedClientCall;
@@ -111,4 +111,4 @@ class InterceptedClientCall : public InterceptedCall {
   Status refusal_;
 };
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -9,7 +9,7 @@
 #include "rpc/intercepted_call.h"
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 namespace {
 
 class InterceptedServerCall;
@@ -269,4 +269,4 @@ void serve_intercepted(void* method, ServerCall& call) {
   call.run(call.make<InterceptedHandler>(*static_cast<const InterceptedMethod*>(method), call));
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

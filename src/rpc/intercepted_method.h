@@ -7,7 +7,7 @@
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 // Lifetime: longer than the calls.
 struct InterceptedMethod {
@@ -20,4 +20,4 @@ struct InterceptedMethod {
 // A method's handler function, whose object is a InterceptedMethod.
 void serve_intercepted(void* method, ServerCall& call);
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

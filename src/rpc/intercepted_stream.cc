@@ -7,7 +7,7 @@
 #include "rpc/intercepted_channel.h"
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 InterceptedStream::InterceptedStream(std::shared_ptr<InterceptedChannel> channel, const MethodInfo& method,
                                      const Message* first, const CallOptions& options)
@@ -225,4 +225,4 @@ void InterceptedStream::chain_ended(Status status) {
   unref();
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

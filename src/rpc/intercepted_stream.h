@@ -9,7 +9,7 @@
 #include "rpc/intercepted_client_call.h"
 #include "sluice/rpc/stream.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 // Thread: loop-only but for the constructor, cancel, drop and fail. Lifetime: counted: by its user, by each
 // record in use, by what is on its way to the loop, and by the chain until its outermost interceptor has
@@ -164,4 +164,4 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   Status refused_;  // by a filter
 };
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

@@ -4,7 +4,7 @@
 #include "sluice/async/run_on.h"
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 OpRecord* InterceptedStream::start_recv() {
   if (recv_.in_use) {
@@ -236,4 +236,4 @@ void InterceptedStream::unref() {
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

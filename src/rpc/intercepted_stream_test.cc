@@ -12,7 +12,7 @@
 #include "rpc/intercepted_channel.h"
 #include "support/loop_fixture.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 namespace {
 
 // One attempt. Reads and writes complete when the test says so.
@@ -303,4 +303,4 @@ TEST_F(InterceptedStreamTest, ReadThatIsDoneIsNotToldOfTheNextMessage) {
 }
 
 }  // namespace
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

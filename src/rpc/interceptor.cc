@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 Status status_of_exception(const char* who) noexcept {
   const std::string thrower(who);
@@ -60,4 +60,4 @@ Status run_on_headers(std::span<const InterceptorRef<ClientInterceptor>> chain,
   return {};
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

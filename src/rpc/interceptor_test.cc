@@ -6,7 +6,7 @@
 #include <memory>
 #include <stdexcept>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 using Ref = InterceptorRef<ServerInterceptor>;
@@ -87,4 +87,4 @@ TEST(RunOnHeaders, EndsWithTheFirstThatRefuses) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 Chain& chain(void* object) { return *static_cast<Chain*>(object); }
@@ -95,4 +95,4 @@ std::size_t message_size(const Message& message) {
   return bytes.ok() ? bytes->size() : 0;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,7 +7,7 @@
 #include <string>
 #include <type_traits>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 const MessageOps& ops() { return MessageTraits<Chain>::ops(); }
@@ -191,4 +191,4 @@ TEST(DecodeMessage, DecodesBytes) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

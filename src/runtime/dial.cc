@@ -8,7 +8,7 @@
 #include "rpc/intercepted_channel.h"
 #include "transport/http2_transports.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // A channel lives on the loop that dials it; those that other threads dial are spread.
@@ -44,4 +44,4 @@ Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions op
   return Channel(detail::with_interceptors(channel, channel->interceptors()), std::move(closer));
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,7 +7,7 @@
 #include "async/waiting_thread.h"
 #include "sluice/net/system_network.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 namespace {
 
@@ -115,4 +115,4 @@ LiveCounts Runtime::live() const {
   return sum;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

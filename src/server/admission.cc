@@ -3,7 +3,7 @@
 
 #include "server/strangers.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 bool Admission::counts_addresses(const Addr& peer) const {
   return limits_.connections_per_address != Limits::kOff && peer.scheme == "tcp";
@@ -40,4 +40,4 @@ std::size_t Admission::addresses() const {
   return from_.size();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

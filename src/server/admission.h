@@ -10,7 +10,7 @@
 #include "sluice/base/addr.h"
 #include "sluice/base/limits.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Thread: any. Lifetime: the limits outlive it.
 class Admission {
@@ -36,4 +36,4 @@ class Admission {
   std::unordered_map<std::string, std::uint32_t> from_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

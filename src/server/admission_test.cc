@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 Addr tcp(int host, int port = 1) {
@@ -59,4 +59,4 @@ TEST(Admission, KeepsNothingOfAddressesWithoutAConnection) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 MethodTable::MethodTable(const ServerOptions& options) : interceptors_(options.interceptors) {
   for (const InterceptorRef<ServerInterceptor>& i : options.interceptors) borrows_ |= i.borrowed();
@@ -69,4 +69,4 @@ Status MethodTable::not_found(std::string_view path) const {
   return Status(StatusCode::kUnimplemented, "unknown service " + service.substr(0, kMaxQuoted));
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

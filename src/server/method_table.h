@@ -15,7 +15,7 @@
 #include "rpc/intercepted_method.h"
 #include "sluice/server/server.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Thread: any; changed before freeze() only, read without a lock behind it. Lifetime: the options outlive it.
 class MethodTable {
@@ -56,4 +56,4 @@ class MethodTable {
   std::vector<std::unique_ptr<detail::InterceptedMethod>> intercepted_;  // what served methods point to
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 void serve_one(void*, ServerCall&) {}
@@ -75,4 +75,4 @@ TEST(MethodTable, BorrowsWhatItDoesNotKeep) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 bool ServedListeners::add(const SharedListener& listener) {
   {
@@ -56,4 +56,4 @@ void ServedListeners::close_all() {
   for (const SharedListener& l : listeners) (void)l->close();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,7 +7,7 @@
 
 #include "sluice/net/network.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // One listener served by the shards.
 using SharedListener = std::shared_ptr<net::Listener>;  // shared: by the shards that accept from it
@@ -32,4 +32,4 @@ class ServedListeners {
   bool closed_ = false;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

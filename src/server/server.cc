@@ -4,25 +4,25 @@
 
 #include "server/server_core.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
-ServerCore& core_of(const OpArgs& args) { return *static_cast<ServerCore*>(args.object); }
-Loop& home_of(const OpArgs& args) { return core_of(args).home(); }
+ServerCore& core_of(const detail::OpArgs& args) { return *static_cast<ServerCore*>(args.object); }
+Loop& home_of(const detail::OpArgs& args) { return core_of(args).home(); }
 
-OpRecord* start_quiet(const OpArgs& args) {
+detail::OpRecord* start_quiet(const detail::OpArgs& args) {
   auto* record = new QuietRecord(core_of(args).shared_from_this());
   core_of(args).stopping().wait(*record);
   return record;
 }
 
-OpRecord* start_drain(const OpArgs& args) {
+detail::OpRecord* start_drain(const detail::OpArgs& args) {
   core_of(args).stopping().drain();
   return start_quiet(args);
 }
 
 // The deadline travels in the arguments' options, as nanoseconds.
-OpRecord* start_stop(const OpArgs& args) {
+detail::OpRecord* start_stop(const detail::OpArgs& args) {
   core_of(args).stopping().drain();
   auto* record = new QuietRecord(core_of(args).shared_from_this());
   const TimePoint deadline{Duration(reinterpret_cast<std::intptr_t>(args.options))};
@@ -31,7 +31,7 @@ OpRecord* start_stop(const OpArgs& args) {
   return record;
 }
 
-void release_quiet(OpRecord* r) {
+void release_quiet(detail::OpRecord* r) {
   auto* record = static_cast<QuietRecord*>(r);
   if (record->collecting) {
     record->abandoned = true;
@@ -40,11 +40,12 @@ void release_quiet(OpRecord* r) {
   delete record;
 }
 
-void cancel_quiet(OpRecord* r) { static_cast<QuietRecord*>(r)->cancel(); }
+void cancel_quiet(detail::OpRecord* r) { static_cast<QuietRecord*>(r)->cancel(); }
 
 template <class T>
-constexpr OpKindOf<T> quiet_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {
-  OpKindOf<T> kind{};
+constexpr detail::OpKindOf<T> quiet_kind(detail::OpRecord* (*start)(const detail::OpArgs&),
+                                         detail::OpResult<T> (*take)(detail::OpRecord*)) {
+  detail::OpKindOf<T> kind{};
   kind.loop = &home_of;
   kind.start = start;
   kind.cancel = &cancel_quiet;
@@ -53,16 +54,16 @@ constexpr OpKindOf<T> quiet_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> 
   return kind;
 }
 
-Status take_quiet(OpRecord* r) { return static_cast<QuietRecord*>(r)->status; }
-Result<StopReport> take_report(OpRecord* r) {
+Status take_quiet(detail::OpRecord* r) { return static_cast<QuietRecord*>(r)->status; }
+Result<StopReport> take_report(detail::OpRecord* r) {
   auto& record = static_cast<QuietRecord&>(*r);
   if (!record.status.ok()) return record.status;
   return std::move(record.report);
 }
 
-constexpr OpKindOf<Status> kQuiet = quiet_kind<Status>(&start_quiet, &take_quiet);
-constexpr OpKindOf<Status> kDrain = quiet_kind<Status>(&start_drain, &take_quiet);
-constexpr OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, &take_report);
+constexpr detail::OpKindOf<Status> kQuiet = quiet_kind<Status>(&start_quiet, &take_quiet);
+constexpr detail::OpKindOf<Status> kDrain = quiet_kind<Status>(&start_drain, &take_quiet);
+constexpr detail::OpKindOf<StopReport> kStop = quiet_kind<StopReport>(&start_stop, &take_report);
 
 }  // namespace
 
@@ -116,4 +117,4 @@ Op<StopReport> Server::stop(TimePoint deadline) {
   return {kStop, core_.get(), nullptr, reinterpret_cast<const void*>(ns)};
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 ServerCore::ServerCore(net::Host& host, ServerOptions options, const call::Transports& transports)
     : options_(std::move(options)),
@@ -34,4 +34,4 @@ Status ServerCore::serve(std::unique_ptr<net::Listener> listener) {
   return {};
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

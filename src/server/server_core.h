@@ -16,7 +16,7 @@
 #include "sluice/async/run_on.h"
 #include "sluice/server/server.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Thread: any, but for the parts that say otherwise. Lifetime: shared by the Server, by the shards on which
 // something is left, and by the operations that wait for its end. The home loop is the host's first.
@@ -59,4 +59,4 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   std::vector<std::unique_ptr<ServerShard>> shards_;  // constant after construction
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

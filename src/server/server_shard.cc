@@ -5,7 +5,7 @@
 
 #include "server/server_core.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 using call::ServedCall;
 using call::Transport;
@@ -220,4 +220,4 @@ const call::ServedMethod* ServerShard::find(std::string_view path) const {
 }
 Status ServerShard::not_found(std::string_view path) const { return core_.methods().not_found(path); }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -12,7 +12,7 @@
 #include "server/strangers.h"
 #include "sluice/server/server.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class ServerCore;
 
@@ -21,7 +21,7 @@ class ServerCore;
 class alignas(64) ServerShard final : private call::TransportOwner,
                                       private call::Farewell::Owner,
                                       private call::ServedMethods,
-                                      private StuckReporter {
+                                      private detail::StuckReporter {
  public:
   ServerShard(ServerCore& core, Loop& loop, const std::atomic<bool>* gone)
       : ServedMethods(gone), core_(core), loop_(loop) {}
@@ -79,4 +79,4 @@ class alignas(64) ServerShard final : private call::TransportOwner,
   std::shared_ptr<ServerCore> self_;  // shared: while not quiet it outlives the Server
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -6,7 +6,7 @@
 #include "server/server_core.h"
 #include "sluice/async/run_on.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 ShardRound::ShardRound(std::shared_ptr<ServerCore> core)
     : core_(std::move(core)), unanswered_(core_->shards().size()) {}
@@ -30,4 +30,4 @@ void ShardRound::answered() {
   });
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <memory>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class ServerCore;
 class ServerShard;
@@ -36,4 +36,4 @@ class ShardRound {
   std::atomic<std::size_t> unanswered_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

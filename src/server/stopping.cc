@@ -9,7 +9,7 @@
 #include "server/shard_round.h"
 #include "sluice/async/run_on.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 // Whether all shards are quiet is known only where each of them is.
@@ -155,4 +155,4 @@ void QuietRecord::DeadlineTimer::expired(Runnable& self) noexcept {
   if (!record.done()) record.core->stopping().on_deadline(record);
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

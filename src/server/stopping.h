@@ -9,14 +9,14 @@
 #include "sluice/async/timer.h"
 #include "sluice/server/server.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class ServerCore;
 
 // Waits until every shard is quiet, or until stop()'s deadline. On the home loop.
-struct QuietRecord : OpRecord {
-  using OpRecord::begin;
-  using OpRecord::complete;
+struct QuietRecord : detail::OpRecord {
+  using detail::OpRecord::begin;
+  using detail::OpRecord::complete;
   explicit QuietRecord(std::shared_ptr<ServerCore> core);
   ~QuietRecord();
   // The server goes on as it was told; only the waiting ends. Nothing once the deadline has come.
@@ -68,4 +68,4 @@ class Stopping {
   std::vector<QuietRecord*> waiting_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

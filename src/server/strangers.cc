@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 std::string host_of(const Addr& peer) {
   return peer.scheme == "tcp" ? peer.text.substr(0, peer.text.rfind(':')) : peer.scheme;
@@ -42,4 +42,4 @@ call::Transport* Strangers::oldest_of_most() const {
   return most == by_host_.end() ? nullptr : most->second.begin()->second;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -10,7 +10,7 @@
 #include "call/transport.h"
 #include "sluice/base/addr.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // The address of a host, without the port that tells its connections apart. What has no hosts, as unix
 // sockets and pipes, is one by its scheme.
@@ -36,4 +36,4 @@ class Strangers {
   std::uint64_t last_ = 0;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

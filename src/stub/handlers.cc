@@ -4,7 +4,7 @@
 #include "base/escape.h"
 #include "sluice/rpc/interceptor.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 Status status_of_exception() noexcept { return status_of_exception("handler"); }
 
@@ -16,4 +16,4 @@ Status check_named_codec(const ServerCall& call, const MessageOps& request) {
           "no codec for content-subtype \"" + escaped(subtype.substr(0, kMaxQuoted), Keep::kAscii) + "\""};
 }
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

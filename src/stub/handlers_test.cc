@@ -12,7 +12,7 @@
 
 #include "support/loop_fixture.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 namespace {
 
 Status status_of(void (*throws)()) {
@@ -172,4 +172,4 @@ TEST(UnaryMethod, AnswersUnimplementedWhenNobodyWroteIt) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::inline v0

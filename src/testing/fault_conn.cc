@@ -8,7 +8,7 @@
 
 #include "base/splitmix64.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 namespace {
 
 constexpr const char* kReadExpired = "read deadline exceeded";
@@ -324,4 +324,4 @@ void FaultConn::written_below(Runnable& op) noexcept {
 
 void FaultConn::run_write() { std::exchange(write_op_, nullptr)->run(); }
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

@@ -10,7 +10,7 @@
 #include "sluice/net/memory_network.h"
 #include "support/conn_fixture.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 namespace {
 
 using namespace std::chrono_literals;
@@ -347,7 +347,7 @@ Task<void> echo(net::Conn& conn, std::size_t n) {
     Result<net::ReadResult> read = co_await conn.read();
     if (!read.ok() || read->eof) co_return;
     n -= std::min(n, read->data.size());
-    if (!(co_await conn.write(std::move(read->data))).ok()) co_return;
+    if (Status s = co_await conn.write(std::move(read->data)); !s.ok()) co_return;
   }
 }
 Task<void> ask(net::Conn& conn, std::size_t n) {
@@ -409,4 +409,4 @@ TEST(RandomFaults, AreOfEveryKindAndInTheOrderOfTheirBytes) {
 }
 
 }  // namespace
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <utility>
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 namespace {
 
 WrapConn wrap_with(FaultPlanner planner) {
@@ -30,4 +30,4 @@ std::unique_ptr<net::Listener> with_faults(std::unique_ptr<net::Listener> below,
   return wrap_listener(std::move(below), wrap_with(std::move(planner)));
 }
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

@@ -5,7 +5,7 @@
 #include "base/splitmix64.h"
 #include "sluice/testing/fault_conn.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 namespace {
 
 constexpr const char* kNames[kNumFaultKinds] = {"split", "delay", "stall", "corruption", "cut", "black hole"};
@@ -71,4 +71,4 @@ FaultOptions random_faults(std::uint64_t seed, std::uint64_t horizon) {
   return options;
 }
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

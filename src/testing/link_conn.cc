@@ -5,7 +5,7 @@
 #include <cassert>
 #include <utility>
 
-namespace sluice::testing::detail {
+namespace sluice::inline v0::testing::detail {
 namespace {
 
 constexpr std::size_t kPiece = 16 << 10;
@@ -152,4 +152,4 @@ void LinkConn::close() {
   if (net::ReadOp* op = std::exchange(op_, nullptr)) op->status = closed_status(), loop().post(*op);
 }
 
-}  // namespace sluice::testing::detail
+}  // namespace sluice::inline v0::testing::detail

@@ -9,7 +9,7 @@
 #include "sluice/net/conn.h"
 #include "sluice/testing/link_network.h"
 
-namespace sluice::testing::detail {
+namespace sluice::inline v0::testing::detail {
 
 // What was written to the conn below is read at once and then held: so nothing that was sent is lost when the
 // writer closes. A Conn's contract holds.
@@ -67,4 +67,4 @@ class LinkConn final : public net::Conn, private Timer {
   net::ReadOp* op_ = nullptr;  // the owner's, in flight
 };
 
-}  // namespace sluice::testing::detail
+}  // namespace sluice::inline v0::testing::detail

@@ -7,7 +7,7 @@
 
 #include "testing/link_conn.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 namespace {
 
 constexpr std::size_t kSmallestBuffer = 256 << 10;
@@ -38,4 +38,4 @@ WrapConn wrap_with(const LinkOptions& options) {
 LinkNetwork::LinkNetwork(std::shared_ptr<net::Network> below, const LinkOptions& options, std::string scheme)
     : WrappingNetwork(std::move(below), wrap_with(options), std::move(scheme)) {}
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

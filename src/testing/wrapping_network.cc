@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 namespace {
 
 // An op may end after the listener or network that it was started on.
@@ -111,4 +111,4 @@ std::unique_ptr<net::Listener> wrap_listener(std::unique_ptr<net::Listener> belo
                                             std::make_shared<const WrapConn>(std::move(wrap)));
 }
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

@@ -6,7 +6,7 @@
 
 #include "transport/call_stream.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 namespace {
 // Fewer bytes than this in kLook, of all messages, or in kNoProgress, of one, are next to nothing.
@@ -155,4 +155,4 @@ void Assemblies::refuse(CallStream& stream) {
   stream.call_.refuse_message(std::move(status));
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

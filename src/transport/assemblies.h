@@ -11,7 +11,7 @@
 #include "transport/patience.h"
 #include "transport/stream_list.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // One of them, a part of its stream; Assemblies' own.
 struct Assembly {
@@ -78,4 +78,4 @@ class Assemblies {
   CallStream* beyond_ = nullptr;  // beyond the connection's budget
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

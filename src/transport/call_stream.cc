@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 static_assert(call::kPrefix == wire::MessageReader::kPrefixSize);
 
@@ -163,4 +163,4 @@ void CallStream::drop_messages() {
   consume(held_);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

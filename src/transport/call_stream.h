@@ -10,7 +10,7 @@
 #include "transport/connection.h"
 #include "wire/message_reader.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // Thread: loop-only. Lifetime: the call's, behind which it lies.
 class CallStream : public http2::Stream {
@@ -119,4 +119,4 @@ class CallStreamOf : public CallStream, public Side {
   using CallStream::CallStream;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -1,7 +1,7 @@
 // What must hold of a CallStream's flow control at all times; assertions ask for it.
 #include "transport/call_stream.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 // What came is either credited or owed: a byte that is neither is one that the peer may never send again, and
 // a stream that lives long enough stands still.
 bool CallStream::credit_is_conserved() const {
@@ -18,4 +18,4 @@ bool CallStream::holds_what_it_counts() const {
   return reader_.held() + call_.unread() == held_;
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

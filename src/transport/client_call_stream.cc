@@ -8,7 +8,7 @@
 #include "wire/error_map.h"
 #include "wire/grpc_timeout.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 using http2::EndStream;
 using http2::ErrorCode;
@@ -147,4 +147,4 @@ void ClientCallStream::on_connection_lost(Connection& connection, const Status& 
   call.on_connection_lost(why, why.code() == StatusCode::kCancelled);  // closed on this side
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -10,7 +10,7 @@
 #include "transport/call_stream.h"
 #include "wire/metadata_fields.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 class ClientCallStream final : public CallStreamOf<call::ClientTransportStream> {
  public:
@@ -67,4 +67,4 @@ class ClientCallStream final : public CallStreamOf<call::ClientTransportStream> 
   std::unique_ptr<Status> early_status_;  // came in the header: counts if nothing follows it
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

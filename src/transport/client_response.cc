@@ -9,7 +9,7 @@
 #include "wire/grpc_status.h"
 #include "wire/http_status.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 // Tags of fields that every response repeats.
@@ -240,4 +240,4 @@ void ClientCallStream::on_stream_error(const http2::Error& error) {
                                                ": " + std::string(error.what)));
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -9,7 +9,7 @@
 #include "transport/client_call_stream.h"
 #include "wire/error_map.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 // Reads that find data at once, before other work of the loop gets its turn.
@@ -231,7 +231,7 @@ void Connection::run_starts() {
   if (start_ == nullptr) return;
   Runnable* list = more_starts_.take_all();
   std::exchange(start_, nullptr)->run();
-  while (list != nullptr) ReadyQueue::follow(list)->run();
+  while (list != nullptr) detail::ReadyQueue::follow(list)->run();
 }
 
 // No handler runs inside the session, but calls end there, and with them what a program has put into their
@@ -426,4 +426,4 @@ void Connection::describe(std::string& out) const {
     out += (out.size() > begin ? ", " : "") + std::string("handshake with ") + peer_addr().to_string();
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -11,7 +11,7 @@
 #include "call/shared_addr.h"
 #include "call/transport.h"
 #include "http2/session.h"
-#include "sluice/async/queues.h"
+#include "sluice/async/detail/queues.h"
 #include "transport/assemblies.h"
 #include "transport/header_reading.h"
 #include "transport/link_windows.h"
@@ -20,7 +20,7 @@
 #include "transport/request_memory.h"
 #include "transport/stream_list.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 class CallStream;
 
@@ -41,7 +41,7 @@ enum class Ping : std::uint64_t {
 // on_closed.
 class Connection final : public call::Transport,
                          private http2::EventSink,
-                         private StuckReporter,
+                         private detail::StuckReporter,
                          private Patience::Owner {
  public:
   Connection(std::unique_ptr<net::Conn> conn, const ConnectionOptions& options, call::TransportOwner& owner);
@@ -279,8 +279,8 @@ class Connection final : public call::Transport,
 
   StreamList streams_;
   std::vector<CallStream*> reset_when_sent_;
-  Runnable* start_ = nullptr;        // null but while something is read
-  ReadyQueue more_starts_{nullptr};  // behind it
+  Runnable* start_ = nullptr;                // null but while something is read
+  detail::ReadyQueue more_starts_{nullptr};  // behind it
   call::HandlerPlaces places_;
   LinkWindows windows_;
   Assemblies assemblies_;
@@ -288,4 +288,4 @@ class Connection final : public call::Transport,
   Reading reading_;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -2,7 +2,7 @@
 #include "transport/connection.h"
 #include "transport/server_call_stream.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 CallStream& call(http2::Stream& stream) { return static_cast<CallStream&>(stream); }
@@ -93,4 +93,4 @@ void Connection::on_goaway(http2::StreamId last, http2::ErrorCode code, std::str
   owner_.on_draining(*this);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -5,7 +5,7 @@
 #include "transport/connection.h"
 #include "wire/error_map.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 // What a peer may still send to a connection that is ending, before it is reset.
@@ -161,4 +161,4 @@ void Connection::end_goodbye() {
   conn_->close();
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

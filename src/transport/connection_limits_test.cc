@@ -11,7 +11,7 @@
 #include "support/loop_fixture.h"
 #include "transport/connection.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 using namespace std::chrono_literals;
@@ -160,4 +160,4 @@ TEST_F(ConnectionEnds, ByItsOwnerWithoutAWordOfThePeer) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -14,7 +14,7 @@
 #include "support/loop_fixture.h"
 #include "transport/http2_transports.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 using http2::testing::kEnd;
@@ -56,11 +56,11 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
                                       call::Compression(none, ""),
                                       call::Codecs(no_codecs, ""),
                                       static_cast<std::uint16_t>(Http2Transports().client_stream_size())};
-  std::vector<UnaryRecord*> calls;
+  std::vector<detail::UnaryRecord*> calls;
   const auto make_call = [&] {
     auto* call =
         call::MadeCall::make(call::MadeCall::Kind::kUnary, *loop, {}, identity, {"/test.Raw/Unary"}, {});
-    calls.push_back(static_cast<UnaryRecord*>(call->begin_unary()));
+    calls.push_back(static_cast<detail::UnaryRecord*>(call->begin_unary()));
     const Message request(Chain::copy("m"));
     EXPECT_TRUE(side->connection->open(*call, &request));
   };
@@ -92,7 +92,7 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
   }
   EXPECT_EQ(side->events, "ready draining closed: connection drained");
   loop.lead_and([&] {
-    for (UnaryRecord* record : calls) {
+    for (detail::UnaryRecord* record : calls) {
       EXPECT_EQ(record->status, Status());
       record->release();
     }
@@ -103,4 +103,4 @@ TEST(Connection, R68_DrainsBeforeItsStreamIdsRunOut) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

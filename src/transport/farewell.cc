@@ -5,7 +5,7 @@
 #include "http2/output.h"
 #include "http2/settings.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 Http2Farewell::Http2Farewell(std::unique_ptr<net::Conn> conn, std::string_view why, TimePoint by,
                              Owner& owner)
@@ -29,4 +29,4 @@ void Http2Farewell::done(Runnable& self) noexcept {
   farewell.owner_.on_said(farewell);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

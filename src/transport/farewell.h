@@ -7,7 +7,7 @@
 #include "call/transport.h"
 #include "sluice/net/conn.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // SETTINGS and GOAWAY(ENHANCE_YOUR_CALM) with the reason, and the end of the connection. It does not wait for
 // its peer to read that, nor to say anything.
@@ -25,4 +25,4 @@ class Http2Farewell final : public call::Farewell, private net::WriteOp {
   Owner& owner_;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -10,7 +10,7 @@
 #include "sluice/base/metadata.h"
 #include "sluice/base/time.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // The head of a request, but for what its stream keeps: method, path, metadata and encodings.
 struct RequestReading {
@@ -56,4 +56,4 @@ struct ResponseReading {
   }
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -4,7 +4,7 @@
 #include "transport/client_call_stream.h"
 #include "transport/farewell.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 std::size_t Http2Transports::client_stream_size() const { return sizeof(ClientCallStream); }
 
@@ -32,4 +32,4 @@ std::unique_ptr<call::Farewell> Http2Transports::make_farewell(std::unique_ptr<n
   return std::make_unique<Http2Farewell>(std::move(conn), why, deadline, owner);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

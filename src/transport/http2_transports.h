@@ -3,7 +3,7 @@
 
 #include "transport/connection.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 class Http2Transports final : public call::Transports {
  public:
@@ -29,4 +29,4 @@ class Http2Transports final : public call::Transports {
 // With nothing of its own.
 inline constexpr Http2Transports kHttp2;
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -1,7 +1,7 @@
 // See link_windows.h.
 #include "transport/link_windows.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 std::size_t LinkWindows::grow(std::size_t window) {
   const std::size_t most = of_link();
@@ -17,4 +17,4 @@ void LinkWindows::shrink(std::size_t bytes) {
   memory_.give_room_back(bytes);
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

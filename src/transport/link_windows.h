@@ -9,7 +9,7 @@
 #include "sluice/async/memory_budget.h"
 #include "transport/round_trip_meter.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // All windows together grow by half of the budget at most; the other half is for large messages.
 //
@@ -49,4 +49,4 @@ class LinkWindows {
   std::size_t grown_ = 0;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 void Patience::set(Awaited what, TimePoint deadline) {
   const TimePoint before = std::exchange(deadlines_[index(what)], deadline);
@@ -25,4 +25,4 @@ void Patience::expired(Runnable& self) noexcept {
   }
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

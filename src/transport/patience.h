@@ -7,7 +7,7 @@
 
 #include "sluice/async/loop.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 enum class Awaited : std::uint8_t {
   kHandshake,
@@ -61,4 +61,4 @@ class Patience : private Timer {
   std::array<TimePoint, kCount> deadlines_;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

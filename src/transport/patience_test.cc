@@ -9,7 +9,7 @@
 #include "sluice/async/sleep.h"
 #include "support/loop_fixture.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 using namespace std::chrono_literals;
@@ -96,4 +96,4 @@ TEST(Patience, ThatEndsForTwoAtOnceTellsOfBoth) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -4,7 +4,7 @@
 #include "base/escape.h"
 #include "wire/error_map.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 constexpr std::size_t kQuotedDebugData = 256;  // bytes
@@ -23,4 +23,4 @@ void PeerGoaway::note(http2::StreamId last, http2::ErrorCode code, std::string_v
   said_ = std::make_unique<Said>(Said{last, code, std::move(text)});
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -8,7 +8,7 @@
 #include "http2/error.h"
 #include "http2/frame.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // A pointer as long as there was none.
 //
@@ -34,4 +34,4 @@ class PeerGoaway {
   std::unique_ptr<Said> said_;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

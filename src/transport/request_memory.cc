@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 // What may stand as a ":path" (RFC 9113 sections 8.2.1 and 8.3.1).
@@ -40,4 +40,4 @@ http2::Tag RequestMemory::know_head(const RequestHead& head) {
   return heads_.size();
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -13,7 +13,7 @@
 #include "http2/session.h"
 #include "sluice/rpc/compressor.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // A field that this connection's peer has put into its HPACK table and will send again.
 struct KnownField {
@@ -81,4 +81,4 @@ class RequestMemory {
   std::vector<RequestHead> heads_;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 // Needs no clock: what comes from a little before a PING to its acknowledgement is what a round trip brings.
 // Where windows are what holds the peer back that is as much as they are, and twice that is the next thing to
@@ -48,4 +48,4 @@ class RoundTripMeter {
   bool in_flight_ = false;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 constexpr std::size_t kWindow = 65'535;
@@ -48,4 +48,4 @@ TEST(RoundTripMeter, AsksLessOftenWhereNothingChanges) {
 }
 
 }  // namespace
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -6,7 +6,7 @@
 #include "wire/error_map.h"
 #include "wire/grpc_status.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 using http2::EndStream;
 using http2::Field;
@@ -153,4 +153,4 @@ void ServerCallStream::on_stream_error(const http2::Error& error) {
 
 void ServerCallStream::on_connection_lost(Connection&, const Status& why) { call().on_connection_lost(why); }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -11,7 +11,7 @@
 #include "wire/content_type.h"
 #include "wire/metadata_fields.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 class ServerCallStream final : public CallStreamOf<call::ServerTransportStream> {
  public:
@@ -76,4 +76,4 @@ class ServerCallStream final : public CallStreamOf<call::ServerTransportStream> 
   std::unique_ptr<std::string> content_type_;  // null: the usual one
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

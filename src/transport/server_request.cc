@@ -6,7 +6,7 @@
 #include "wire/grpc_status.h"
 #include "wire/grpc_timeout.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 namespace {
 
 constexpr http2::Tag kTagNothingNew = 1;  // a field that changes nothing: te, grpc-encoding: identity
@@ -262,4 +262,4 @@ void ServerCallStream::complete(Metadata& metadata) const {
   }
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

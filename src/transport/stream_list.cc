@@ -3,7 +3,7 @@
 
 #include "transport/call_stream.h"
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 void StreamList::push(CallStream& stream) {
   stream.prev_ = last_;
@@ -20,4 +20,4 @@ void StreamList::remove(CallStream& stream) {
   --size_;
 }
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace sluice::transport {
+namespace sluice::inline v0::transport {
 
 class CallStream;
 
@@ -24,4 +24,4 @@ class StreamList {
   std::size_t size_ = 0;
 };
 
-}  // namespace sluice::transport
+}  // namespace sluice::inline v0::transport

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 namespace {
 
@@ -80,4 +80,4 @@ bool base64_decode(std::string_view in, std::string& out) {
   return false;
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 // Without padding, as gRPC asks senders to.
 std::string base64_encode(std::string_view bytes);
@@ -15,4 +15,4 @@ std::string base64_encode(std::string_view bytes);
 // last character are ignored, as grpc-go does.
 bool base64_decode(std::string_view in, std::string& out);
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 std::optional<std::string> decoded(std::string_view text) {
@@ -104,4 +104,4 @@ TEST(WireRules, R23_AnEmptyBinaryValueSurvives) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

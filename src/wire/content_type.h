@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 inline constexpr std::string_view kGrpcContent = "application/grpc";
 
@@ -22,4 +22,4 @@ inline std::string_view subtype_of(std::string_view type) {
   return type.substr(1, type.find(';') - 1);
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

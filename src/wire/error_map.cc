@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 namespace {
 
@@ -91,4 +91,4 @@ ErrorCode reset_code_for(StatusCode code) {
   return code == StatusCode::kInternal ? ErrorCode::kInternalError : ErrorCode::kCancel;
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

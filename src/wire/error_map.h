@@ -8,7 +8,7 @@
 #include "http2/error.h"
 #include "sluice/base/status.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 // The outcome of a call whose stream the peer has reset with `code`; never OK. CANCEL after the call's own
 // deadline is DEADLINE_EXCEEDED: the server's clock was the faster one.
@@ -23,4 +23,4 @@ std::string error_code_text(http2::ErrorCode code);
 // What to reset a stream with when this side gives the call up with `code`.
 http2::ErrorCode reset_code_for(StatusCode code);
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using http2::ErrorCode;
@@ -70,4 +70,4 @@ TEST(WireRules, R57_ACallGivenUpIsResetWithCancel) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

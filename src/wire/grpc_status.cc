@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "wire/base64.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 namespace {
 
@@ -150,4 +150,4 @@ std::string_view status_code_text(StatusCode code) {
   return kTexts[number < kTexts.size() ? number : static_cast<std::size_t>(StatusCode::kUnknown)];
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -7,7 +7,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 // Percent-encodes all but 0x20-0x24 and 0x26-0x7E. Each byte that is no UTF-8 counts as U+FFFD. Spaces at
 // either end are encoded too, since HTTP/2 refuses them there (RFC 9113 section 8.2.1). What would be longer
@@ -27,4 +27,4 @@ Status parse_grpc_status(std::string_view code, std::string_view message, std::s
 // "0" to "16"; a code that gRPC does not define is sent as UNKNOWN, "2". Static text.
 std::string_view status_code_text(StatusCode code);
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

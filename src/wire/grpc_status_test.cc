@@ -9,7 +9,7 @@
 
 #include "wire/base64.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 Status parse(std::string_view code, std::string_view message = {}) {
@@ -202,4 +202,4 @@ TEST(WireRules, R54_DetailsThatAreNoBase64AreInternal) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

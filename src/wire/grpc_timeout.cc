@@ -3,7 +3,7 @@
 
 #include <limits>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 namespace {
 
@@ -85,4 +85,4 @@ std::optional<Duration> parse_timeout(std::string_view text) {
   return Duration(count * unit);
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

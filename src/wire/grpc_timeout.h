@@ -9,7 +9,7 @@
 
 #include "sluice/base/time.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 // A timeout as text: at most eight digits and a unit, the smallest that fits, rounded up so that the peer
 // never gives up first. Zero and less is "0n". Lifetime: the view points into the object.
@@ -27,4 +27,4 @@ class TimeoutText {
 // is Duration::max(), none is negative.
 std::optional<Duration> parse_timeout(std::string_view text);
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using namespace std::chrono_literals;
@@ -96,4 +96,4 @@ TEST(TimeoutText, IsAValue) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

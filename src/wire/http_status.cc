@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 namespace {
 
@@ -97,4 +97,4 @@ int parse_http_status(std::string_view text) {
   return (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -6,7 +6,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 // "unexpected HTTP status 404 (Not Found): DETAIL". Never OK. `detail` may be empty and is taken whole.
 Status status_of_http(int http_status, std::string_view detail);
@@ -15,4 +15,4 @@ Status status_of_http(int http_status, std::string_view detail);
 // section 15).
 int parse_http_status(std::string_view text);
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 TEST(WireRules, R44_HttpStatusesMapAsGrpcSays) {
@@ -41,4 +41,4 @@ TEST(WireRules, R46_AStatusIsThreeDigits) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -6,7 +6,7 @@
 
 #include "http2/frame.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 namespace {
 
@@ -113,4 +113,4 @@ MessageReader::Event MessageReader::fail(StatusCode code, std::string text) {
   return Event::kError;
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

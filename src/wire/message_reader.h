@@ -14,7 +14,7 @@
 #include "sluice/base/message.h"
 #include "sluice/base/status.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 // Takes slices split anywhere and gives whole messages, moving slices where it can. Memory grows with the
 // bytes received, never by the announced length.
@@ -87,4 +87,4 @@ class MessageReader {
   Status error_;
 };
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

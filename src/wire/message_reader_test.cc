@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using Event = MessageReader::Event;
@@ -335,4 +335,4 @@ TEST(MessageReader, GathersSmallPiecesInBlocks) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -5,7 +5,7 @@
 
 #include "wire/base64.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 std::string_view without_blanks(std::string_view value) {
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   while (!value.empty() && blank(value.front())) value.remove_prefix(1);
@@ -66,4 +66,4 @@ bool add_received(Metadata& metadata, std::string_view name, std::string_view va
   }
 }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -11,7 +11,7 @@
 #include "http2/field.h"
 #include "sluice/base/metadata.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 // Fields with the memory they need beyond the metadata's own, which must outlive them.
 class MetadataFields {
@@ -47,4 +47,4 @@ std::string_view without_blanks(std::string_view value);
 // Adds a received field; a "-bin" value is split at commas and decoded. False: it is no base64.
 bool add_received(Metadata& metadata, std::string_view name, std::string_view value);
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -197,7 +197,9 @@ TEST_P(BadInput, DroppedOpIsToldInDevBuilds) {
   GTEST_FLAG_SET(death_test_style, "fast");
   struct Nobody final : ChannelBase {
     Loop& loop() const override { return *at; }
-    OpRecord* start_unary(const MethodInfo&, const Message&, const CallOptions&) override { return nullptr; }
+    detail::OpRecord* start_unary(const MethodInfo&, const Message&, const CallOptions&) override {
+      return nullptr;
+    }
     ClientStreamPtr new_stream(const MethodInfo&, const Message*, const CallOptions&) override {
       return nullptr;
     }

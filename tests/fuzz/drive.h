@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-namespace sluice::http2::fuzz {
+namespace sluice::inline v0::http2::fuzz {
 
 // Everything that can be seen of a session.
 struct Outcome {
@@ -46,4 +46,4 @@ Outcome drive(Role role, std::uint32_t how, std::string_view wire, F next, Take 
   return outcome;
 }
 
-}  // namespace sluice::http2::fuzz
+}  // namespace sluice::inline v0::http2::fuzz

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace sluice::http2::fuzz {
+namespace sluice::inline v0::http2::fuzz {
 
 namespace {
 
@@ -281,4 +281,4 @@ void App::on_goaway(StreamId last, ErrorCode code, std::string_view debug) {
   if (role_ == Role::kServer) session.submit_goaway(session.last_peer_stream(), ErrorCode::kNoError, "drain");
 }
 
-}  // namespace sluice::http2::fuzz
+}  // namespace sluice::inline v0::http2::fuzz

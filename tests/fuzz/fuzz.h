@@ -17,7 +17,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
-namespace sluice::http2::fuzz {
+namespace sluice::inline v0::http2::fuzz {
 
 // Ends the process: a promise was broken.
 [[noreturn]] inline void found(std::string_view what) {
@@ -146,4 +146,4 @@ class App final : public EventSink {
   Session session;  // goes first: streams must outlive it
 };
 
-}  // namespace sluice::http2::fuzz
+}  // namespace sluice::inline v0::http2::fuzz

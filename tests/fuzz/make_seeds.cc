@@ -12,7 +12,7 @@
 #include "http2/session_test_util.h"
 #include "sluice/compression/compressors.h"
 
-namespace sluice::http2::fuzz {
+namespace sluice::inline v0::http2::fuzz {
 namespace {
 
 using testing::Header;
@@ -401,7 +401,7 @@ int differences(const std::filesystem::path& folder, const Seeds& seeds, bool by
 }
 
 }  // namespace
-}  // namespace sluice::http2::fuzz
+}  // namespace sluice::inline v0::http2::fuzz
 
 int main(int argc, char** argv) {
   using namespace sluice::http2::fuzz;  // NOLINT

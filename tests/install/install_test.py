@@ -134,6 +134,12 @@ def pkg_config(setting):
     link("bytes", "sluice-core", "bytes.o")
     if re.search("protobuf|libz", needed := run("ldd", project / "bytes")):
         raise Failed(f"sluice-core links protobuf, zlib or zstd:\n{needed}")
+    # Inside a shared library, which keeps it to itself.
+    compile("bytes.cc", "sluice-core", "-O2", "-fPIC", "-fvisibility=hidden", "-o", "shared.o", *WARNINGS)
+    run(setting.args.cxx, "-shared", "-Wl,-z,defs", "shared.o", *ask("--libs", "sluice-core"), "-o", "libbytes.so", cwd=project)
+    exported = [name for name in run("nm", "-DC", "--defined-only", project / "libbytes.so").splitlines() if "sluice" in name]
+    if exported or "sluice::v0::Server" not in run("nm", "-C", project / "libbytes.so"):
+        raise Failed("a shared library exports:\n" + "\n".join(exported))
     compile("packed.cc", "sluice-compression", "-O2", *WARNINGS)
     link("packed", "sluice-compression", "packed.o")
     compile("details.cc", "sluice-errors", "-O2", *WARNINGS)

@@ -57,8 +57,8 @@ TEST_P(Closing, ServerLetsGoOfStreamsThatReadAndWrite) {
       running.count_down();
       if (message && message->to_string() == "write") {
         const Chain large = support::pattern(1 << 20);
-        while ((co_await stream.write(large)).ok()) {
-        }
+        Status written;
+        while (written.ok()) written = co_await stream.write(large);
       } else {
         while (message) message = co_await stream.read();
       }
@@ -309,7 +309,7 @@ class Gate {
   void await_resume() noexcept {}
 
  private:
-  PromiseBase* coroutine_ = nullptr;
+  detail::PromiseBase* coroutine_ = nullptr;
 };
 
 // In a simulation a handler that nobody will wake is found out: the server does not wait for ever, and what

@@ -59,7 +59,10 @@ class Watching final : public RawService {
       co_return Status();
     }
     const Chain message = support::pattern(4 << 10);
-    while ((co_await writer.write(message)).ok()) ++written;
+    while (true) {
+      if (Status status = co_await writer.write(message); !status.ok()) break;
+      ++written;
+    }
     cancelled += context.cancelled();
     co_return Status();
   }
@@ -76,7 +79,7 @@ class Watching final : public RawService {
     while (std::optional<Chain> request = co_await stream.read()) {
       ++messages;
       for (int i = 0; i < 2; ++i) {
-        if (!(co_await stream.write(*request)).ok()) break;
+        if (Status status = co_await stream.write(*request); !status.ok()) break;
         ++written;
       }
     }

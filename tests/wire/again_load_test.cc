@@ -9,7 +9,7 @@
 #include "sluice/async/scope.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 // Echoes unary calls.
@@ -146,4 +146,4 @@ TEST_P(CallsThroughATurnstile, NoneIsLostAndNoneIsServedTwice) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

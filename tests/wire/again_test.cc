@@ -6,7 +6,7 @@
 
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 class CallsSentAgain : public ClientTest {
@@ -230,4 +230,4 @@ TEST_P(CallsSentAgainInVirtualTime, R92_DeadlineCoversBothAndIsSentAsWhatIsLeft)
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -6,7 +6,7 @@
 
 #include "wire/encodings.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 constexpr std::size_t kLimit = 10'000;
@@ -308,4 +308,4 @@ TEST_P(ClientWithout, DialRefusesCompressorsThatAreNone) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

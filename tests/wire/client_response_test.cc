@@ -5,7 +5,7 @@
 
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 class ClientResponses : public ClientTest {
@@ -392,4 +392,4 @@ TEST_P(ClientResponses, MetadataBesideWhatIsWrongIsGiven) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

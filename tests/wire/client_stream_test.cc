@@ -10,7 +10,7 @@
 #include "sluice/proto/message.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 class ClientStreams : public ClientTest {};
@@ -422,4 +422,4 @@ TEST_P(ClientStreamsInVirtualTime, R61_CallsThatWaitForTheirTurnExpireAndAreCanc
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

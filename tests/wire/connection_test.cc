@@ -7,7 +7,7 @@
 #include "support/tap_network.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using http2::testing::plain;
@@ -621,4 +621,4 @@ TEST_P(ClientConnections, R71_PingsAreAnsweredWithTheirPayload) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

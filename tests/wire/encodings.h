@@ -7,7 +7,7 @@
 #include "sluice/compression/compressors.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 inline std::string packed(std::string_view text, std::string_view algorithm = "gzip") {
   return all_compressors().find(algorithm)->compress(Chain::copy(text)).value().to_string();
@@ -39,4 +39,4 @@ inline constexpr std::string_view kAlgorithms[] = {"gzip", "deflate", "zstd"};
 // Something that gets smaller.
 inline std::string dull(std::size_t size = 1000) { return std::string(size, 'x'); }
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -9,7 +9,7 @@
 #include "support/uploads.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using support::TapNetwork;
@@ -189,4 +189,4 @@ TEST_P(LargeRequestsInVirtualTime, LoseTheOneThatGotLeastFarWhenNothingMoves) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -3,7 +3,7 @@
 
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 class LimitPeaksOfAServer : public WireTest {
@@ -77,4 +77,4 @@ TEST(LimitPeaks, AreNamedByTheFieldsOfLimits) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -7,7 +7,7 @@
 #include "support/uploads.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using support::TapNetwork;
@@ -151,4 +151,4 @@ TEST_P(LargeRequestsOfTwoConnections, LoseWhatHasNotMovedForTenSeconds) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -5,7 +5,7 @@
 
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using support::HeaderList;
@@ -342,4 +342,4 @@ TEST_P(ServerMetadata, R23_EmptyValuesComeAndGo) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -10,7 +10,7 @@
 #include "support/row.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using support::Kind;
@@ -560,4 +560,4 @@ TEST_P(OddResponses, R43_StatusInTheHeaderCountsWhenNothingFollowsIt) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -5,7 +5,7 @@
 
 #include "wire/encodings.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 struct Broken {
@@ -196,4 +196,4 @@ TEST_P(Refusals, AreOneShortLineOfPrintableText) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -5,7 +5,7 @@
 
 #include "wire/encodings.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 constexpr std::size_t kLimitOfServer = 10'000;
@@ -311,4 +311,4 @@ TEST_P(ServerWithout, ServeRefusesCompressorsThatAreNone) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

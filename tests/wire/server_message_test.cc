@@ -5,7 +5,7 @@
 
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 class ServerMessages : public WireTest {
@@ -188,4 +188,4 @@ TEST_P(ServerMessages, WholeMessageOfTheLimitIsTaken) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -9,7 +9,7 @@
 #include "sluice/stub/handlers.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 // Echoes, and keeps what it was called with.
@@ -551,4 +551,4 @@ TEST_P(ServerRequests, R06_WhoeverLooksAtThePathSeesWhatCame) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

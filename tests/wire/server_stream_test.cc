@@ -7,7 +7,7 @@
 #include "support/tap_network.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using support::TapNetwork;
@@ -396,4 +396,4 @@ TEST_P(ServerStreams, R53_StatusTextOverTheClientsLimitIsCut) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

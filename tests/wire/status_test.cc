@@ -6,7 +6,7 @@
 #include "wire/base64.h"
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using support::HeaderList;
@@ -244,4 +244,4 @@ TEST_P(ClientStatuses, R95_WhatIsMadeUpHereIsNoStatusOfPrograms) {
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -7,7 +7,7 @@
 
 #include "wire/wire.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 namespace {
 
 using namespace std::string_literals;
@@ -486,4 +486,4 @@ TEST_P(ClientStrangersInVirtualTime, WhoReadsNothingIsWrittenToUntilTheDeadline)
 }
 
 }  // namespace
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

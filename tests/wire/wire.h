@@ -7,7 +7,7 @@
 #include "support/raw_service.h"
 #include "support/wire_fixture.h"
 
-namespace sluice::wire {
+namespace sluice::inline v0::wire {
 
 using namespace std::chrono_literals;
 using namespace support;
@@ -15,4 +15,4 @@ using http2::ErrorCode;
 using http2::FrameType;
 using http2::SettingId;
 
-}  // namespace sluice::wire
+}  // namespace sluice::inline v0::wire

@@ -10,7 +10,7 @@
 
 #include "sluice/async/task.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Thread: submit from any. Lifetime: the destructor finishes what was submitted and joins the threads; on one
 // of them it ends the process.
@@ -85,7 +85,7 @@ class RunBlocking : BlockingPool::Work {
   }
   BlockingPool& pool_;
   Fn fn_;
-  PromiseBase* parent_ = nullptr;
+  detail::PromiseBase* parent_ = nullptr;
   std::optional<Stored> value_;
   std::exception_ptr error_;
 };
@@ -95,4 +95,4 @@ RunBlocking<Fn> run_blocking(BlockingPool& pool, Fn fn) {
   return RunBlocking<Fn>(pool, std::move(fn));
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -11,7 +11,7 @@
 
 #include "sluice/async/loop.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 struct ContextRep;
 
@@ -79,4 +79,4 @@ class Context {
   std::shared_ptr<ContextRep> rep_;  // shared: children, calls and users on any thread race for the end
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

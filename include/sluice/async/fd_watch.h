@@ -3,7 +3,11 @@
 
 #include <cstdint>
 
-namespace sluice {
+namespace sluice::inline v0 {
+
+namespace detail {
+class Schedule;
+}  // namespace detail
 
 // Interest in a descriptor's readiness; on_ready runs on the loop while it is watched: level-triggered, or
 // with EPOLLET among the events edge-triggered.
@@ -18,9 +22,9 @@ class FdWatch {
   ~FdWatch() = default;
 
  private:
-  friend class Schedule;
+  friend class detail::Schedule;
   int fd_;
   std::uint32_t events_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // What lives on a loop; all zero when everything was given back. Tests check it.
 struct LiveCounts {
@@ -19,4 +19,4 @@ struct LiveCounts {
   std::string to_string() const;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -6,14 +6,14 @@
 #include <cstdint>
 #include <memory>
 
-#include "sluice/async/block_pool.h"
+#include "sluice/async/detail/block_pool.h"
+#include "sluice/async/detail/run_token.h"
+#include "sluice/async/detail/schedule.h"
+#include "sluice/async/detail/stuck_reporter.h"
 #include "sluice/async/live_counts.h"
 #include "sluice/async/loop_group.h"
-#include "sluice/async/run_token.h"
-#include "sluice/async/schedule.h"
-#include "sluice/async/stuck_reporter.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class OwnThread;
 
@@ -130,11 +130,11 @@ class alignas(64) Loop {
     assert_led();
     return counts_;
   }
-  [[gnu::always_inline]] BlockPool& blocks() {
+  [[gnu::always_inline]] detail::BlockPool& blocks() {
     assert_led();
     return blocks_;
   }
-  [[gnu::always_inline]] Scratch& scratch() {
+  [[gnu::always_inline]] detail::Scratch& scratch() {
     assert_led();
     return scratch_;
   }
@@ -145,11 +145,11 @@ class alignas(64) Loop {
   }
   LiveCounts live() const;
   // Asked for a line of the message of stuck().
-  [[gnu::always_inline]] void add_reporter(StuckReporter& reporter) {
+  [[gnu::always_inline]] void add_reporter(detail::StuckReporter& reporter) {
     assert_led();
     reporters_.add(reporter);
   }
-  [[gnu::always_inline]] void remove_reporter(StuckReporter& reporter) {
+  [[gnu::always_inline]] void remove_reporter(detail::StuckReporter& reporter) {
     assert_led();
     reporters_.remove(reporter);
   }
@@ -227,21 +227,21 @@ class alignas(64) Loop {
   Duration spin_{};
 
   // Any thread.
-  RunToken token_;
+  detail::RunToken token_;
   std::atomic<int> owners_{0};
   std::atomic<bool> has_thread_{false};
   std::atomic<bool> has_host_{false};             // native_fd() was asked for: who is absent waits there
   std::atomic<TimePoint> told_deadline_{kNever};  // next_deadline() of the last poll()
 
   // Loop-only, but for what Schedule marks otherwise. The first cache line ends with what other threads post.
-  Schedule schedule_;
+  detail::Schedule schedule_;
   bool drove_ = false;              // the leader ran the loop, rather than looking in to start or cancel
   mutable bool was_stuck_ = false;  // what a simulation could not finish may stay on it
   UnreadMemory unread_;
   LiveCounts counts_;
-  BlockPool blocks_;
-  Scratch scratch_;
-  StuckReporters reporters_;
+  detail::BlockPool blocks_;
+  detail::Scratch scratch_;
+  detail::StuckReporters reporters_;
 
   // The owner's. Made at the first start_thread().
   std::unique_ptr<OwnThread> own_thread_;
@@ -259,4 +259,4 @@ class LeaveLoop {
   Loop& loop_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

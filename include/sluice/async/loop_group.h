@@ -9,7 +9,7 @@
 #include "sluice/base/fail.h"
 #include "sluice/base/log.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class Loop;
 
@@ -38,4 +38,4 @@ class LoopGroup {
   MemoryBudget memory_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstddef>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Two kinds of bytes: those of messages that have come and nobody has taken, and room, which is promised to
 // large messages that are under way and to windows that have grown. Room is at most half of it, so that who
@@ -66,4 +66,4 @@ class UnreadMemory {
   std::size_t told_ = 0;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

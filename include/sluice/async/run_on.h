@@ -5,7 +5,7 @@
 
 #include "sluice/async/loop.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 namespace detail {
 // What is being thrown by a function that was posted to `loop`.
@@ -42,4 +42,4 @@ void run_on(Loop& loop, Fn fn) {
   loop.attend();
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,7 +3,12 @@
 
 #include <cstdint>
 
-namespace sluice {
+namespace sluice::inline v0 {
+
+namespace detail {
+class ReadyQueue;
+class RemoteQueue;
+}  // namespace detail
 
 // A function that a Loop calls once for each time the node was posted.
 //
@@ -24,10 +29,10 @@ class Runnable {
   void set_run(Run run) { run_ = run; }
 
  private:
-  friend class ReadyQueue;
-  friend class RemoteQueue;
+  friend class detail::ReadyQueue;
+  friend class detail::RemoteQueue;
   Runnable* next_ = nullptr;
   Run run_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 
 #include "sluice/async/task.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Thread: loop-only. Lifetime: co_await join() (or run the loop until empty()) before destruction, also on
 // the way out by an exception or an early return: destroyed while a task runs it ends the process, since the
@@ -55,4 +55,4 @@ class Scope {
   bool closed_ = false;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

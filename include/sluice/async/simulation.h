@@ -9,7 +9,7 @@
 #include "sluice/async/runnable.h"
 #include "sluice/base/time.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // The state all loops of one simulated Runtime share. Thread: the one that leads.
 class Simulation {
@@ -61,4 +61,4 @@ class Simulation {
   std::uint64_t interrupt_at_ = 0;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 #include "sluice/async/context.h"
 #include "sluice/async/task.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // `Status s = co_await sleep(50ms, context);`: OK when the time has passed, the context's CANCELLED when it
 // was cancelled first, DEADLINE_EXCEEDED at once or later when the context's deadline comes first.
@@ -24,13 +24,13 @@ class Sleep : Timer {
     CancelWatch(Sleep& s, Loop& loop) : Watch(&cancelled, loop), sleep(s) {}
     Sleep& sleep;
   };
-  bool begin(PromiseBase& parent);
+  bool begin(detail::PromiseBase& parent);
   static void expired(Runnable& self) noexcept;
   static void cancelled(Runnable& self) noexcept;
 
   const Duration timeout_;
   const Context context_;
-  PromiseBase* parent_ = nullptr;
+  detail::PromiseBase* parent_ = nullptr;
   std::optional<CancelWatch> watch_;
   Status status_;
   bool fired_ = false;
@@ -38,4 +38,4 @@ class Sleep : Timer {
 
 inline Sleep sleep(Duration timeout, Context context = {}) { return Sleep(timeout, std::move(context)); }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -1,83 +1,15 @@
 // Task: sluice's coroutine type. A Task is lazy, belongs to one Loop and is awaited or started once.
 #pragma once
 
-#include <cassert>
 #include <coroutine>
-#include <cstddef>
-#include <exception>
-#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
-#include "sluice/async/loop.h"
+#include "sluice/async/detail/promise.h"
 #include "sluice/base/result.h"
 
-// clang 14 may move a resumed coroutine's frame accesses across an inlined await_suspend that has already
-// published the handle; a call boundary prevents that.
-#if defined(__clang__)
-#define SLUICE_NOINLINE_AWAIT __attribute__((noinline))
-#else
-#define SLUICE_NOINLINE_AWAIT
-#endif
-
-namespace sluice {
-
-// What every promise has: its place in a queue (running it resumes the coroutine), its loop, and what is run
-// when it ends.
-class PromiseBase : public Runnable {
- public:
-  explicit PromiseBase(Run resume) : Runnable(resume) {}
-  ~PromiseBase() {
-    if (loop_) --loop_->counts().frames;  // there, as all else about a Task that has started
-  }
-
-  Loop& loop() const { return *loop_; }
-  bool started() const { return loop_ != nullptr; }
-  void bind(Loop& loop) {
-    assert(!loop_ && "a Task is started or awaited once");
-    loop_ = &loop;
-    ++loop.counts().frames;
-  }
-  void set_continuation(Runnable& r) { continuation_ = &r; }
-
-  static void* operator new(std::size_t size) { return allocate(size, nullptr); }
-  template <class... Args>
-  static void* operator new(std::size_t size, FrameAllocator& allocator, Args&...) {
-    return allocate(size, &allocator);
-  }
-  template <class Self, class... Args>
-  static void* operator new(std::size_t size, Self&, FrameAllocator& allocator, Args&...) {
-    return allocate(size, &allocator);
-  }
-  static void operator delete(void* frame, std::size_t size);
-
-  std::suspend_always initial_suspend() noexcept { return {}; }
-  struct FinalAwaiter {
-    bool await_ready() noexcept { return false; }
-    template <class Promise>
-    SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      PromiseBase& p = self.promise();
-      // The continuation may destroy this frame; nothing may touch it afterwards.
-      if (p.continuation_) p.loop_->resume(*p.continuation_);
-    }
-    void await_resume() noexcept {}
-  };
-  FinalAwaiter final_suspend() noexcept { return {}; }
-  void unhandled_exception() noexcept { exception_ = std::current_exception(); }
-
- protected:
-  void rethrow_if_failed() {
-    if (exception_) std::rethrow_exception(std::move(exception_));
-  }
-
- private:
-  static void* allocate(std::size_t size, FrameAllocator* allocator);
-
-  Loop* loop_ = nullptr;  // null until started
-  Runnable* continuation_ = nullptr;
-  std::exception_ptr exception_;
-};
+namespace sluice::inline v0 {
 
 namespace detail {
 [[noreturn, gnu::cold]] void task_left_suspended(const Loop& loop) noexcept;
@@ -87,7 +19,7 @@ template <class T>
 class Task;
 
 template <class T>
-class Promise final : public PromiseBase {
+class Promise final : public detail::PromiseBase {
  public:
   Promise() : PromiseBase(&resume) {}
   Task<T> get_return_object() noexcept;
@@ -108,7 +40,7 @@ class Promise final : public PromiseBase {
 };
 
 template <>
-class Promise<void> final : public PromiseBase {
+class Promise<void> final : public detail::PromiseBase {
  public:
   Promise() : PromiseBase(&resume) {}
   Task<void> get_return_object() noexcept;
@@ -168,7 +100,7 @@ class [[nodiscard]] Task {
     // transfer) would grow the stack wherever the compiler does not make a tail call of it.
     template <class Parent>
     SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<Parent> parent) {
-      PromiseBase& p = parent.promise();
+      detail::PromiseBase& p = parent.promise();
       promise_type& c = child_.promise();
       c.bind(p.loop());
       if (!p.loop().try_inline()) {
@@ -229,4 +161,4 @@ struct ThisLoop {
 };
 inline ThisLoop this_loop() { return {}; }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 
 #include "sluice/base/result.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // "pipe:greeter", "tcp:127.0.0.1:50051", "unix:/run/greeter.sock". A value.
 // Not an aggregate: g++ 12 destroys temporaries of those twice inside co_await.
@@ -35,4 +35,4 @@ struct PeerCredentials {
   std::int32_t pid = 0;  // the process that connected or listened; it may have ended
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

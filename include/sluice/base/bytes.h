@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 inline std::span<const std::byte> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
@@ -253,4 +253,4 @@ class Chain {
   alignas(Bytes) std::byte inline_[kInline * sizeof(Bytes)];
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -5,7 +5,7 @@
 
 #include "sluice/base/log.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 // Whether the including code is built with assertions. It is passed as a value to a library that may be built
 // without them, which then checks too.
@@ -22,4 +22,4 @@ constexpr Assertions kAssertions = Assertions::kOn;
 // Thread: any.
 [[noreturn, gnu::cold]] void fail(std::string_view text, const LogSink& log = {}) noexcept;
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

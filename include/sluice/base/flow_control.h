@@ -5,7 +5,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Part of ServerOptions and ChannelOptions, for the direction which that side receives. All fields are bytes,
 // at most 2^31 - 1.
@@ -28,4 +28,4 @@ struct FlowControl {
   Status check() const;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

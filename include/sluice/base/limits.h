@@ -13,7 +13,7 @@
 #include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Events that a peer may cause: `burst` at once, and `per_second` in the long run.
 struct RateLimit {
@@ -188,4 +188,4 @@ struct LimitPeaks {
 // "pings 12 of 1000, write_stall_timeout 900 of 60000 ms"; "none" if there are none.
 std::string to_string(const LimitPeaks& peaks);
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

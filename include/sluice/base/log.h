@@ -5,7 +5,7 @@
 #include <functional>
 #include <string_view>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
@@ -13,4 +13,4 @@ enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 // holds no credentials. An empty function: logging is off.
 using LogSink = std::function<void(LogLevel level, std::string_view text)>;
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

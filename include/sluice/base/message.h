@@ -12,7 +12,7 @@
 #include "sluice/base/bytes.h"
 #include "sluice/base/status.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class Codec;
 
@@ -117,4 +117,4 @@ class Message {
   std::shared_ptr<const void> owner_;  // shared: with the message's copies, and with who made it
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // One pair of views; its maker keeps the bytes alive.
 struct KV {
@@ -129,4 +129,4 @@ class MetadataList {
 };
 static_assert(std::is_trivially_destructible_v<MetadataList>);
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Holds a T exactly when ok(). Made from a T or from a failed Status; an OK Status becomes INTERNAL.
 //
@@ -51,4 +51,4 @@ class [[nodiscard]] Result {
   Status status_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // The numbers are gRPC's and go over the wire.
 enum class StatusCode : std::uint8_t {
@@ -87,4 +87,4 @@ class StatusError : public std::exception {
   std::string what_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 using Duration = std::chrono::nanoseconds;
 
@@ -31,4 +31,4 @@ constexpr TimePoint after(TimePoint now, Duration timeout) {
   return now + timeout;
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

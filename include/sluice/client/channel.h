@@ -15,7 +15,7 @@
 #include "sluice/rpc/compressor.h"
 #include "sluice/rpc/interceptor.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Waiting times between attempts to connect. gRPC's connection-backoff.md has the defaults and their reasons.
 struct BackoffOptions {
@@ -104,4 +104,4 @@ class Channel {
 // thread; otherwise the Runtime's loops take turns.
 Result<Channel> dial(net::Host& host, std::string_view target, ChannelOptions options = {});
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

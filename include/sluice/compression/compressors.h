@@ -6,7 +6,7 @@
 
 #include "sluice/rpc/compressor.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // "gzip" (RFC 1952), which every gRPC has. Decompresses messages of several members too. `level`: 1 (fastest)
 // to 9 (smallest). Here and below, other numbers count as the nearest level.
@@ -19,4 +19,4 @@ std::shared_ptr<const Compressor> zstd_compressor(int level = 3);
 // gzip, deflate and zstd.
 CompressorSet all_compressors();
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

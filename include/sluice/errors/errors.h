@@ -17,7 +17,7 @@ namespace google::protobuf {
 class MessageLite;
 }
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Most bytes and details of one status; more are neither added nor read. Peers often accept less: a server
 // leaves out the details if the status does not fit into the header list that its client accepts (C-core and
@@ -83,4 +83,4 @@ Result<std::vector<ErrorDetail>> error_details(const Status& status);
 // So that the views cannot outlive it.
 Result<std::vector<ErrorDetail>> error_details(Status&& status) = delete;
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

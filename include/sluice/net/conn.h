@@ -14,7 +14,7 @@
 #include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // Memory where a reader would like the next bytes. A Conn may ignore it.
 struct ReadHint {
@@ -147,4 +147,4 @@ inline Conn::WriteAwaiter Conn::write(Chain data, TimePoint deadline) {
   return {*this, std::move(data), deadline};
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -6,7 +6,7 @@
 
 #include "sluice/net/network.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // Thread: any. Constant while servers and channels use it.
 class Host {
@@ -24,4 +24,4 @@ class Host {
   ~Host() = default;
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -6,7 +6,7 @@
 
 #include "sluice/net/network.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 class PipeHub;
 
@@ -39,4 +39,4 @@ struct PipePair {
 };
 PipePair make_pipe(Loop& a, Loop& b, std::size_t capacity = 1 << 20);
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

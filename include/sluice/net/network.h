@@ -7,7 +7,7 @@
 #include "sluice/async/context.h"
 #include "sluice/net/conn.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // One accept in flight, as ReadOp.
 class AcceptOp : public Runnable {
@@ -126,4 +126,4 @@ inline Network::DialAwaiter Network::dial(Addr addr, TimePoint deadline, Context
   return {*this, std::move(addr), deadline, std::move(context)};
 }
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -6,7 +6,7 @@
 #include "sluice/async/blocking.h"
 #include "sluice/net/network.h"
 
-namespace sluice::net {
+namespace sluice::inline v0::net {
 
 // Serves three schemes:
 //   tcp:HOST:PORT       IPv4, or IPv6 in brackets. Port 0: a free port, which the listener's addr() has.
@@ -41,4 +41,4 @@ class SystemNetwork final : public Network {
   std::shared_ptr<class Resolver> resolver_;  // shared: with look-ups that run on after their dials
 };
 
-}  // namespace sluice::net
+}  // namespace sluice::inline v0::net

@@ -7,7 +7,7 @@
 
 #include "sluice/rpc/codec.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Named as in protobuf.
 struct JsonOptions {
@@ -28,4 +28,4 @@ struct JsonOptions {
 // (fewer if a level of JSON is several of protobuf's), and text that is not JSON of the type.
 std::shared_ptr<const Codec> json_codec(JsonOptions options = {});
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,7 +7,7 @@
 
 #include "sluice/rpc/message_traits.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 namespace detail {
 // The operations that need no type: shared by all protobuf messages.
@@ -59,4 +59,4 @@ inline google::protobuf::MessageLite* proto_cast(const MessageOps& ops, void* ob
   return const_cast<google::protobuf::MessageLite*>(proto_cast(ops, static_cast<const void*>(object)));
 }
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

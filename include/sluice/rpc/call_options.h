@@ -9,7 +9,7 @@
 #include "sluice/base/metadata.h"
 #include "sluice/base/time.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 inline constexpr Duration kNoTimeout = Duration::max();
 
@@ -40,4 +40,4 @@ struct WriteOptions {
   bool no_compression = false;  // sent as it is, whatever the call's algorithm
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,32 +7,7 @@
 #include "sluice/base/limits.h"
 #include "sluice/rpc/stream.h"
 
-namespace sluice {
-
-// One unary call in flight; part of a pooled object of the carrier. Thread: loop-only until done.
-class UnaryRecord : public OpRecord {
- public:
-  using OpRecord::begin;
-  using OpRecord::complete;
-  virtual void cancel() = 0;   // ends it with CANCELLED, unless it has ended
-  virtual void release() = 0;  // cancels, and gives the record back to its pool
-  virtual const Metadata& header() const = 0;
-  virtual const Metadata& trailer() const = 0;
-  virtual const Addr& peer() const = 0;
-  // Set when done: OK and the reply, or the failure.
-  Status status;
-  Message reply;
-  bool reply_compressed = false;  // on the wire
-  const Codec* codec = nullptr;   // decodes the reply; null: its type's own encoding
-  // The outputs of CallOptions. Written when the outcome is taken; not written if the caller drops the call.
-  Metadata* header_out = nullptr;
-  Metadata* trailer_out = nullptr;
-  Addr* peer_out = nullptr;
-  bool* reply_compressed_out = nullptr;
-
- protected:
-  ~UnaryRecord() = default;
-};
+namespace sluice::inline v0 {
 
 // The method of a call. Lifetime: `path` must outlive the calls; usually it is a literal.
 struct MethodInfo {
@@ -53,8 +28,8 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   virtual Loop& loop() const = 0;
   // Loop-only. Encodes and sends the request, or queues it until there is a connection. Returns a
   // UnaryRecord, or a FailedRecord.
-  virtual OpRecord* start_unary(const MethodInfo& method, const Message& request,
-                                const CallOptions& options) = 0;
+  virtual detail::OpRecord* start_unary(const MethodInfo& method, const Message& request,
+                                        const CallOptions& options) = 0;
   // Any thread. Never null: if the stream cannot be opened, its operations fail. `first` (server streaming):
   // the one request, which is sent at once and half-closes; or null.
   virtual ClientStreamPtr new_stream(const MethodInfo& method, const Message* first,
@@ -73,4 +48,4 @@ class ChannelBase : public std::enable_shared_from_this<ChannelBase> {
   virtual void close() = 0;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

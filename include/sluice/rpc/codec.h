@@ -12,7 +12,7 @@
 
 #include "sluice/base/message.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // One encoding, under the content-type "application/grpc+NAME".
 // A codec is given objects of every type that calls have, and learns the type from `ops`: type_id is the C++
@@ -81,4 +81,4 @@ inline Status encode(const Codec* codec, const MessageOps& ops, const void* obje
 }
 
 }  // namespace detail
-}  // namespace sluice
+}  // namespace sluice::inline v0

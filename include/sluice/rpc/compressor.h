@@ -14,7 +14,7 @@
 #include "sluice/base/bytes.h"
 #include "sluice/base/result.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // One message encoding.
 // Each message is compressed on its own, without state from earlier ones. Runs on the loop of the call, which
@@ -80,4 +80,4 @@ class CompressorSet {
   std::shared_ptr<const Content> content_;  // shared: by copies of the set; null: empty
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -13,7 +13,7 @@
 
 #include "sluice/rpc/invocation.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // An interceptor of a server. It has two stages, and may override either or both.
 //
@@ -129,4 +129,4 @@ Status run_on_headers(std::span<const InterceptorRef<ClientInterceptor>> chain,
                       OutgoingHeaders& headers) noexcept;
 
 }  // namespace detail
-}  // namespace sluice
+}  // namespace sluice::inline v0

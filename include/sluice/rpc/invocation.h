@@ -9,7 +9,7 @@
 #include "sluice/rpc/channel_base.h"
 #include "sluice/rpc/server_context.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class Invocation;
 namespace detail {
@@ -50,7 +50,7 @@ class [[nodiscard]] Next {
   bool begin();
   Invocation& call_;
   MessageFilter* const filter_;
-  PromiseBase* parent_ = nullptr;
+  detail::PromiseBase* parent_ = nullptr;
   Status status_;
 };
 
@@ -76,7 +76,7 @@ class Invocation {
   Next next(MessageFilter& filter) { return Next(*this, &filter); }
 
   // Coroutines with an Invocation parameter take their frame from the loop's pool.
-  operator FrameAllocator&() { return loop().blocks(); }
+  operator detail::FrameAllocator&() { return loop().blocks(); }
 
  protected:
   ~Invocation() = default;
@@ -142,4 +142,4 @@ class ClientInvocation : public Invocation {
   ~ClientInvocation() = default;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -8,7 +8,7 @@
 #include "sluice/base/result.h"
 #include "sluice/rpc/codec.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Specialised for each message type: `static const MessageOps& ops();`. sluice/proto does so for protobuf
 // messages; value_ops() helps with types of your own.
@@ -105,4 +105,4 @@ namespace detail {
 Result<Chain> to_bytes(const Message& message, const Codec* codec);
 }  // namespace detail
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

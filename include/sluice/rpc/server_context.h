@@ -9,12 +9,12 @@
 #include "sluice/base/metadata.h"
 #include "sluice/base/time.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // Thread: loop-only: the handler's coroutine. A copy of context() may be used anywhere. Lifetime: until the
 // handler has ended. Cancel: when the client cancels, the connection is lost, the deadline passes or the
 // server closes, cancelled() becomes true, context() is cancelled, and reads and writes end.
-class ServerContext : public FrameAllocator {
+class ServerContext : public detail::FrameAllocator {
  public:
   // "/helloworld.Greeter/SayHello", as received.
   virtual std::string_view method() const = 0;
@@ -53,4 +53,4 @@ class ServerContext : public FrameAllocator {
   ~ServerContext() = default;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

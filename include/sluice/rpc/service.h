@@ -11,7 +11,7 @@
 #include "sluice/rpc/server_context.h"
 #include "sluice/rpc/stream.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // One call, as the server gives it to a method.
 // Thread: loop-only. A method's handler function calls run(), reject() or threw() exactly once before it
@@ -95,4 +95,4 @@ class Service {
   virtual void* service_object() = 0;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

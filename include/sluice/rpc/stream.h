@@ -2,37 +2,12 @@
 // (grpc-go: grpc.ClientStream, grpc.ServerStream).
 #pragma once
 
-#include "sluice/async/op.h"
-#include "sluice/base/message.h"
 #include "sluice/rpc/call_options.h"
+#include "sluice/rpc/detail/records.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 class Codec;
-class RpcStream;
-class UnaryRecord;
-
-// An operation of a stream. Part of the stream; in use from start_x() until release().
-struct StreamRecord : OpRecord {
-  using OpRecord::begin;
-  using OpRecord::complete;
-  RpcStream* stream = nullptr;
-};
-// One read: a message, or none because the stream has ended (finish() or the context tells why).
-struct RecvRecord : StreamRecord {
-  Message message;
-  bool has_message = false;
-  bool compressed = false;       // on the wire; `message` is not. Stays until the next read is done
-  const Codec* codec = nullptr;  // decodes the message; null: its type's own encoding
-  void* into = nullptr;          // the reader's object, see read_into()
-};
-// One write, header wait or finish.
-struct StatusRecord : StreamRecord {
-  Status status;
-  // The write failed because its message is too long to be sent, and the call goes on. The status does not
-  // tell that: if the call's end cut a write off, the peer has chosen the status.
-  bool unsendable = false;
-};
 
 // The part that both sides share.
 //
@@ -45,10 +20,10 @@ class RpcStream {
   virtual Loop& loop() const = 0;
   // Encodes and decodes its messages; null: their types' own encodings. A client's: any thread.
   virtual const Codec* codec() const = 0;
-  virtual OpRecord* start_recv() = 0;  // a RecvRecord
+  virtual detail::OpRecord* start_recv() = 0;  // a RecvRecord
   // A StatusRecord. Done when the call has a connection and at most 64 KiB wait for the peer's window;
   // `message` may be destroyed then.
-  virtual OpRecord* start_send(const Message& message, WriteOptions options) = 0;
+  virtual detail::OpRecord* start_send(const Message& message, WriteOptions options) = 0;
   // Whether the last message read, or the single reply, came compressed.
   virtual bool message_compressed() const { return false; }
   // Any thread. Ends the call with `status`: a message did not decode. If the server has ended a client's
@@ -62,7 +37,7 @@ class RpcStream {
 
   // Gives a record back after its outcome was taken. If it is not done, its outcome is dropped, and the call
   // ends with CANCELLED.
-  virtual void release(OpRecord& record) = 0;
+  virtual void release(detail::OpRecord& record) = 0;
 
  protected:
   ~RpcStream() = default;
@@ -72,12 +47,12 @@ class RpcStream {
 // finished; the transport frees the stream later.
 class ClientStream : public RpcStream {
  public:
-  virtual OpRecord* start_close_write() = 0;  // StatusRecord; counts as a write
-  virtual OpRecord* start_header() = 0;       // StatusRecord: the header has come, or the call has ended
+  virtual detail::OpRecord* start_close_write() = 0;  // StatusRecord; counts as a write
+  virtual detail::OpRecord* start_header() = 0;  // StatusRecord: the header has come, or the call has ended
   // StatusRecord: half-closes, discards unread messages, and is done with the call's status.
-  virtual OpRecord* start_finish() = 0;
+  virtual detail::OpRecord* start_finish() = 0;
   // UnaryRecord, for client streaming: half-closes, and is done with the reply and the call's status.
-  virtual OpRecord* start_finish_unary() = 0;
+  virtual detail::OpRecord* start_finish_unary() = 0;
 
   // Any thread. Cancels the call; the stream frees itself later.
   virtual void drop() = 0;
@@ -91,10 +66,12 @@ class ClientStream : public RpcStream {
   ~ClientStream() = default;
 };
 
+namespace detail {
 struct DropClientStream {
   void operator()(ClientStream* s) const { s->drop(); }
 };
-using ClientStreamPtr = std::unique_ptr<ClientStream, DropClientStream>;
+}  // namespace detail
+using ClientStreamPtr = std::unique_ptr<ClientStream, detail::DropClientStream>;
 
 class ServerContext;
 
@@ -109,4 +86,4 @@ class ServerStream : public RpcStream {
   ~ServerStream() = default;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

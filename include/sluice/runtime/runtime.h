@@ -12,7 +12,7 @@
 #include "sluice/net/host.h"
 #include "sluice/net/memory_network.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 struct RuntimeOptions {
   // Number of loops, each with a thread of its own. 0: one loop without a thread, which makes progress only
@@ -132,4 +132,4 @@ class Runtime final : public net::Host {
   BlockingPool resolving_;  // a look-up can take long, and work in run_blocking() may wait for it
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -15,7 +15,7 @@
 #include "sluice/rpc/interceptor.h"
 #include "sluice/rpc/service.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 struct ServerOptions {
   std::uint32_t max_concurrent_streams = 100;  // open calls on one connection, 1 or more; others are refused
@@ -100,4 +100,4 @@ class Server {
   std::shared_ptr<class ServerCore> core_;  // shared: with the connections on their loops
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

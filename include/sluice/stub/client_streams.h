@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "sluice/stub/stream_ops.h"
+#include "sluice/stub/detail/stream_ops.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // The part that the three kinds share.
 //
@@ -94,4 +94,4 @@ class ClientReaderWriter final
       : detail::ClientReads<Rep, detail::ClientWrites<Req, ClientStreamHandle>>(std::move(stream)) {}
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -3,9 +3,9 @@
 
 #include <optional>
 
-#include "sluice/stub/stream_ops.h"
+#include "sluice/stub/detail/stream_ops.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // The part that the three kinds share.
 //
@@ -74,4 +74,4 @@ class ServerReaderWriter final
       : detail::ServerReads<Req, detail::ServerWrites<Rep, ServerStreamHandle>>(stream) {}
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

@@ -7,15 +7,15 @@
 
 #include "sluice/rpc/channel_base.h"
 #include "sluice/rpc/message_traits.h"
-#include "sluice/stub/stream_ops.h"
+#include "sluice/stub/detail/stream_ops.h"
 
-namespace sluice {
+namespace sluice::inline v0 {
 
 // A unary method, for its callers. Generated code has one for each method; it can be made by hand for any two
 // message types: `UnaryMethod<Chain, Chain> method("/helloworld.Greeter/SayHello");`. Lifetime: outlives its
 // calls.
 template <class Req, class Rep>
-class UnaryMethod : public OpKindOf<Rep> {
+class UnaryMethod : public detail::OpKindOf<Rep> {
  public:
   constexpr explicit UnaryMethod(std::string_view path) : info{path, false, false} {
     this->loop = &loop_of;
@@ -38,9 +38,9 @@ class UnaryMethod : public OpKindOf<Rep> {
 
  private:
   // A call that waits until the loop's leader starts it: copies of everything that its Op borrows.
-  struct Captured : OpKindOf<Rep> {
-    Captured(const UnaryMethod& m, const OpArgs& args)
-        : OpKindOf<Rep>(m),
+  struct Captured : detail::OpKindOf<Rep> {
+    Captured(const UnaryMethod& m, const detail::OpArgs& args)
+        : detail::OpKindOf<Rep>(m),
           info(m.info),
           channel(static_cast<ChannelBase*>(args.object)->shared_from_this()),
           options(*static_cast<const CallOptions*>(args.options)) {
@@ -61,12 +61,12 @@ class UnaryMethod : public OpKindOf<Rep> {
         options.context = &context;
       }
     }
-    static OpRecord* start_captured(const OpArgs& args) {
+    static detail::OpRecord* start_captured(const detail::OpArgs& args) {
       auto& self = *static_cast<Captured*>(const_cast<void*>(args.options));
       if (!self.status.ok()) return new detail::FailedRecord(std::move(self.status));
       return self.channel->start_unary(self.info, Message(std::move(self.request)), self.options);
     }
-    static void drop(OpArgs& args) { delete static_cast<Captured*>(const_cast<void*>(args.options)); }
+    static void drop(detail::OpArgs& args) { delete static_cast<Captured*>(const_cast<void*>(args.options)); }
 
     MethodInfo info;
     std::shared_ptr<ChannelBase> channel;  // shared: the Channel may be destroyed before the call starts
@@ -79,25 +79,27 @@ class UnaryMethod : public OpKindOf<Rep> {
     Status status;
   };
 
-  static const UnaryMethod& self(const OpArgs& args) { return static_cast<const UnaryMethod&>(*args.kind); }
-  static UnaryRecord& record_of(OpRecord* r) { return static_cast<UnaryRecord&>(*r); }
+  static const UnaryMethod& self(const detail::OpArgs& args) {
+    return static_cast<const UnaryMethod&>(*args.kind);
+  }
+  static detail::UnaryRecord& record_of(detail::OpRecord* r) { return static_cast<detail::UnaryRecord&>(*r); }
 
-  static Loop& loop_of(const OpArgs& args) { return static_cast<ChannelBase*>(args.object)->loop(); }
-  static OpRecord* start_call(const OpArgs& args) {
+  static Loop& loop_of(const detail::OpArgs& args) { return static_cast<ChannelBase*>(args.object)->loop(); }
+  static detail::OpRecord* start_call(const detail::OpArgs& args) {
     return static_cast<ChannelBase*>(args.object)
         ->start_unary(self(args).info, Message(args.argument, MessageTraits<Req>::ops()),
                       *static_cast<const CallOptions*>(args.options));
   }
-  static void cancel_call(OpRecord* r) { record_of(r).cancel(); }
-  static void release_call(OpRecord* r) { record_of(r).release(); }
-  static void capture_call(OpArgs& args) {
+  static void cancel_call(detail::OpRecord* r) { record_of(r).cancel(); }
+  static void release_call(detail::OpRecord* r) { record_of(r).release(); }
+  static void capture_call(detail::OpArgs& args) {
     auto* captured = new Captured(self(args), args);
     args.kind = captured;
     args.options = captured;
   }
-  static const Metadata& header_of(OpRecord* r) { return record_of(r).header(); }
-  static const Metadata& trailer_of(OpRecord* r) { return record_of(r).trailer(); }
-  static const Addr& peer_of(OpRecord* r) { return record_of(r).peer(); }
+  static const Metadata& header_of(detail::OpRecord* r) { return record_of(r).header(); }
+  static const Metadata& trailer_of(detail::OpRecord* r) { return record_of(r).trailer(); }
+  static const Addr& peer_of(detail::OpRecord* r) { return record_of(r).peer(); }
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0

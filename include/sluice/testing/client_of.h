@@ -7,7 +7,7 @@
 #include "sluice/runtime/runtime.h"
 #include "sluice/server/server.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 
 // Owns a Runtime without threads, a Server with `impl` on a pipe, a Channel to it and a Stub, and is used
 // like the Stub. `S` is a generated service: `auto greeter = client_of<helloworld::Greeter>(impl);`.
@@ -57,4 +57,4 @@ ClientOf<S> client_of(typename S::Service& impl, typename ClientOf<S>::Options o
   return ClientOf<S>(impl, std::move(options));
 }
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

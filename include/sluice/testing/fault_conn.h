@@ -12,7 +12,7 @@
 
 #include "sluice/net/conn.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 
 enum class FaultKind : std::uint8_t {
   kSplit,      // "short": a read or write of fewer bytes than there were
@@ -74,7 +74,7 @@ FaultOptions random_faults(std::uint64_t seed, std::uint64_t horizon);
 // Thread, overlap, lifetime, errors: as a Conn (net/conn.h). Made on the loop of the conn below. With default
 // options it behaves as the conn below. After a cut, everything fails with UNAVAILABLE and the place of the
 // cut. In a black hole, reads end at their deadline or with close(), which the peer sees.
-class FaultConn final : public net::Conn, private StuckReporter {
+class FaultConn final : public net::Conn, private detail::StuckReporter {
  public:
   FaultConn(std::unique_ptr<net::Conn> below, FaultOptions options);
   ~FaultConn() override;
@@ -156,4 +156,4 @@ class FaultConn final : public net::Conn, private StuckReporter {
   bool write_cut_ = false;         // the rest of a write is missing
 };
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

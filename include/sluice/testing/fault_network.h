@@ -10,7 +10,7 @@
 #include "sluice/testing/fault_conn.h"
 #include "sluice/testing/wrapping_network.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 
 // The end that a plan is asked about.
 struct FaultEnd {
@@ -34,4 +34,4 @@ class FaultNetwork final : public WrappingNetwork {
 // A listener whose conns have faults: for a server that anybody may dial, over tcp too.
 std::unique_ptr<net::Listener> with_faults(std::unique_ptr<net::Listener> below, FaultPlanner planner);
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

@@ -10,7 +10,7 @@
 #include "sluice/base/time.h"
 #include "sluice/testing/wrapping_network.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 
 // One direction of a link; both directions are alike.
 struct LinkOptions {
@@ -34,4 +34,4 @@ class LinkNetwork final : public WrappingNetwork {
   LinkNetwork(std::shared_ptr<net::Network> below, const LinkOptions& options, std::string scheme = {});
 };
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

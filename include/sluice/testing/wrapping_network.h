@@ -9,7 +9,7 @@
 
 #include "sluice/net/network.h"
 
-namespace sluice::testing {
+namespace sluice::inline v0::testing {
 
 // The side of a connection that a conn is.
 enum class ConnSide : std::uint8_t { kDialled, kAccepted };
@@ -41,4 +41,4 @@ class WrappingNetwork : public net::Network {
 // A listener whose every conn is put into another one.
 std::unique_ptr<net::Listener> wrap_listener(std::unique_ptr<net::Listener> below, WrapConn wrap);
 
-}  // namespace sluice::testing
+}  // namespace sluice::inline v0::testing

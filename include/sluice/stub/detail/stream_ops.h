@@ -9,7 +9,7 @@
 #include "sluice/rpc/message_traits.h"
 #include "sluice/rpc/stream.h"
 
-namespace sluice::detail {
+namespace sluice::inline v0::detail {
 
 inline RpcStream& stream_of(const OpArgs& args) { return *static_cast<RpcStream*>(args.object); }
 inline ClientStream& client_of(const OpArgs& args) { return static_cast<ClientStream&>(stream_of(args)); }
@@ -157,4 +157,4 @@ constexpr OpKindOf<Rep> finish_unary_kind() {
 template <class Rep>
 inline constexpr OpKindOf<Rep> kFinishUnary = finish_unary_kind<Rep>();
 
-}  // namespace sluice::detail
+}  // namespace sluice::inline v0::detail

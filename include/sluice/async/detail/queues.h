@@ -9,9 +9,11 @@
 
 #include "sluice/async/runnable.h"
 
-namespace sluice {
-
+namespace sluice::inline v0 {
 class Simulation;
+}  // namespace sluice::inline v0
+
+namespace sluice::inline v0::detail {
 
 // First in, first out; under a Simulation the next is chosen by its seed. Loop-only.
 class ReadyQueue {
@@ -83,4 +85,4 @@ class RemoteQueue {
   std::atomic<Runnable*> head_{nullptr};
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

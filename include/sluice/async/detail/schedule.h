@@ -7,15 +7,17 @@
 #include <cstdint>
 #include <memory>
 
+#include "sluice/async/detail/queues.h"
+#include "sluice/async/detail/timer_heap.h"
 #include "sluice/async/fd_watch.h"
-#include "sluice/async/queues.h"
-#include "sluice/async/timer.h"
 #include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
-namespace sluice {
-
+namespace sluice::inline v0 {
 class Poller;
+}  // namespace sluice::inline v0
+
+namespace sluice::inline v0::detail {
 
 // The work of one Loop. It knows nothing of threads: whoever leads the loop calls it.
 //
@@ -149,4 +151,4 @@ class Schedule {
   const std::unique_ptr<Random> random_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

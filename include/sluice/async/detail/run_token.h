@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 
 // The lead of one Loop, which at most one thread has.
 //
@@ -96,4 +96,4 @@ class RunToken {
   const std::unique_ptr<Line> line_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

@@ -9,7 +9,7 @@
 
 #include "sluice/base/bytes.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 
 // Memory for a coroutine frame, given by whoever owns the call that the coroutine serves. A coroutine with a
 // parameter that is one (ServerContext), or converts to one (Invocation), takes its frame from it.
@@ -109,4 +109,4 @@ class Scratch {
   Buffer* block_ = nullptr;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail

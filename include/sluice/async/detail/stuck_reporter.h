@@ -5,7 +5,7 @@
 
 #include "sluice/base/status.h"
 
-namespace sluice {
+namespace sluice::inline v0::detail {
 
 // Something on a loop that can say what it waits for. Loop-only. Lifetime: taken off its loop before it goes.
 class StuckReporter {
@@ -35,4 +35,4 @@ class StuckReporters {
   StuckReporter* first_ = nullptr;
 };
 
-}  // namespace sluice
+}  // namespace sluice::inline v0::detail
