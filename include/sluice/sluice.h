@@ -2,6 +2,7 @@
 // without generated code too. Generated code includes the rest.
 #pragma once
 
+#include "sluice/async/signal.h"
 #include "sluice/async/sleep.h"
 #include "sluice/client/channel.h"
 #include "sluice/runtime/runtime.h"

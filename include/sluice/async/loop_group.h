@@ -1,10 +1,11 @@
-// LoopGroup: what the loops of one Runtime share: where they log, whether they assert, and what their
-// messages may hold.
+// LoopGroup: what the loops of one Runtime share: where they log, whether they assert, what their messages
+// may hold, and which signals their coroutines wait for.
 #pragma once
 
 #include <string_view>
 #include <vector>
 
+#include "sluice/async/detail/awaited_signals.h"
 #include "sluice/async/memory_budget.h"
 #include "sluice/base/fail.h"
 #include "sluice/base/log.h"
@@ -13,7 +14,7 @@ namespace sluice::inline v0 {
 
 class Loop;
 
-// The loops of one Runtime. Constant once they run, but for the memory, which is for any thread.
+// The loops of one Runtime. Constant once they run, but for memory and signals, which are for any thread.
 class LoopGroup {
  public:
   // With assertions its loops check at their end that nothing lives on them.
@@ -28,6 +29,7 @@ class LoopGroup {
   bool logs() const { return static_cast<bool>(log_); }
   bool asserts() const { return assertions_ == detail::Assertions::kOn; }
   MemoryBudget& memory() { return memory_; }
+  detail::AwaitedSignals& awaited_signals() { return awaited_signals_; }
   // Ends the process: see detail::fail.
   [[noreturn, gnu::cold]] void fail(std::string_view text) const noexcept { detail::fail(text, log_); }
 
@@ -36,6 +38,7 @@ class LoopGroup {
   const LogSink log_;
   const detail::Assertions assertions_;
   MemoryBudget memory_;
+  detail::AwaitedSignals awaited_signals_;
 };
 
 }  // namespace sluice::inline v0

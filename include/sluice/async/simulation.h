@@ -6,7 +6,9 @@
 #include <random>
 #include <utility>
 
+#include "sluice/async/detail/raised_signals.h"
 #include "sluice/async/runnable.h"
+#include "sluice/base/status.h"
 #include "sluice/base/time.h"
 
 namespace sluice::inline v0 {
@@ -43,6 +45,14 @@ class Simulation {
   Runnable* take_interruption() {
     return choices_ < interrupt_at_ ? nullptr : std::exchange(interruption_, nullptr);
   }
+
+  // A signal comes: the wait_signal() for it ends, or the next one takes it. Only waits of this simulation
+  // see it. One that is pending already stays one, real-time signals too. Not on a thread beside the one that
+  // leads. Errors: INVALID_ARGUMENT as of wait_signal().
+  Status raise_signal(int signal);
+  // For wait_signal().
+  detail::RaisedSignals& signals() { return signals_; }
+
   std::uint64_t random() { return random_(); }
   // A hash of every choice and every step of time so far.
   std::uint64_t trace() const { return trace_; }
@@ -59,6 +69,7 @@ class Simulation {
   std::uint64_t choices_ = 0;
   Runnable* interruption_ = nullptr;
   std::uint64_t interrupt_at_ = 0;
+  detail::RaisedSignals signals_;
 };
 
 }  // namespace sluice::inline v0
