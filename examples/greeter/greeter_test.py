@@ -138,6 +138,30 @@ def several(server, client, folder):
         expect(rest == "stopped: 32 calls, 0 cancelled, 0 still running\n", rest)
 
 
+def threadless(server, client, folder):
+    addr = f"unix:{folder}/greeter.sock"
+    with Server(server, addr, options=["--threads", "0"]) as s:
+        calls_of_all_kinds(client, addr, "Anna", 2)
+        with Chat(client, addr) as chat:
+            chat.greet("Anna")
+            s.signal(signal.SIGINT)
+            chat.greet("Berta")
+            code, err = chat.end()
+            expect(code == 0, "the call that was open ends with", code, err)
+        rest = s.rest()
+        expect(rest == "stopped: 9 calls, 0 cancelled, 0 still running\n", rest)
+
+
+def killed(server, client, _):
+    with Server(server, "tcp:127.0.0.1:0") as s, Chat(client, s.addrs[0]) as chat:
+        chat.greet("Anna")
+        s.signal(signal.SIGINT)
+        while s.process.poll() is None:  # it may not have unblocked it yet when it says that it drains
+            s.process.send_signal(signal.SIGINT)
+        expect(s.process.returncode == -signal.SIGINT, "the server ends with", s.process.returncode)
+        expect(chat.end()[0] == 1, "the call that was open goes on")
+
+
 def drains(server, client, _):
     with Server(server, "tcp:127.0.0.1:0") as s, Chat(client, s.addrs[0]) as chat:
         chat.greet("Anna")
@@ -180,7 +204,7 @@ def nobody_there(server, client, _):
 
 
 def main():
-    cases = {f.__name__: f for f in (tcp, unix, several, drains, gives_up, wrong_use, nobody_there)}
+    cases = {f.__name__: f for f in (tcp, unix, several, threadless, drains, killed, gives_up, wrong_use, nobody_there)}
     case, server, client = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         try:

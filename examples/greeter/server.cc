@@ -16,8 +16,8 @@ namespace {
 constexpr const char* kUsage =
     "usage: greeter_server --listen ADDR [--listen ADDR]... [--threads N] [--grace SECONDS]\n"
     "  ADDR is tcp:127.0.0.1:50051, tcp:[::1]:0, unix:/run/greeter.sock, ...; port 0 is any free port\n"
-    "  --threads  loops with a thread of their own (1)\n"
-    "  --grace    how long calls may go on after SIGTERM or SIGINT (10)\n";
+    "  --threads  loops with a thread of their own (1); 0: one loop, run by the main thread\n"
+    "  --grace    how long calls may go on after SIGTERM or SIGINT (10); a second one kills\n";
 
 struct Options {
   std::vector<std::string> listen;
@@ -28,7 +28,7 @@ struct Options {
 bool parse(int argc, char** argv, Options& options) {
   const auto take = [&options](std::string_view name, std::string_view value) {
     if (name == "--listen") return options.listen.emplace_back(value), true;
-    if (name == "--threads") return greeter::parse_number(value, options.threads) && options.threads > 0;
+    if (name == "--threads") return greeter::parse_number(value, options.threads);
     if (name == "--grace") return greeter::parse_number(value, options.grace);
     return false;
   };
@@ -45,24 +45,7 @@ void say(const std::string& line) {
   std::fflush(stdout);
 }
 
-// Blocks SIGTERM and SIGINT in this thread, and so in all that it starts, so that they can be waited for.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  std::string wait() {
-    int signal = 0;
-    sigwait(&set_, &signal);
-    return signal == SIGINT ? "SIGINT" : "SIGTERM";
-  }
-
- private:
-  sigset_t set_;
-};
+constexpr sluice::SignalSet kStop{SIGTERM, SIGINT};
 
 void report(const sluice::StopReport& report, std::uint64_t calls) {
   for (const sluice::StopReport::Call& call : report.still_running) {
@@ -75,7 +58,6 @@ void report(const sluice::StopReport& report, std::uint64_t calls) {
 }
 
 void serve(const Options& options) {
-  StopSignals signals;  // before the Runtime starts its threads
   sluice::Runtime runtime({.threads = options.threads, .log = [](sluice::LogLevel, std::string_view line) {
                              std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
                            }});
@@ -88,7 +70,10 @@ void serve(const Options& options) {
     check(server.serve(std::move(listener)));
     say("listening on " + bound);
   }
-  say(signals.wait() + ": draining");
+  // Without threads it serves in here.
+  const int signal = runtime.run(sluice::wait_signal(kStop)).value();
+  say(std::string(signal == SIGINT ? "SIGINT" : "SIGTERM") + ": draining");
+  check(sluice::unblock_signals(kStop));  // the next one kills
   report(server.stop(runtime.now() + std::chrono::seconds(options.grace)).get().value(), greeter.calls());
 }
 
@@ -101,6 +86,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
+    check(sluice::block_signals(kStop));  // before the Runtime starts its threads
     serve(options);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "greeter_server: %s\n", error.what());
