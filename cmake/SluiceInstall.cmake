@@ -1,5 +1,5 @@
-# What `cmake --install` writes: one archive of all layers, the public headers, protoc-gen-sluice, a CMake package and
-# pkg-config files, none of which names the folder that it was built or installed in.
+# What `cmake --install` writes: one archive of all layers, the public headers, protoc-gen-sluice, sluice-vet, a CMake
+# package and pkg-config files, none of which names the folder that it was built or installed in.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -27,6 +27,7 @@ function(sluice_install)
   install(TARGETS sluice_archive EXPORT sluiceTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(TARGETS protoc-gen-sluice EXPORT sluiceTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(PROGRAMS ${PROJECT_SOURCE_DIR}/tools/sluice-vet DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN *.h PATTERN *.proto)
   get_property(generated GLOBAL PROPERTY SLUICE_PROTO_HEADERS)

@@ -152,7 +152,7 @@ def files(setting):
     headers = {name for name in there if name.startswith("include/")}
     public = {str(path.relative_to(setting.source)) for path in (setting.source / "include").rglob("*.*")}
     public |= {name.replace(".proto", ".pb.h") for name in public if name.endswith(".proto")}
-    others = {"lib/libsluice.a", "bin/protoc-gen-sluice", "lib/pkgconfig/sluice.pc", "lib/cmake/sluice/SluiceProtobuf.cmake",
+    others = {"lib/libsluice.a", "bin/protoc-gen-sluice", "bin/sluice-vet", "lib/pkgconfig/sluice.pc", "lib/cmake/sluice/SluiceProtobuf.cmake",
               "lib/pkgconfig/sluice-core.pc", "lib/pkgconfig/sluice-errors.pc",
               "lib/pkgconfig/sluice-compression.pc", "lib/cmake/sluice/SluiceZstd.cmake", "lib/cmake/sluice/sluiceConfig.cmake",
               "lib/cmake/sluice/sluiceConfigVersion.cmake", "lib/cmake/sluice/sluiceTargets.cmake",
