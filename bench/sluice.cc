@@ -156,7 +156,7 @@ class Sluice final : public bench::Subject {
     next_ = 0;
     right_ = true;
     sluice::Scope scope(runtime_.loop());
-    for (unsigned k = 0; k < outstanding; ++k) scope.spawn(call_while_any(calls));
+    for (unsigned k = 0; k < outstanding; ++k) (void)scope.spawn(call_while_any(calls));
     co_await scope.join();
     co_return right_;
   }

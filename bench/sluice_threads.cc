@@ -176,7 +176,7 @@ class alignas(64) LoopLoad {
       next_ = 0;
       right_ = true;
       scope_.emplace(loop_);
-      for (unsigned k = 0; k < outstanding; ++k) scope_->spawn(call_while_any());
+      for (unsigned k = 0; k < outstanding; ++k) (void)scope_->spawn(call_while_any());
       scope_->close();
       scope_->on_joined(joined_);
     });

@@ -63,7 +63,7 @@ class Client {
 
   void reply_stream() const {
     auto stream = stub_.SayHelloReplyStream(first_, {.timeout = timeout_});
-    while (std::optional<HelloReply> reply = stream.read().get()) print("SayHelloReplyStream", *reply);
+    while (auto reply = stream.read().get()) print("SayHelloReplyStream", *reply);
     check(stream.finish().get());
   }
 
@@ -78,7 +78,7 @@ class Client {
     auto stream = stub_.SayHelloBiStream({.timeout = timeout_});
     for (const HelloRequest* request : {&first_, &second_}) {
       if (!stream.write(*request).get().ok()) break;
-      if (std::optional<HelloReply> reply = stream.read().get()) print("SayHelloBiStream", *reply);
+      if (auto reply = stream.read().get()) print("SayHelloBiStream", *reply);
     }
     check(stream.finish().get());
   }
@@ -90,7 +90,7 @@ class Client {
     for (std::string line; std::getline(std::cin, line);) {
       request.set_name(line);
       if (!stream.write(request).get().ok()) break;
-      std::optional<HelloReply> reply = stream.read().get();
+      auto reply = stream.read().get();
       if (!reply) break;
       print("SayHelloBiStream", *reply);
       std::fflush(stdout);

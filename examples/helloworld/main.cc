@@ -131,7 +131,7 @@ void request_stream(const helloworld::Greeter::Stub& stub, const std::string& na
 void reply_stream(const helloworld::Greeter::Stub& stub, const std::string& name) {
   const HelloRequest request = request_of(name);
   auto stream = stub.SayHelloReplyStream(request);
-  while (std::optional<HelloReply> reply = stream.read().get()) std::printf("%s\n", reply->message().c_str());
+  while (auto reply = stream.read().get()) std::printf("%s\n", reply->message().c_str());
   check(stream.finish().get());
 }
 
@@ -139,7 +139,7 @@ void bidi_stream(const helloworld::Greeter::Stub& stub, const std::string& name)
   const HelloRequest request = request_of(name);
   auto stream = stub.SayHelloBiStream();
   check(stream.write(request).get());
-  if (std::optional<HelloReply> reply = stream.read().get()) std::printf("%s\n", reply->message().c_str());
+  if (auto reply = stream.read().get()) std::printf("%s\n", reply->message().c_str());
   check(stream.finish().get());
 }
 

@@ -66,7 +66,7 @@ void stream_hello(const char* who, const sluice::Channel& channel, const std::st
   HelloRequest request;
   request.set_name(name);
   auto stream = stub.SayHelloReplyStream(request);
-  while (std::optional<HelloReply> reply = stream.read().get()) {
+  while (auto reply = stream.read().get()) {
     std::printf("%s: %s\n", who, reply->message().c_str());
   }
   std::printf("%s: %s\n", who, stream.finish().get().to_string().c_str());

@@ -26,8 +26,7 @@ asio::awaitable<void> greet(sluice::Runtime& runtime, std::string addr) {
   auto stream = stub.SayHelloBiStream();
   for (int i = 0; i < 2; ++i) {
     loops::check(co_await sluice::async_get(stream.write(request), asio::use_awaitable));
-    std::optional<helloworld::HelloReply> reply =
-        co_await sluice::async_get(stream.read(), asio::use_awaitable);
+    auto reply = co_await sluice::async_get(stream.read(), asio::use_awaitable);
     if (reply) loops::print(addr, *reply);
   }
   loops::check(co_await sluice::async_get(stream.finish(), asio::use_awaitable));

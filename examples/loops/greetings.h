@@ -68,7 +68,7 @@ inline sluice::Task<sluice::Status> greet(sluice::Runtime& runtime, std::vector<
     auto stream = stub.SayHelloBiStream();
     for (int i = 0; i < 2; ++i) {
       if (sluice::Status status = co_await stream.write(request); !status.ok()) break;  // finish() tells why
-      if (std::optional<helloworld::HelloReply> reply = co_await stream.read()) print(addr, *reply);
+      if (auto reply = co_await stream.read()) print(addr, *reply);
     }
     if (sluice::Status status = co_await stream.finish(); !status.ok()) co_return status;
   }

@@ -73,7 +73,7 @@ void run() {
   sluice::Status outcome;
   sluice::Scope scope(runtime.loop());
   // A coroutine begins on its loop, and then runs whenever that is polled.
-  sluice::run_on(runtime.loop(), [&] { scope.spawn(program(runtime, served, loop, outcome)); });
+  sluice::run_on(runtime.loop(), [&] { (void)scope.spawn(program(runtime, served, loop, outcome)); });
   uv_run(&uv, UV_RUN_DEFAULT);  // until no handle is open
   uv_loop_close(&uv);
   loops::check(outcome);

@@ -34,7 +34,7 @@ void run() {
   std::optional<sluice::Status> outcome;
   sluice::Scope scope(loop);
   // A coroutine begins on its loop, and then runs whenever that is polled.
-  sluice::run_on(loop, [&] { scope.spawn(program(runtime, served, outcome)); });
+  sluice::run_on(loop, [&] { (void)scope.spawn(program(runtime, served, outcome)); });
   for (loop.poll(); !outcome; loop.poll()) {
     pollfd fds[] = {{fd, POLLIN, 0}};  // and the program's own
     ::poll(fds, 1, timeout_until(loop.next_deadline(), runtime.now()));

@@ -8,6 +8,7 @@ namespace sluice::inline v0 {
 
 struct ContextRep {
   std::shared_ptr<ContextRep> parent;
+  std::shared_ptr<ContextRep> other;  // the second parent of a joined one
   TimePoint deadline = kNever;
   const std::type_info* type = nullptr;
   std::shared_ptr<const void> value;
@@ -34,6 +35,18 @@ void cancel_now(ContextRep& rep, const std::string& reason) {
   rep.cancel(reason, led);
   // Outside of all locks, which the watches take. The loops are there: who destroys one waits for its leader.
   for (Loop* loop : led) loop->give_back();
+}
+
+// The nearest that `is_it`, itself or among its ancestors; those of the first parent before the other's.
+template <class Is>
+const ContextRep* find(const ContextRep* rep, const Is& is_it) {
+  for (; rep; rep = rep->parent.get()) {
+    if (is_it(*rep)) return rep;
+    if (!rep->other) continue;
+    const ContextRep* const found = find(rep->parent.get(), is_it);
+    return found ? found : find(rep->other.get(), is_it);
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -126,18 +139,24 @@ Status Context::status() const {
 
 TimePoint Context::deadline() const { return rep_ ? rep_->deadline : kNever; }
 
+Context Context::joined_with(const Context& other) const {
+  Context made = child();
+  if (!other.rep_) return made;
+  made.rep_->other = other.rep_;
+  made.rep_->deadline = std::min(made.rep_->deadline, other.rep_->deadline);
+  other.rep_->add_child(made.rep_);
+  return made;
+}
+
 const void* Context::value_of(const std::type_info* type) const {
-  for (const ContextRep* rep = rep_.get(); rep; rep = rep->parent.get()) {
-    if (rep->type && *rep->type == *type) return rep->value.get();
-  }
-  return nullptr;
+  const ContextRep* const found =
+      find(rep_.get(), [type](const ContextRep& rep) { return rep.type && *rep.type == *type; });
+  return found ? found->value.get() : nullptr;
 }
 
 std::string_view Context::trace() const {
-  for (const ContextRep* rep = rep_.get(); rep; rep = rep->parent.get()) {
-    if (rep->has_trace) return rep->trace;
-  }
-  return {};
+  const ContextRep* const found = find(rep_.get(), [](const ContextRep& rep) { return rep.has_trace; });
+  return found ? std::string_view(found->trace) : std::string_view();
 }
 
 void Context::Watch::arm(const Context& context) {

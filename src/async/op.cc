@@ -12,7 +12,7 @@ namespace {
 // Makes `waiter` the record's, or runs it at once if the record is done. Loop-only.
 void wait_for(OpRecord* record, Runnable& waiter) {
   if (record->done()) return waiter.run();
-  record->set_waiter(waiter);
+  set_waiter(record, waiter);
 }
 
 // A waiter on another loop than the record's: goes there, waits, and posts the coroutine back home.
@@ -62,6 +62,12 @@ void release_record(Release release, OpRecord* record) {
 }
 
 }  // namespace
+
+void set_waiter(OpRecord* record, Runnable& waiter) {
+  if (record->has_waiter()) [[unlikely]]
+    fail("a Call is waited for twice at once");
+  record->set_waiter(waiter);
+}
 
 OpRecord* start_record(const OpArgs& args) noexcept {
   try {
@@ -163,12 +169,17 @@ bool attach_op(Loop& loop, OpRecord* record, PromiseBase& parent) {
     return true;
   }
   if (!record->done()) {
-    record->set_waiter(parent);
+    set_waiter(record, parent);
     return true;
   }
   if (loop.try_inline()) return false;
   loop.post(parent);
   return true;
+}
+
+bool is_done(Loop& loop, const OpRecord& record) {
+  if (!record.seen_done() && !loop.leads() && loop.try_enter_in_order(Loop::Visit::kDrive)) loop.leave();
+  return record.seen_done();
 }
 
 // Starts an operation on a loop that another thread leads.

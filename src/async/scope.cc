@@ -32,7 +32,7 @@ void Scope::ended(Spawned& spawned) {
     loop_.group().log(LogLevel::kError, "a spawned task threw something that is no std::exception");
   }
   delete &spawned;
-  if (--running_ == 0 && closed_ && joined_) loop_.post(*std::exchange(joined_, nullptr));
+  if (--running_ == 0 && joined_) loop_.post(*std::exchange(joined_, nullptr));
 }
 
 void Scope::left_running() const noexcept {

@@ -69,7 +69,7 @@ TEST(Scope, TellsAnOwnerThatIsNoCoroutine) {
   } tell, again;
   int count = 0;
   loop.lead_and([&] {
-    scope.spawn(sleep_and_count(std::chrono::microseconds(30), count));
+    (void)scope.spawn(sleep_and_count(std::chrono::microseconds(30), count));
     scope.on_joined(tell);
     loop->run_until(tell.told);
     EXPECT_EQ(count, 1);
@@ -99,8 +99,8 @@ TEST(Scope, LogsWhatATaskThrows) {
   };
   Scope scope(loop);
   ASSERT_TRUE(loop.try_enter());
-  scope.spawn(Body::error());
-  scope.spawn(Body::number());
+  (void)scope.spawn(Body::error());
+  (void)scope.spawn(Body::number());
   loop.leave();
   while (loop.poll() > 0) {
   }
@@ -113,7 +113,7 @@ TEST(Scope, LogsWhatATaskThrows) {
 Task<void> spawn_down(Scope& scope, int n, int& count) {
   co_await yield();
   ++count;
-  if (n > 0) scope.spawn(spawn_down(scope, n - 1, count));
+  if (n > 0) (void)scope.spawn(spawn_down(scope, n - 1, count));
 }
 
 TEST(Scope, WaitsForWhatItsTasksSpawn) {
@@ -122,7 +122,7 @@ TEST(Scope, WaitsForWhatItsTasksSpawn) {
     struct Body {
       static Task<void> run(Loop& loop, int& count) {
         Scope scope(loop);
-        scope.spawn(spawn_down(scope, 3, count));
+        (void)scope.spawn(spawn_down(scope, 3, count));
         while (!scope.empty()) co_await yield();
         co_await scope.join();
       }
@@ -137,8 +137,8 @@ TEST(Scope, WaitsForWhatItsTasksSpawn) {
 Task<void> leave(Loop& loop, bool by_exception) {
   Scope scope(loop);
   int count = 0;
-  scope.spawn(sleep_and_count(std::chrono::seconds(1), count));
-  scope.spawn(sleep_and_count(std::chrono::seconds(2), count));
+  (void)scope.spawn(sleep_and_count(std::chrono::seconds(1), count));
+  (void)scope.spawn(sleep_and_count(std::chrono::seconds(2), count));
   co_await yield();
   if (by_exception) throw std::runtime_error("on the way");
 }

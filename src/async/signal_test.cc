@@ -123,7 +123,7 @@ TEST_F(WaitSignal, IsRefusedWhileAnotherOneWaitsForTheSameSignal) {
     static Task<void> run() {
       Loop& loop = co_await this_loop();
       Scope scope(loop);
-      scope.spawn(expect_signal(SIGINT, {SIGINT, SIGTERM}));
+      (void)scope.spawn(expect_signal(SIGINT, {SIGINT, SIGTERM}));
       EXPECT_EQ(co_await sleep(seconds(1)), Status());
       for (int i = 0; i < 2; ++i) {
         const Context context = Context().with_deadline(loop.now() + seconds(1));
@@ -132,7 +132,7 @@ TEST_F(WaitSignal, IsRefusedWhileAnotherOneWaitsForTheSameSignal) {
                                          "another coroutine of this Runtime waits for SIGTERM already"));
       }
       // What was refused has claimed nothing, and taken no claim away.
-      scope.spawn(expect_signal(SIGHUP, {SIGHUP, SIGUSR1}));
+      (void)scope.spawn(expect_signal(SIGHUP, {SIGHUP, SIGUSR1}));
       EXPECT_EQ(co_await sleep(seconds(1)), Status());
       for (const int signal : {SIGHUP, SIGINT}) EXPECT_EQ(loop.simulation()->raise_signal(signal), Status());
       co_await scope.join();

@@ -39,7 +39,7 @@ Task<void> worker(FakeService& service, Context context, std::vector<std::string
 Task<void> mix(FakeService& service, std::vector<std::string>& events) {
   Scope scope(service.loop);
   const Context context = Context().with_cancel();
-  for (int id = 0; id < 3; ++id) scope.spawn(worker(service, context, events, id));
+  for (int id = 0; id < 3; ++id) (void)scope.spawn(worker(service, context, events, id));
   Call<std::string> dropped = service.echo("dropped", How::kNever).start();
   co_await scope.join();
 }

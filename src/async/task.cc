@@ -1,6 +1,8 @@
 // Frames of coroutines: from their call's allocator where they have one, else from the heap.
 #include "sluice/async/task.h"
 
+#include "sluice/base/fail.h"
+
 #include <new>
 
 namespace sluice::inline v0 {
@@ -12,6 +14,14 @@ struct alignas(alignof(std::max_align_t)) FrameHead {
 };
 
 }  // namespace
+
+void detail::task_awaited_twice() noexcept { fail("a Task was awaited or started twice"); }
+
+void detail::task_is_empty() noexcept {
+  fail("an empty Task was awaited or started: it was made by Task() or moved from");
+}
+
+void detail::task_gave_nothing() noexcept { fail("a coroutine reached its end without a co_return"); }
 
 void detail::task_left_suspended(const Loop& loop) noexcept {
   loop.group().fail("a Task was destroyed while it waits: await it to its end, or spawn it in a Scope");

@@ -288,5 +288,52 @@ TEST(TaskDeathTest, DestroyedWhileItWaitsEndsTheProcess) {
                "^sluice: a Task was destroyed while it waits");
 }
 
+#if !defined(__clang__)  // which ends the process by itself
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wreturn-type"
+Task<Result<int>> forget_result() { co_await yield(); }
+Task<Status> forget_status() { co_await yield(); }
+Task<int> forget_int() { co_await yield(); }
+#pragma GCC diagnostic pop
+
+TEST(Task, ThatForgetsToReturnFails) {
+  TestLoop loop(1);
+  const Status wanted(StatusCode::kInternal, "a coroutine reached its end without a co_return");
+  EXPECT_EQ(loop.run(forget_result()).status(), wanted);
+  EXPECT_EQ(loop.run(forget_status()), wanted);
+}
+#endif
+
+TEST(TaskDeathTest, MistakesEndTheProcessWithTheirName) {
+  TestLoop loop;
+#if !defined(__clang__)
+  EXPECT_DEATH(loop.run(forget_int()), "^sluice: a coroutine reached its end without a co_return");
+#endif
+  EXPECT_DEATH(loop.run(Task<int>()), "^sluice: an empty Task was awaited or started: it was made by Task()");
+  struct Body {
+    static Task<void> await_empty() {
+      Task<int> none;
+      (void)co_await std::move(none);
+    }
+    static Task<void> await_twice() {
+      Task<int> task = give(1);
+      (void)co_await std::move(task);
+      (void)co_await std::move(task);
+    }
+  };
+  EXPECT_DEATH(loop.run(Body::await_empty()), "^sluice: an empty Task was awaited or started");
+  EXPECT_DEATH(loop.run(Body::await_twice()), "^sluice: a Task was awaited or started twice");
+}
+
+// So that generic code sees who can be awaited where.
+struct ForeignPromise {};
+template <class Awaiter, class P>
+concept CanSuspend = requires(Awaiter a, std::coroutine_handle<P> h) {
+  a.await_suspend(h);
+};
+static_assert(CanSuspend<Task<int>::Awaiter, Promise<void>>);
+static_assert(!CanSuspend<Task<int>::Awaiter, ForeignPromise>);
+static_assert(CanSuspend<Yield, Promise<int>> && !CanSuspend<Yield, ForeignPromise>);
+
 }  // namespace
 }  // namespace sluice::inline v0

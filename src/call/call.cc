@@ -38,6 +38,7 @@ detail::OpRecord* Call::start_recv(RpcStream& self) {
   }
   inbox_.begin(self);
   if (const Inbox::Waiting how = inbox_.take(); how != Inbox::Waiting::kNone) {
+    if (how == Inbox::Waiting::kTaken) return deliver_again(), &inbox_.record();
     deliver(how);
   } else if (inbox_.ended()) {
     inbox_.record().complete(loop_);
@@ -58,6 +59,12 @@ void Call::queue_message(Message&& message, bool compressed) {
     recv.message = std::move(message);
   }
   deliver(compressed ? Inbox::Waiting::kCompressed : Inbox::Waiting::kPlain);
+}
+
+// The message of a read that was given back: decompressed, and its credit returned.
+void Call::deliver_again() {
+  inbox_.record().has_message = true;
+  inbox_.record().complete(loop_);
 }
 
 void Call::end_reads(bool drop) {

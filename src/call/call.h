@@ -95,6 +95,8 @@ class Call {
   void queue_message(Message&& message, bool compressed);
   // No more messages will come; what is queued can still be read unless `drop`.
   void end_reads(bool drop);
+  // Before end_reads(), of a stream: reads give `why` from now on, not the end of the stream.
+  void cut_reads(Status why) { inbox_.record().status = std::move(why); }
   // From now on messages are thrown away as they come.
   void discard_messages();
 
@@ -128,6 +130,7 @@ class Call {
  private:
   void deliver(Inbox::Waiting how);
   [[gnu::noinline]] void deliver_compressed();
+  void deliver_again();
   [[gnu::noinline]] Status encode_as_chosen(const Message& message, WriteOptions options, Room& room,
                                             Chain& out);
   Status encode_plain(const Message& message, Room& room, Chain& out);

@@ -11,6 +11,7 @@ void Inbox::begin(RpcStream& reader) {
   record_.stream = &reader;
   record_.has_message = false;
   record_.into = nullptr;
+  record_.status_out = nullptr;
 }
 
 Inbox::Waiting Inbox::take() {
@@ -22,6 +23,13 @@ Inbox::Waiting Inbox::take() {
 void Inbox::release() {
   in_use_ = false;
   record_.message.clear();
+}
+
+void Inbox::keep() {
+  in_use_ = false;
+  if (!record_.done() || !record_.has_message) return;
+  if (discards_) return record_.message.clear();
+  first_ = Waiting::kTaken;
 }
 
 void Inbox::push(Message&& message, bool compressed) {

@@ -11,7 +11,8 @@ namespace sluice::inline v0::call {
 // Loop-only. Lifetime: the call's, of which it is a part.
 class Inbox {
  public:
-  enum class Waiting : std::uint8_t { kNone, kPlain, kCompressed };
+  // kTaken: was a read's already, which gave it back.
+  enum class Waiting : std::uint8_t { kNone, kPlain, kCompressed, kTaken };
 
   detail::RecvRecord& record() { return record_; }
   const detail::RecvRecord& record() const { return record_; }
@@ -21,8 +22,9 @@ class Inbox {
   bool awaited() const { return in_use_ && !record_.done(); }
   // Bytes of the messages that wait, as they came, prefixes included.
   std::size_t received() const {
-    return (queue_ ? queue_->received() : 0) +
-           (first_ != Waiting::kNone ? record_.message.bytes().size() + kPrefix : 0);
+    return (queue_ ? queue_->received() : 0) + (first_ == Waiting::kPlain || first_ == Waiting::kCompressed
+                                                    ? record_.message.bytes().size() + kPrefix
+                                                    : 0);
   }
 
   // REQUIRES: !in_use().
@@ -30,6 +32,8 @@ class Inbox {
   // The oldest of those that wait, into the record, which is not done by that.
   Waiting take();
   void release();
+  // As release(), but the next read gets the message that this one has got.
+  void keep();
   // Nobody waits for it. It must not hold the large block that it may have come in, and stays compressed: a
   // window full of messages that are small on the wire costs no more than the window.
   void push(Message&& message, bool compressed);

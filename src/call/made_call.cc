@@ -316,7 +316,7 @@ void MadeCall::cancel() {
 // tell.
 void MadeCall::fail_now(Status status) {
   if (ended_ && status_.ok()) {
-    status_ = std::move(status);
+    inbox_.record().status = status_ = std::move(status);
     discard_messages();
   } else {
     give_up(std::move(status));
@@ -374,7 +374,7 @@ bool MadeCall::on_message(Message&& message, bool compressed) {
 
 // Of messages that are read late the status may have come already; nobody has been told yet.
 void MadeCall::on_bad_message(Status status) {
-  if (ended_ && status_.ok()) return void(status_ = std::move(status));
+  if (ended_ && status_.ok()) return void(inbox_.record().status = status_ = std::move(status));
   end(std::move(status));
 }
 
@@ -391,6 +391,7 @@ void MadeCall::conclude(Status status, Unread unread) {
   }
   if (unary_.in_use && !unary_.done()) complete_unary();
   if (held_by_transport_) stream()->on_call_ended(status_);
+  if (!one_message_) cut_reads(status_);
   end_reads(unread == Unread::kDropped);
   if (send_waiting())
     complete_send(status_.ok() ? Status(StatusCode::kCancelled, "the call has ended") : status_);

@@ -106,6 +106,7 @@ class MadeCall final : public sluice::ClientStream, public Call {
   detail::OpRecord* start_finish() override;
   detail::OpRecord* start_finish_unary() override;
   void release(detail::OpRecord& record) override;
+  void keep(detail::OpRecord&) override { inbox_.keep(), try_free(); }
   bool message_compressed() const override { return inbox_.record().compressed || unary_.reply_compressed; }
   void fail(Status status) override;
   void cancel() override;

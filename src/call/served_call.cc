@@ -223,8 +223,15 @@ void ServedCall::handler_ended() {
     end(status);
   }
   drop(*std::exchange(handler_, nullptr));
+  if (inbox_.in_use() || send_in_use_) [[unlikely]]
+    stream_outlived();
   stop_running();
   try_free();
+}
+
+void ServedCall::stream_outlived() const {
+  loop_.group().fail("a read or write of " + std::string(path_) +
+                     " is in flight although its handler has ended: join what it has spawned before it ends");
 }
 
 detail::OpRecord* ServedCall::start_send(const Message& message, WriteOptions options) {
@@ -249,11 +256,11 @@ detail::OpRecord* ServedCall::start_send(const Message& message, WriteOptions op
   return record;
 }
 
+// An operation that is given up does not end the call: the status is the handler's to give. A message that it
+// has got, and nobody took, is the next read's.
 void ServedCall::release(detail::OpRecord& record) {
-  const bool done = record.done();
-  if (&record == &inbox_.record()) inbox_.release();
-  if (&record == &send_) release_send();
-  if (!done) fail(Status(StatusCode::kCancelled, "an operation of the call was given up"));
+  if (&record == &inbox_.record()) inbox_.keep();
+  if (&record == &send_) release_send();  // what was to be sent is on its way
 }
 
 // What the handler's own streams found wrong.
@@ -272,6 +279,13 @@ void ServedCall::fail(Status status) {
   cancel_handler(std::string(status.message()));
 }
 
+void ServedCall::finish(Status status) {
+  if (status.ok() && !method_->server_streams) {
+    status = Status(StatusCode::kInternal, "the call was finished with OK, but without a reply");
+  }
+  fail(std::move(status));
+}
+
 Status ServedCall::send_header() {
   if (over()) return Status(StatusCode::kCancelled, "the call is over");
   if (!header_sent_) {
@@ -286,21 +300,26 @@ void ServedCall::end(const Status& status) {
   if (held_by_transport_) transport_stream()->send_status(status);
   // A reply that waits for the client's credit does so until the deadline.
   if (timer_.armed() && !waits_for_credit()) loop_.disarm(timer_);
-  end_reads(true);
+  end_all_reads("call is over");
   if (send_waiting()) complete_send(Status(StatusCode::kCancelled, "the call is over"));
+}
+
+void ServedCall::end_all_reads(std::string_view why) {
+  if (!one_message_) cut_reads(Status(StatusCode::kCancelled, std::string(why)));
+  end_reads(true);
 }
 
 void ServedCall::set_ended() {
   ended_ = true;
   header_sent_ = true;
-  end_reads(true);
+  end_all_reads("call is over");
 }
 
 void ServedCall::cancel_handler(std::string why) {
   if (cancelled_) return;
   cancelled_ = true;
   if (timer_.armed() && !(ended_ && waits_for_credit())) loop_.disarm(timer_);
-  end_reads(true);
+  end_all_reads(why);
   if (send_waiting()) complete_send(Status(StatusCode::kCancelled, why));
   (first_context_ ? *first_context_ : context_).cancel(std::move(why));
 }

@@ -101,11 +101,13 @@ class ServedCall final : public sluice::ServerStream, public Call, private Serve
   detail::OpRecord* start_recv() override { return Call::start_recv(*this); }
   detail::OpRecord* start_send(const Message& message, WriteOptions options) override;
   void release(detail::OpRecord& record) override;
+  void keep(detail::OpRecord&) override { inbox_.keep(); }
   bool message_compressed() const override { return inbox_.record().compressed || request_.compressed; }
   void fail(Status status) override;
   void misused(Status why) override { fail(Status(StatusCode::kInternal, std::string(why.message()))); }
   ServerContext& context() override { return call_context_; }
   Status send_header() override;
+  void finish(Status status) override;
 
  private:
   // What a handler may ask about the connection.
@@ -152,6 +154,7 @@ class ServedCall final : public sluice::ServerStream, public Call, private Serve
       return call.origin_ ? call.origin_->peer_credentials : call.transport_stream()->peer_credentials();
     }
     const Context& context() override { return call.shared_context(); }
+    const Context& draining() const override { return call.methods_.draining(); }
     Loop& loop() const override { return call.loop_; }
     void set_context(Context context) override { call.set_context(std::move(context)); }
     Status add_header(std::string_view key, std::string_view value) override;
@@ -203,7 +206,9 @@ class ServedCall final : public sluice::ServerStream, public Call, private Serve
   void start_handler();
   [[gnu::noinline]] void start_compressed();
   void handler_ended();
+  [[noreturn, gnu::cold]] void stream_outlived() const;
   void stop_running();
+  void end_all_reads(std::string_view why);
   bool waits_for_credit() const { return held_by_transport_ && stream_->unsent() > 0; }
   void keep_origin();
   void try_free();

@@ -15,6 +15,7 @@ namespace sluice::inline v0::call {
 
 struct ServedMethod {
   std::string path;
+  bool server_streams = true;  // false: exactly one reply
   bool client_streams = true;  // false: exactly one request message, complete before the handler runs
   void (*handler)(void* object, ServerCall& call) = nullptr;
   void* object = nullptr;
@@ -57,6 +58,8 @@ class ServedMethods {
  public:
   virtual const ServedMethod* find(std::string_view path) const = 0;
   virtual Status not_found(std::string_view path) const = 0;
+  // Cancelled when the server drains.
+  virtual const Context& draining() const = 0;
   virtual const Compression& compression() const = 0;
   virtual const CodecSet& codecs() const = 0;
   // The call is about to be freed: its handler has ended and its transport has let go of it. Loop-only.

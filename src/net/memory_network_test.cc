@@ -373,9 +373,9 @@ class Rush {
     Loop& loop = co_await this_loop();
     Scope dials(loop), accepts(loop);
     // This loop accepts too, from itself and so over the pipe on one loop.
-    accepts.spawn(accept_all(loop));
+    (void)accepts.spawn(accept_all(loop));
     for (int i = 0; i < n_; ++i) {
-      dials.spawn(dial_one(i));
+      (void)dials.spawn(dial_one(i));
       if (i % 16 == 0) co_await yield();
     }
     co_await dials.join();
@@ -392,7 +392,7 @@ class Rush {
       Result<std::unique_ptr<Conn>> conn = co_await listener_->accept();
       if (!conn.ok()) break;
       ++accepted_;
-      conns.spawn(greet(std::move(conn).value()));
+      (void)conns.spawn(greet(std::move(conn).value()));
     }
     co_await conns.join();
   }

@@ -1,6 +1,8 @@
 // FilteredServerStream: the stream that a handler is given when interceptors look at its messages.
 #pragma once
 
+#include <utility>
+
 #include "rpc/intercepted_call.h"
 #include "sluice/rpc/stream.h"
 
@@ -36,8 +38,15 @@ class FilteredServerStream final : public ServerStream {
   void cancel() override { stream_.cancel(); }
   void misused(Status why) override { stream_.misused(std::move(why)); }
   void release(OpRecord& record) override;
+  void keep(OpRecord&) override { kept_ = true; }
+  // The handler has ended: gives back a read that it kept for the next.
+  void end() {
+    recv_.has_message = false;
+    if (std::exchange(kept_, false)) release(recv_);
+  }
   ServerContext& context() override { return stream_.context(); }
   Status send_header() override { return stream_.send_header(); }
+  void finish(Status status) override { stream_.finish(std::move(status)); }
 
  private:
   struct Received : Runnable {
@@ -45,6 +54,7 @@ class FilteredServerStream final : public ServerStream {
     static void run(Runnable& self) noexcept;
     FilteredServerStream& stream;
   };
+  void begin_recv();
   void take_message();
   void forget_recv();
 
@@ -55,6 +65,7 @@ class FilteredServerStream final : public ServerStream {
   RecvRecord recv_;
   RecvRecord* inner_recv_ = nullptr;  // of stream_, while recv_ is in use
   bool abandoned_ = false;            // recv_ was released while received_ was queued
+  bool kept_ = false;                 // recv_ stays in use, for the next read
   Runnable* quiet_ = nullptr;
 };
 

@@ -36,10 +36,13 @@ class FakeStream final : public ServerStream {
     EXPECT_TRUE(reading);
     reading = false;
   }
+  void keep(OpRecord& record) override { release(record), ++kept; }
   ServerContext& context() override { throw std::logic_error("no context here"); }
   Status send_header() override { return {}; }
+  void finish(Status) override { throw std::logic_error("not here"); }
 
   bool reading = false;
+  int kept = 0;
   Status failed, misuse;
 
  private:
@@ -75,6 +78,7 @@ TEST(FilteredServerStream, ReadGetsWhatTheFilterMadeOfTheMessage) {
   loop.drain();
   EXPECT_TRUE(waiter.ran);
   EXPECT_EQ(static_cast<RecvRecord&>(*record).message.bytes().to_string(), "hello!");
+  static_cast<RecvRecord&>(*record).has_message = false;
   loop.lead_and([&] { stream.release(*record); });
   EXPECT_FALSE(below.reading);
 }
@@ -89,7 +93,7 @@ TEST(FilteredServerStream, ReadGivenUpBeforeTheMessageComesIsGivenUpBelow) {
   EXPECT_FALSE(stream.busy());
 }
 
-TEST(FilteredServerStream, ReadGivenUpWhileItsMessageIsOnItsWayEndsTheCallAndIsBusyUntilThen) {
+TEST(FilteredServerStream, ReadGivenUpWhileItsMessageIsOnItsWayKeepsItAndIsBusyUntilThen) {
   support::TestLoop loop;
   FakeStream below(loop.loop());
   Exclaim exclaim;
@@ -101,13 +105,68 @@ TEST(FilteredServerStream, ReadGivenUpWhileItsMessageIsOnItsWayEndsTheCallAndIsB
     stream.release(*record);
     EXPECT_TRUE(stream.busy());
     EXPECT_TRUE(below.reading);
-    EXPECT_EQ(below.failed.code(), StatusCode::kCancelled);
+    EXPECT_TRUE(below.failed.ok()) << "the call goes on";
     stream.when_quiet(quiet);
   });
   loop.drain();
   EXPECT_TRUE(quiet.ran);
   EXPECT_FALSE(stream.busy());
   EXPECT_FALSE(below.reading);
+  EXPECT_EQ(below.kept, 1);
+}
+
+TEST(FilteredServerStream, ReadGivenUpWhileItsMessageIsOnItsWayIsTakenUpByTheNext) {
+  support::TestLoop loop;
+  FakeStream below(loop.loop());
+  Exclaim exclaim;
+  FilteredServerStream stream(below, exclaim);
+  OpRecord* record = nullptr;
+  loop.lead_and([&] {
+    record = stream.start_recv();
+    below.bring("late");
+    stream.release(*record);
+    record = stream.start_recv();
+    EXPECT_FALSE(record->done() || stream.busy());
+  });
+  loop.drain();
+  loop.lead_and([&] {
+    EXPECT_EQ(below.kept, 0);
+    EXPECT_TRUE(record->done());
+    EXPECT_EQ(static_cast<RecvRecord*>(record)->message.bytes().to_string(), "late!");
+    static_cast<RecvRecord*>(record)->has_message = false;
+    stream.release(*record);
+  });
+}
+
+// A read that nobody waits for any more, before and after its message has come.
+TEST(FilteredServerStream, ReadThatIsKeptIsTheNextOnesAndPassesTheFilterOnce) {
+  for (const bool done : {false, true}) {
+    support::TestLoop loop;
+    FakeStream below(loop.loop());
+    Exclaim exclaim;
+    FilteredServerStream stream(below, exclaim);
+    OpRecord* first = nullptr;
+    loop.lead_and([&] {
+      first = stream.start_recv();
+      if (done) below.bring("once");
+    });
+    loop.drain();
+    loop.lead_and([&] {
+      EXPECT_EQ(first->done(), done);
+      stream.keep(*first);
+      OpRecord* second = stream.start_recv();
+      EXPECT_EQ(second, first);
+      if (!done) below.bring("once");
+    });
+    loop.drain();
+    loop.lead_and([&] {
+      EXPECT_TRUE(first->done());
+      EXPECT_EQ(static_cast<RecvRecord*>(first)->message.bytes().to_string(), "once!");
+      stream.keep(*first);
+      stream.end();
+      EXPECT_FALSE(below.reading) << "given back with the handler";
+    });
+  }
 }
 
 }  // namespace

@@ -209,6 +209,7 @@ ServerStream& InterceptedServerCall::stream() {
 void InterceptedServerCall::run(Handler& handler) {
   handler_ = &handler;
   if (!handler.start(call_loop(), handler_ended_)) return;
+  if (filtered_) filtered_->end();
   if (filtered_ && filtered_->busy()) return filtered_->when_quiet(handler_ended_);
   handler_status_ = take_handler_outcome();
   handler_over_ = true;
@@ -216,6 +217,7 @@ void InterceptedServerCall::run(Handler& handler) {
 
 void InterceptedServerCall::HandlerEnded::run(Runnable& self) noexcept {
   InterceptedServerCall& call = static_cast<HandlerEnded&>(self).call;
+  if (call.filtered_) call.filtered_->end();
   if (call.filtered_ && call.filtered_->busy()) return call.filtered_->when_quiet(self);
   call.end_of_chain_ended(call.take_handler_outcome());
 }

@@ -211,7 +211,10 @@ void InterceptedStream::chain_ended(Status status) {
   peer_ = attempt_peer();
   attempt_.reset();
   writes_.kept.clear();
-  if (recv_.in_use && !recv_.done()) recv_.complete(call_loop());
+  if (recv_.in_use && !recv_.done()) {
+    recv_.status = status_;
+    recv_.complete(call_loop());
+  }
   if (send_waiting()) complete_send(write_failure());
   if (header_record_.in_use && !header_record_.done()) {
     header_record_.status = status_;

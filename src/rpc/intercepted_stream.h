@@ -33,6 +33,7 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   OpRecord* start_finish() override;
   OpRecord* start_finish_unary() override;
   void release(OpRecord& record) override;
+  void keep(OpRecord& record) override;
   bool message_compressed() const override { return recv_.compressed || unary_.reply_compressed; }
   void fail(Status status) override;
   void cancel() override { give_up("call cancelled"); }
@@ -57,8 +58,9 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
     std::optional<Chain> message;  // none: only half-closes
     WriteOptions options;
   };
-  struct Read : RecvRecord {
+  struct Recv : RecvRecord {
     bool in_use = false;
+    bool kept = false;  // done with a message, for the next read
   };
   struct Wait : StatusRecord {
     bool in_use = false;
@@ -134,7 +136,7 @@ class InterceptedStream final : public ClientStream, private InterceptedClientCa
   std::atomic<int> refs_{2};  // the user's and the chain's
 
   // The caller's side.
-  Read recv_;
+  Recv recv_;
   Wait send_;
   Wait header_record_;
   Wait finish_record_;

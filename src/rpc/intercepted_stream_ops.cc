@@ -14,13 +14,16 @@ OpRecord* InterceptedStream::start_recv() {
   }
   recv_.in_use = true;
   ref();
+  if (std::exchange(recv_.kept, false)) return &recv_;
   recv_.begin();
   recv_.stream = this;
   recv_.has_message = false;
   recv_.into = nullptr;
+  recv_.status_out = nullptr;
   if (ahead_.message) {
     deliver();
   } else if (ended_) {
+    recv_.status = status_;
     recv_.complete(call_loop());
   }
   return &recv_;
@@ -201,6 +204,12 @@ void InterceptedStream::release(OpRecord& record) {
   if (&record == &send_) send_.in_use = false;
   if (&record == &header_record_) header_record_.in_use = false;
   if (&record == &finish_record_) finish_record_.in_use = false;
+  unref();
+}
+
+void InterceptedStream::keep(OpRecord&) {
+  recv_.kept = recv_.done() && recv_.has_message;
+  recv_.in_use = false;
   unref();
 }
 

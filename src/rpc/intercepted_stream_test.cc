@@ -61,6 +61,7 @@ class FakeAttempt final : public ClientStream {
   }
   OpRecord* start_finish_unary() override { throw std::logic_error("not here"); }
   void release(OpRecord&) override {}
+  void keep(OpRecord&) override {}
   void fail(Status status) override {
     if (!ended_) end(std::move(status));
   }

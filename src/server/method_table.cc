@@ -33,6 +33,7 @@ Status MethodTable::add(const ServiceDesc& desc, void* object, std::shared_ptr<v
     std::string path = "/" + name + "/" + std::string(method);
     call::ServedMethod& served = methods_[path];
     served.path = std::move(path);
+    served.server_streams = server_streams;
     served.client_streams = client_streams;
     served.handler = handler;
     served.object = object;

@@ -108,6 +108,7 @@ LimitCounts Server::limit_counts() const { return core_->limit_counters().read()
 
 LimitPeaks Server::limit_peaks() const { return core_->limit_counters().read_peaks(); }
 
+Context Server::draining() const { return core_->stopping().draining(); }
 Op<Status> Server::drain() { return {kDrain, core_.get(), nullptr, nullptr}; }
 
 void Server::close() { core_->stopping().close(); }

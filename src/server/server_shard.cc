@@ -212,6 +212,8 @@ void ServerShard::on_closed(Transport& connection, const call::TransportEnd& end
   release_if_quiet();
 }
 
+const Context& ServerShard::draining() const { return core_.stopping().draining(); }
+
 const call::Compression& ServerShard::compression() const { return core_.compression(); }
 const CodecSet& ServerShard::codecs() const { return core_.options().codecs; }
 

@@ -63,6 +63,7 @@ class alignas(64) ServerShard final : private call::TransportOwner,
   // call::ServedMethods
   const call::ServedMethod* find(std::string_view path) const override;
   Status not_found(std::string_view path) const override;
+  const Context& draining() const override;
   const call::Compression& compression() const override;
   const CodecSet& codecs() const override;
   void on_call_gone(call::ServedCall& call) override;

@@ -80,13 +80,17 @@ class DeadlineRound final : public ShardRound {
 }  // namespace
 
 void Stopping::drain() {
+  const Context draining = draining_;  // the core may go with the last handler, on this stack
   core_.listeners().close_all();
   core_.on_shards([](ServerShard& shard) { shard.drain(); });
+  draining.cancel("the server is draining");
 }
 
 void Stopping::close() {
+  const Context draining = draining_;
   core_.listeners().close_all();
   core_.on_shards([](ServerShard& shard) { shard.close(); });
+  draining.cancel("the server was closed");
 }
 
 std::size_t Stopping::running_handlers() const {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "sluice/async/context.h"
 #include "sluice/async/op.h"
 #include "sluice/async/timer.h"
 #include "sluice/server/server.h"
@@ -47,6 +48,8 @@ class Stopping {
   void let_go_on_a_loop();
   // True: the Server was destroyed on a loop; other loops may not know of the close yet.
   const std::atomic<bool>& gone() const { return gone_; }
+  // Cancelled by drain() and close(). Any thread.
+  const Context& draining() const { return draining_; }
   // One of the shards may just have become quiet.
   void on_shard_quiet();
 
@@ -63,6 +66,7 @@ class Stopping {
   std::size_t running_handlers() const;
 
   ServerCore& core_;
+  const Context draining_ = Context().with_cancel();
   std::atomic<bool> gone_{false};
   // Home loop.
   std::vector<QuietRecord*> waiting_;

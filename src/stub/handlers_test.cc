@@ -56,6 +56,7 @@ class FakeContext final : public ServerContext {
   const Addr& local() const override { return addr_; }
   std::optional<PeerCredentials> peer_credentials() const override { return std::nullopt; }
   const Context& context() override { return context_; }
+  const Context& draining() const override { return context_; }
   Loop& loop() const override { return loop_; }
   void set_context(Context context) override { context_ = std::move(context); }
   Status add_header(std::string_view, std::string_view) override { return {}; }

@@ -352,7 +352,7 @@ Task<void> echo(net::Conn& conn, std::size_t n) {
 }
 Task<void> ask(net::Conn& conn, std::size_t n) {
   Scope scope(conn.loop());
-  scope.spawn(support::write_pattern(conn, 1, n, 3'000));
+  (void)scope.spawn(support::write_pattern(conn, 1, n, 3'000));
   co_await support::read_pattern(conn, 1, n);
   co_await scope.join();
 }

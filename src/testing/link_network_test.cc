@@ -20,7 +20,7 @@ class LinkTest : public ::testing::Test {
   }
   static Task<void> connect(LinkNetwork& network, net::Listener& listener, Ends& ends, Loop& loop) {
     Scope scope(loop);
-    scope.spawn(accept(listener, ends.second));
+    (void)scope.spawn(accept(listener, ends.second));
     ends.first = std::move((co_await network.dial({"pipe", "link"})).value());
     co_await scope.join();
   }

@@ -105,7 +105,7 @@ aio::awaitable<void> stream(Bridged& b) {
   auto stream = b.server->bidi();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(co_await async_get(stream.write(request), aio::use_awaitable), Status());
-    std::optional<Chain> reply = co_await async_get(stream.read(), aio::use_awaitable);
+    Read<Chain> reply = co_await async_get(stream.read(), aio::use_awaitable);
     EXPECT_EQ(reply ? reply->to_string() : "none", "hello");
   }
   EXPECT_EQ(co_await async_get(stream.close_write(), aio::use_awaitable), Status());

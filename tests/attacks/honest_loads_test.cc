@@ -135,7 +135,7 @@ Task<int> crowd(ServedRaw& served, int callers, int each) {
   Loop& loop = co_await this_loop();
   Scope scope(loop);
   int good = 0;
-  for (int i = 0; i < callers; ++i) scope.spawn(calls(served, each, good));
+  for (int i = 0; i < callers; ++i) (void)scope.spawn(calls(served, each, good));
   co_await scope.join();
   co_return good;
 }

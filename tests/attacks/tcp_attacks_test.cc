@@ -306,7 +306,7 @@ Task<int> exchanges(Channel channel, int count) {
     const int messages =
         exchange.kind == support::Kind::kUnary || exchange.kind == support::Kind::kReplyStream ? 1 : 5;
     for (int k = 0; k < messages; ++k) exchange.sizes.push_back(std::size_t{1} << (i * 7 + k * 5) % 17);
-    scope.spawn(one_exchange(channel, std::move(exchange), good));
+    (void)scope.spawn(one_exchange(channel, std::move(exchange), good));
   }
   co_await scope.join();
   co_return good;

@@ -115,7 +115,7 @@ TEST_P(BadInput, SecondReadWhileOneIsInFlightEndsTheCallThatWay) {
   RawService service;
   ServedRaw served(runtime(), service);
   auto stream = served.bidi();
-  Call<std::optional<Chain>> first = stream.read().start();
+  Call<Read<Chain>> first = stream.read().start();
   EXPECT_FALSE(stream.read().get());
   EXPECT_FALSE(first.get());
   expect_names(stream.finish().get(), StatusCode::kFailedPrecondition, "second read");
@@ -143,10 +143,11 @@ TEST_P(BadInput, SecondWriteWhileOneIsInFlightIsRefused) {
 TEST_P(BadInput, SecondReadInAHandlerIsToldToTheHandlerAlone) {
   struct Impl final : RawService {
     Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
-      Call<std::optional<Chain>> first = stream.read().start();
-      const std::optional<Chain> second = co_await stream.read();
-      const std::optional<Chain> ended = co_await first;
-      both_ended = !second && !ended;
+      Call<Read<Chain>> first = stream.read().start();
+      const Read<Chain> second = co_await stream.read();
+      const Read<Chain> ended = co_await first;
+      both_ended = !second.has_value() && !ended.has_value();
+      EXPECT_EQ(second.status().code(), StatusCode::kFailedPrecondition);
       cancelled = context.cancelled();
       co_return Status();
     }

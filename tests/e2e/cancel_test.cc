@@ -30,7 +30,8 @@ class Waiting final : public RawService {
   }
   Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
     Chain request;
-    while (co_await stream.read_into(request)) {
+    Status cut;
+    while (co_await stream.read_into(request, cut)) {
       if (Status status = co_await stream.write(request); !status.ok()) co_return status;
     }
     reads_ended_cancelled = context.cancelled();
@@ -80,7 +81,7 @@ TEST_P(Cancellation, OfAStreamEndsItsOperations) {
     auto stream = served.bidi();
     ASSERT_EQ(stream.write(request).get(), Status());
     ASSERT_TRUE(stream.read().get());
-    Call<std::optional<Chain>> read = stream.read().start();
+    Call<Read<Chain>> read = stream.read().start();
     stream.cancel();
     EXPECT_FALSE(read.get());
     EXPECT_EQ(stream.write(request).get().code(), StatusCode::kCancelled);
@@ -237,7 +238,8 @@ TEST_P(Cancellation, HandlerOfACancelledCallCancelsTheCallsItMade) {
     Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
       auto inner = back.bidi({.context = &context.context()});
       Chain message;
-      while (co_await stream.read_into(message)) {
+      Status cut;
+      while (co_await stream.read_into(message, cut)) {
         if (Status status = co_await inner.write(message); !status.ok()) co_return status;
         if (!co_await inner.read_into(message)) break;
         if (Status status = co_await stream.write(message); !status.ok()) co_return status;

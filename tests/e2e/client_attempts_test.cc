@@ -446,7 +446,7 @@ TEST_P(Attempts, InterceptorThatLeavesItsNextBehindEndsWithIt) {
    public:
     Task<Status> intercept(ClientInvocation& call) override {
       if (!scope_) scope_.emplace(call.loop());
-      scope_->spawn(go_on(call));
+      (void)scope_->spawn(go_on(call));
       co_return {StatusCode::kAborted, "left"};
     }
     std::atomic<int> went_on = 0;

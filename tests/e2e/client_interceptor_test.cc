@@ -379,7 +379,7 @@ TEST_P(ClientInterceptors, SecondNextWhileOneRunsIsRefused) {
    public:
     Task<Status> intercept(ClientInvocation& call) override {
       Scope scope(call.loop());
-      scope.spawn(first(call));
+      (void)scope.spawn(first(call));
       const Status second = co_await call.next();
       second_code = second.code();
       co_await scope.join();

@@ -36,7 +36,7 @@ void call_all(ServedRaw& served, const std::string& text, const CallOptions& opt
   expect_echo(served.unary(message, options).get(), text);
   auto reader = served.reply_stream(message, options);
   for (int i = 0; i < 3; ++i) {
-    const std::optional<Chain> reply = reader.read().get();
+    const Read<Chain> reply = reader.read().get();
     EXPECT_TRUE(reply && reply->to_string() == text);
   }
   EXPECT_FALSE(reader.read().get());
@@ -47,7 +47,7 @@ void call_all(ServedRaw& served, const std::string& text, const CallOptions& opt
   auto both = served.bidi(options);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(both.write(message, {.no_compression = i == 1}).get(), Status());
-    const std::optional<Chain> reply = both.read().get();
+    const Read<Chain> reply = both.read().get();
     EXPECT_TRUE(reply && reply->to_string() == text);
   }
   EXPECT_EQ(both.finish().get(), Status());
@@ -163,7 +163,7 @@ TEST_P(Compressed, OnesThatBorrowFromTheMessageKeepNothingOfTheCallers) {
       memory.assign(memory.size(), 'b');
       EXPECT_EQ(write.get(), Status());
     }
-    const std::optional<Chain> reply = stream.read().get();
+    const Read<Chain> reply = stream.read().get();
     ASSERT_TRUE(reply);
     EXPECT_TRUE(reply->to_string() == text) << half;
     EXPECT_EQ(stream.finish().get(), Status());
@@ -304,8 +304,8 @@ void expect_told(ServedRaw& served) {
     EXPECT_EQ(told(*reply, compressed), there + " in []");
     auto reader = served.reply_stream(message, options);
     for (const char* back : {"[]", "-", "[]"}) {
-      const std::optional<Chain> next = reader.read().get();
-      EXPECT_EQ(told(next, reader.message_compressed()), there + " in " + back);
+      const Read<Chain> next = reader.read().get();
+      EXPECT_EQ(told(*next, reader.message_compressed()), there + " in " + back);
     }
     auto writer = served.request_stream(options);
     for (const bool plain : {false, true, false})
@@ -316,8 +316,8 @@ void expect_told(ServedRaw& served) {
     auto both = served.bidi(options);
     for (const bool plain : {false, true, false}) {
       EXPECT_EQ(both.write(message, {.no_compression = plain}).get(), Status());
-      const std::optional<Chain> next = both.read().get();
-      EXPECT_EQ(told(next, both.message_compressed()), (plain ? "-" : there) + " in []");
+      const Read<Chain> next = both.read().get();
+      EXPECT_EQ(told(*next, both.message_compressed()), (plain ? "-" : there) + " in []");
     }
   }
 }

@@ -73,7 +73,7 @@ Task<void> one_stream(ServedRaw& served, int id, int& right) {
   for (int i = 0; i < 10; ++i) {
     const Chain message = bytes(std::to_string(id) + "/" + std::to_string(i));
     const Status written = co_await stream.write(message);
-    const std::optional<Chain> echo = co_await stream.read();
+    const Read<Chain> echo = co_await stream.read();
     good = good && written.ok() && echo && echo->to_string() == message.to_string();
   }
   const Status status = co_await stream.finish();
@@ -84,7 +84,7 @@ Task<int> many_streams(ServedRaw& served, int count) {
   Loop& loop = co_await this_loop();
   Scope scope(loop);
   int right = 0;
-  for (int i = 0; i < count; ++i) scope.spawn(one_stream(served, i, right));
+  for (int i = 0; i < count; ++i) (void)scope.spawn(one_stream(served, i, right));
   co_await scope.join();
   co_return right;
 }
@@ -154,19 +154,19 @@ struct Scenario {
   }
   Task<void> dropped() {
     auto stream = served.reply_stream(bytes("m"));
-    const std::optional<Chain> first = co_await stream.read();
+    const Read<Chain> first = co_await stream.read();
     if (!first) unexpected.push_back("dropped");
   }
   Task<void> run() {
     Loop& loop = co_await this_loop();
     Scope scope(loop);
     for (int i = 0; i < 4; ++i) {
-      scope.spawn(unary("fine", StatusCode::kOk, kNoTimeout));
-      scope.spawn(unary("fail", StatusCode::kNotFound, 1s));
-      scope.spawn(unary("slow", StatusCode::kDeadlineExceeded, 1ms));
-      scope.spawn(cancelled());
-      scope.spawn(streamed());
-      scope.spawn(dropped());
+      (void)scope.spawn(unary("fine", StatusCode::kOk, kNoTimeout));
+      (void)scope.spawn(unary("fail", StatusCode::kNotFound, 1s));
+      (void)scope.spawn(unary("slow", StatusCode::kDeadlineExceeded, 1ms));
+      (void)scope.spawn(cancelled());
+      (void)scope.spawn(streamed());
+      (void)scope.spawn(dropped());
     }
     co_await scope.join();
   }

@@ -37,14 +37,16 @@ class Patient final : public RawService {
   Task<Result<Chain>> request_stream(ServerContext& context, ServerReader<Chain>& reader) override {
     note_start(context);
     Chain request;
-    while (co_await reader.read_into(request)) ++messages;
+    Status cut;
+    while (co_await reader.read_into(request, cut)) ++messages;
     note_end(context);
     co_return Chain();
   }
   Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
     note_start(context);
     Chain request;
-    while (co_await stream.read_into(request)) ++messages;
+    Status cut;
+    while (co_await stream.read_into(request, cut)) ++messages;
     const Chain reply = bytes("too late");
     written = co_await stream.write(reply);
     note_end(context);

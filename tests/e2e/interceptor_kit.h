@@ -55,7 +55,7 @@ inline Lines outcomes_of_all_kinds(ServedRaw& served, const std::string& text,
   std::string all;
   for (int i = 0; i < 2; ++i) {
     (void)stream.write(request).get();
-    if (std::optional<Chain> reply = stream.read().get()) all += reply->to_string() + ",";
+    if (Read<Chain> reply = stream.read().get()) all += reply->to_string() + ",";
   }
   got.push_back(all + stream.finish().get().to_string());
   return got;

@@ -36,7 +36,7 @@ TEST_P(Kinds, TypedReplyStreamBringsEveryReplyInOrder) {
   const HelloRequest request = request_of("a");
   auto stream = stub.SayHelloReplyStream(request);
   std::vector<std::string> got;
-  while (std::optional<HelloReply> reply = stream.read().get()) got.push_back(reply->message());
+  while (Read<HelloReply> reply = stream.read().get()) got.push_back(reply->message());
   EXPECT_EQ(got, (std::vector<std::string>{"Hello a", "Hello a_dup"}));
   EXPECT_EQ(stream.finish().get(), Status());
 }
@@ -80,7 +80,7 @@ TEST_P(Kinds, RawServiceServesAllFourKinds) {
 
   auto replies = served.reply_stream(request);
   for (int i = 0; i < 3; ++i) {
-    const std::optional<Chain> reply = replies.read().get();
+    const Read<Chain> reply = replies.read().get();
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->to_string(), "raw");
   }
@@ -95,7 +95,7 @@ TEST_P(Kinds, RawServiceServesAllFourKinds) {
 
   auto both = served.bidi();
   EXPECT_EQ(both.write(request).get(), Status());
-  const std::optional<Chain> echo = both.read().get();
+  const Read<Chain> echo = both.read().get();
   ASSERT_TRUE(echo);
   EXPECT_EQ(echo->to_string(), "raw");
   EXPECT_EQ(both.finish().get(), Status());
@@ -134,7 +134,7 @@ TEST_P(Kinds, MessagesOfNoBytesArrive) {
   auto stream = served.bidi();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(stream.write(nothing).get(), Status());
-    const std::optional<Chain> echo = stream.read().get();
+    const Read<Chain> echo = stream.read().get();
     ASSERT_TRUE(echo);
     EXPECT_TRUE(echo->empty());
   }
@@ -181,7 +181,7 @@ Task<std::string> awaited_replies_of_all_kinds(ServedRaw& served, std::string te
   }
   auto stream = served.bidi();
   const Status written = co_await stream.write(request, {.last = true});
-  const std::optional<Chain> echo = co_await stream.read();
+  const Read<Chain> echo = co_await stream.read();
   const Status status = co_await stream.finish();
   got += (echo ? echo->to_string() : "nothing") + ";" + written.to_string() + status.to_string();
   co_return got;
@@ -226,10 +226,10 @@ TEST_P(Kinds, ReadMayBeInFlightWhileWriting) {
   RawService service;
   ServedRaw served(runtime(), service);
   auto stream = served.bidi();
-  Call<std::optional<Chain>> read = stream.read().start();
+  Call<Read<Chain>> read = stream.read().start();
   const Chain message = bytes("m");
   EXPECT_EQ(stream.write(message).get(), Status());
-  const std::optional<Chain> echo = read.get();
+  const Read<Chain> echo = read.get();
   ASSERT_TRUE(echo);
   EXPECT_EQ(echo->to_string(), "m");
   EXPECT_EQ(stream.finish().get(), Status());
@@ -310,7 +310,7 @@ TEST_P(RealKinds, ManyThreadsShareOneChannel) {
         if (text_of(served.unary(request).get()) == text) ++right;
         auto stream = served.bidi();
         if (stream.write(request).get().ok()) {
-          const std::optional<Chain> echo = stream.read().get();
+          const Read<Chain> echo = stream.read().get();
           if (echo && echo->to_string() == text && stream.finish().get().ok()) ++right;
         }
       }
@@ -375,7 +375,7 @@ Task<int> calls_from_this_loop(std::vector<Channel>& channels) {
       right += text_of(started) == "m";
       auto stream = bidi(channel);
       const Status written = co_await stream.write(request, {.last = true});
-      const std::optional<Chain> echo = co_await stream.read();
+      const Read<Chain> echo = co_await stream.read();
       const Status status = co_await stream.finish();
       right += written.ok() && echo && status.ok();
     }

@@ -117,7 +117,7 @@ class Link : public ::testing::Test {
   static Task<void> call_often(const Channel& channel, Flow& flow, int at_once) {
     const Chain request = pattern(1 << 20);
     Scope scope(flow.loop);
-    for (int i = 0; i < at_once; ++i) scope.spawn(call(channel, flow, request));
+    for (int i = 0; i < at_once; ++i) (void)scope.spawn(call(channel, flow, request));
     co_await scope.join();
   }
 
@@ -207,7 +207,7 @@ class LinkWithinABudget : public Link {
   LinkWithinABudget() : Link({}, {.assembly_budget = kBudget}) {}
   static Task<void> read_many(const Channel& channel, Flow& flow) {
     Scope scope(flow.loop);
-    for (int i = 0; i < 4; ++i) scope.spawn(read_replies(channel, flow));
+    for (int i = 0; i < 4; ++i) (void)scope.spawn(read_replies(channel, flow));
     co_await scope.join();
   }
 };
@@ -234,9 +234,9 @@ class LinkWithoutMemory : public Link {
   // Read from 0 to 3 s; from 1 s on what nobody reads uses up the memory.
   static Task<void> read_and_wait(const Channel& channel, Flow& flow) {
     Scope scope(flow.loop);
-    scope.spawn(read_replies(channel, flow));
+    (void)scope.spawn(read_replies(channel, flow));
     (void)co_await sleep(1s);
-    for (int i = 0; i < 50; ++i) scope.spawn(wait(channel, 3s));
+    for (int i = 0; i < 50; ++i) (void)scope.spawn(wait(channel, 3s));
     co_await scope.join();
   }
 };

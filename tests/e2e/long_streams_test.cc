@@ -138,7 +138,7 @@ Task<void> echo(Channel& channel) {
   Loop& loop = co_await this_loop();
   auto stream = bidi(channel);
   Scope scope(loop);
-  scope.spawn(write_and_close(stream));
+  (void)scope.spawn(write_and_close(stream));
   const int right = co_await read_all(stream);
   EXPECT_EQ(right, kManyMessages);
   co_await scope.join();
@@ -157,7 +157,7 @@ TEST_P(LongStreams, BringMessagesOfAnySizeBehindWhatIsNotCreditedYet) {
     for (const std::size_t size : {kWindow / 2 - 6, second}) {
       const Chain message = pattern(size);
       ASSERT_EQ(stream.write(message).get(), Status()) << second;
-      const std::optional<Chain> reply = stream.read().get();
+      const Read<Chain> reply = stream.read().get();
       ASSERT_TRUE(reply) << second << ": " << stream.finish().get();
       ASSERT_EQ(reply->size(), size);
     }

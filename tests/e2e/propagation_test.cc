@@ -41,8 +41,9 @@ class Propagation : public ::testing::TestWithParam<Param> {
 
   // Something that happens when so much time has passed.
   void at(Duration time, std::function<void()> what) {
-    run_on(runtime_.loop(),
-           [this, time, what = std::move(what)]() mutable { scope_.spawn(later(time, std::move(what))); });
+    run_on(runtime_.loop(), [this, time, what = std::move(what)]() mutable {
+      (void)scope_.spawn(later(time, std::move(what)));
+    });
   }
   // Makes the call, and lets its end arrive everywhere; time stands still for that.
   Status call_through(Row& row, CallOptions options = {}) {

@@ -155,7 +155,8 @@ class NamingService : public RawService {
   Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
     if (Status s = stream.send_header(); !s.ok()) co_return s;
     Chain nothing;
-    while (co_await stream.read_into(nothing)) {
+    Status cut;
+    while (co_await stream.read_into(nothing, cut)) {
     }
     cancelled = context.context().cancelled();
     co_return Status();
@@ -493,7 +494,7 @@ TEST_P(ServerInterceptors, ReadGivenUpByTheHandlerLeavesNothingBehind) {
     Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>& stream) override {
       if (Status s = stream.send_header(); !s.ok()) co_return s;
       {
-        Call<std::optional<Chain>> read = stream.read().start();
+        Call<Read<Chain>> read = stream.read().start();
         for (int i = 0; i < yields; ++i) co_await yield();
       }
       co_return {StatusCode::kAborted, "had enough"};

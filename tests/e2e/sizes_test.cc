@@ -31,7 +31,7 @@ TEST_P(Sizes, EveryMessageArrivesAsItWas) {
     EXPECT_TRUE(reply->to_string() == request.to_string()) << size;
     auto stream = served.bidi();
     ASSERT_EQ(stream.write(request).get(), Status()) << size;
-    const std::optional<Chain> echo = stream.read().get();
+    const Read<Chain> echo = stream.read().get();
     ASSERT_TRUE(echo) << size;
     EXPECT_TRUE(echo->to_string() == request.to_string()) << size;
     EXPECT_EQ(stream.finish().get(), Status());
@@ -133,7 +133,7 @@ TEST_P(Sizes, StreamsThatAreReadLateLoseNothing) {
   EXPECT_EQ(text_of(served.unary(bytes("m")).get()), "m");
   for (std::size_t i = streams.size(); i-- > 0;) {
     for (int k = 0; k < 3; ++k) {
-      const std::optional<Chain> reply = streams[i].read().get();
+      const Read<Chain> reply = streams[i].read().get();
       ASSERT_TRUE(reply) << i;
       EXPECT_EQ(reply->size(), request.size());
     }

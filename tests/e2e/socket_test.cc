@@ -43,7 +43,7 @@ TEST_P(OverSockets, CarryAllFourKindsOfCalls) {
     for (const std::string text : {"a", "", "ccc"}) {
       const Chain message = bytes(text);
       EXPECT_EQ(stream.write(message).get(), Status());
-      const std::optional<Chain> echo = stream.read().get();
+      const Read<Chain> echo = stream.read().get();
       ASSERT_TRUE(echo);
       EXPECT_EQ(echo->to_string(), text);
     }

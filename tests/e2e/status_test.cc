@@ -171,7 +171,7 @@ class Throwing final : public RawService {
     co_return Chain();
   }
   Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>& stream) override {
-    const std::optional<Chain> request = co_await stream.read();
+    const Read<Chain> request = co_await stream.read();
     raise(request->to_string());
     co_return Status();
   }

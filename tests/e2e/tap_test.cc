@@ -247,7 +247,7 @@ TEST_P(SmallWindows, MessagesOfEverySizeArrive) {
     EXPECT_TRUE(reply->to_string() == request.to_string()) << size;
     auto stream = served.bidi();
     Call<Status> write = stream.write(request).start();
-    const std::optional<Chain> echo = stream.read().get();
+    const Read<Chain> echo = stream.read().get();
     ASSERT_TRUE(echo) << size;
     EXPECT_EQ(echo->size(), size);
     EXPECT_EQ(write.get(), Status());

@@ -206,7 +206,7 @@ Task<void> World::one_call(Channel channel, Exchange exchange, Duration start, D
   const Context context = Context().with_cancel();
   const bool cancelled = cancel_after > Duration::zero();
   Scope scope(runtime_.loop());
-  if (cancelled) scope.spawn(cancel_later(context, cancel_after));
+  if (cancelled) (void)scope.spawn(cancel_later(context, cancel_after));
   const TimePoint deadline = runtime_.now() + timeout;
   const Outcome outcome = co_await run_exchange(channel, exchange, {.context = &context, .timeout = timeout});
   judge(name, outcome, cancelled, deadline);
@@ -229,7 +229,7 @@ Task<void> World::all_calls(Channel channel) {
     const Duration start = std::chrono::microseconds(choose_.below(3'000'000));
     const Duration timeout = std::chrono::milliseconds(5 * choose_.any_size(13));
     const Duration cancel = choose_.one_in(5) ? std::chrono::microseconds(choose_.any_size(21)) : 0us;
-    scope.spawn(one_call(channel, std::move(exchange), start, timeout, cancel));
+    (void)scope.spawn(one_call(channel, std::move(exchange), start, timeout, cancel));
   }
   co_await scope.join();
 }

@@ -168,7 +168,7 @@ class PatientClient {
     expect(received == 2, "both messages come while the client rests, but " + std::to_string(received));
 
     for (const char* greeting : {"Hello first", "Hello second"}) {
-      const std::optional<HelloReply> reply = stream.read().get();
+      const auto reply = stream.read().get();
       expect(reply && reply->message() == greeting, greeting);
     }
     check(stream.finish().get());

@@ -174,7 +174,8 @@ struct Waiting final : support::RawService {
   }
   Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
     Chain request;
-    while (co_await stream.read_into(request)) ++read;
+    Status cut;
+    while (co_await stream.read_into(request, cut)) ++read;
     cancelled = context.cancelled();
     co_return Status();
   }

@@ -76,7 +76,7 @@ class Client {
   // A read that must bring something.
   template <class Stream>
   Reply read(Stream& stream, std::string_view what) {
-    std::optional<Reply> reply = stream.read().get();
+    auto reply = stream.read().get();
     if (!reply) check(false, what, ": the stream ended, ", stream.finish().get());
     return *std::move(reply);
   }

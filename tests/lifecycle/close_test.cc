@@ -19,7 +19,7 @@ TEST_P(Closing, ServerCancelsItsHandlersAndWaitsForTheirEnd) {
   ServedRaw served(runtime(), service);
   Call<Chain> unary = served.unary(request).start();
   auto stream = served.bidi();
-  Call<std::optional<Chain>> read = stream.read().start();
+  Call<Read<Chain>> read = stream.read().start();
   auto replies = served.reply_stream(request);
   runtime().run(service.running.wait());
   served.end_server();
@@ -53,14 +53,14 @@ TEST_P(Closing, ChannelMayGoWithTheContextOfItsLastCall) {
 TEST_P(Closing, ServerLetsGoOfStreamsThatReadAndWrite) {
   struct Impl final : RawService {
     Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
-      std::optional<Chain> message = co_await stream.read();
+      Read<Chain> message = co_await stream.read();
       running.count_down();
       if (message && message->to_string() == "write") {
         const Chain large = support::pattern(1 << 20);
         Status written;
         while (written.ok()) written = co_await stream.write(large);
       } else {
-        while (message) message = co_await stream.read();
+        while (message.has_value()) message = co_await stream.read();
       }
       ended += context.cancelled();
       co_return Status();

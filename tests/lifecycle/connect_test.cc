@@ -51,7 +51,7 @@ TEST_P(Connecting, ListenerThatIsServedLaterAnswersTheCallsThatWait) {
   ASSERT_EQ(server.serve(std::move(listener)), Status());
   EXPECT_EQ(text_of(first.get()), "m");
   EXPECT_EQ(written.get(), Status());
-  const std::optional<Chain> echo = stream.read().get();
+  const Read<Chain> echo = stream.read().get();
   EXPECT_EQ(echo ? echo->to_string() : "none", "m");
   EXPECT_EQ(stream.finish().get(), Status());
 }
@@ -80,7 +80,7 @@ TEST_P(Connecting, ListenerThatClosesFailsTheCallsThatWait) {
   const Chain request = bytes("m");
   Call<Chain> call = channel.invoke(kUnary, request).start();
   auto stream = bidi(channel);
-  Call<std::optional<Chain>> read = stream.read().start();
+  Call<Read<Chain>> read = stream.read().start();
   EXPECT_EQ(listener->close(), Status());
   expect_names(call.get().status(), StatusCode::kUnavailable, "pipe:closes");
   EXPECT_FALSE(read.get());

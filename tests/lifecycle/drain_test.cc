@@ -22,13 +22,13 @@ struct Four {
         both(bidi(channel)) {}
   void expect_all_finish() {
     EXPECT_EQ(text_of(unary.get()), "m");
-    const std::optional<Chain> reply = replies.read().get();
+    const Read<Chain> reply = replies.read().get();
     EXPECT_EQ(reply ? reply->to_string() : "none", "m");
     EXPECT_EQ(replies.finish().get(), Status());
     EXPECT_EQ(requests.write(request).get(), Status());
     EXPECT_EQ(text_of(requests.finish().get()), "m");
     EXPECT_EQ(both.write(request).get(), Status());
-    const std::optional<Chain> echo = both.read().get();
+    const Read<Chain> echo = both.read().get();
     EXPECT_EQ(echo ? echo->to_string() : "none", "m");
     EXPECT_EQ(both.finish().get(), Status());
   }

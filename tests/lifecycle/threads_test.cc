@@ -41,9 +41,9 @@ int count_wrong_replies(const Channel& channel, int caller, int rounds) {
     wrong += !requests.write(request).get().ok();
     wrong += text_of(requests.finish().get()) != text;
     auto both = bidi(channel);
-    Call<std::optional<Chain>> read = both.read().start();
+    Call<Read<Chain>> read = both.read().start();
     wrong += !both.write(request).get().ok();
-    const std::optional<Chain> echo = read.get();
+    const Read<Chain> echo = read.get();
     wrong += !echo || echo->to_string() != text;
     wrong += !both.finish().get().ok();
   }

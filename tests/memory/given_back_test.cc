@@ -97,7 +97,7 @@ TEST_P(GivenBack, MessagesOfReadsThatAreKept) {
   helloworld::Greeter::Stub stub(*channel_);
   sleepers_.woken.cancel("wake up");
   std::vector<ClientReader<HelloReply>> streams;
-  std::vector<Call<std::optional<HelloReply>>> reads;
+  std::vector<Call<Read<HelloReply>>> reads;
   const std::int64_t before = live_heap().bytes;
   for (int i = 0; i < 10; ++i) {
     streams.push_back(stub.SayHelloReplyStream(request_));

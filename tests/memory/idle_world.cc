@@ -53,7 +53,7 @@ bool IdleWorld::exchange(Chat& chat, std::size_t bytes) {
   HelloRequest request;
   request.set_name(text(bytes));
   if (!chat.write(request).get().ok()) return false;
-  std::optional<HelloReply> reply = chat.read().get();
+  Read<HelloReply> reply = chat.read().get();
   return reply && reply->message() == request.name();
 }
 
@@ -64,7 +64,7 @@ bool IdleWorld::write_then_read(std::size_t n, std::size_t bytes) {
   for (Chat& chat : chats_) {
     for (std::size_t i = 0; i < n; ++i) right = chat.write(request).get().ok() && right;
     for (std::size_t i = 0; i < n; ++i) {
-      std::optional<HelloReply> reply = chat.read().get();
+      Read<HelloReply> reply = chat.read().get();
       right = reply && reply->message() == request.name() && right;
     }
   }

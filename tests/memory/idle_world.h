@@ -30,11 +30,11 @@ class Mirror final : public helloworld::Greeter::Service {
   Task<Status> SayHelloBiStream(ServerContext&,
                                 ServerReaderWriter<HelloReply, HelloRequest>& stream) override {
     for (;;) {
-      std::optional<HelloRequest> request = co_await stream.read();
+      Read<HelloRequest> request = co_await stream.read();
       if (!request) co_return Status();
       HelloReply reply;
       reply.set_message(std::move(*request->mutable_name()));
-      request.reset();
+      request = Read<HelloRequest>();
       Status written = co_await stream.write(reply);
       if (!written.ok()) co_return written;
     }

@@ -33,7 +33,8 @@ class Service final : public RawService {
   Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
     ++begun;
     Chain request;
-    while (co_await stream.read_into(request)) ++messages;
+    Status cut;
+    while (co_await stream.read_into(request, cut)) ++messages;
     cancelled += context.cancelled();
     ++ended;
     co_return Status();

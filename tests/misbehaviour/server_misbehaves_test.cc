@@ -137,7 +137,7 @@ TEST_P(MisbehavingServers, rst_after_data_LeavesTheMessageToItsReader) {
     const std::string reset = Wire().rst(1, ErrorCode::kNoError).str();
     if (!at_once) server.send(data);
     server.send(at_once ? data + reset : reset);
-    const std::optional<Chain> whole = stream.read().get();
+    const Read<Chain> whole = stream.read().get();
     ASSERT_TRUE(whole);
     EXPECT_EQ(whole->to_string(), body_);
     EXPECT_FALSE(stream.read().get());

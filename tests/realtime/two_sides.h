@@ -69,14 +69,17 @@ class Watching final : public RawService {
   Task<Result<Chain>> request_stream(ServerContext& context, ServerReader<Chain>& reader) override {
     ++begun;
     Chain request;
-    while (co_await reader.read_into(request)) ++messages;
+    Status cut;
+    while (co_await reader.read_into(request, cut)) ++messages;
     ++(context.cancelled() ? cancelled : half_closed);
     co_return request;
   }
   // Answers each message twice.
   Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
     ++begun;
-    while (std::optional<Chain> request = co_await stream.read()) {
+    for (;;) {
+      Read<Chain> request = co_await stream.read();
+      if (!request.has_value()) break;
       ++messages;
       for (int i = 0; i < 2; ++i) {
         if (Status status = co_await stream.write(*request); !status.ok()) break;

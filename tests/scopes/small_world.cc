@@ -261,7 +261,7 @@ bool SmallWorld::exchange() {
   if (options.timeout != kNoTimeout) deadline_ = after(runtime_.now(), options.timeout);
   const std::uint64_t before = simulated() ? runtime_.simulation()->choices() : 0;
   arm_interruption();
-  Begin begin([&] { scope_.spawn(run_call(channel_, std::move(exchange), options, outcome_, ends_)); });
+  Begin begin([&] { (void)scope_.spawn(run_call(channel_, std::move(exchange), options, outcome_, ends_)); });
   if (simulated()) {
     run_on(runtime_.loop(), std::move(begin.what));
   } else {
@@ -284,7 +284,8 @@ bool SmallWorld::call_again(const Channel& channel, const std::string& name) {
   int ends = 0;
   Outcome outcome;
   Exchange exchange = exchange_of(9, {30});
-  run_on(runtime_.loop(), [&] { scope_.spawn(run_call(channel, std::move(exchange), {}, outcome, ends)); });
+  run_on(runtime_.loop(),
+         [&] { (void)scope_.spawn(run_call(channel, std::move(exchange), {}, outcome, ends)); });
   if (!drive(ends)) return wrong(name + " never ends"), false;
   if (!outcome.status.ok()) wrong(name + " ended with " + outcome.status.to_string());
   if (!outcome.wrong.empty()) wrong(name + ": " + outcome.wrong);

@@ -55,7 +55,7 @@ TEST_P(ConnSuite, LivesOnTheLoopItWasMadeOn) {
 inline Task<void> both_ways(net::Conn& conn, std::uint64_t mine, std::uint64_t theirs, std::size_t n,
                             std::size_t chunk) {
   Scope scope(conn.loop());
-  scope.spawn(write_pattern(conn, mine, n, chunk));
+  (void)scope.spawn(write_pattern(conn, mine, n, chunk));
   co_await read_pattern(conn, theirs, n);
   co_await scope.join();
 }

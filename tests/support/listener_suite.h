@@ -131,7 +131,7 @@ inline Task<void> dial_and_say(net::Network& network, Addr addr, int number,
 inline Task<void> dial_often(net::Network& network, Addr addr, int n, std::set<std::string>& local_addrs) {
   Loop& loop = co_await this_loop();
   Scope scope(loop);
-  for (int i = 0; i < n; ++i) scope.spawn(dial_and_say(network, addr, i, local_addrs));
+  for (int i = 0; i < n; ++i) (void)scope.spawn(dial_and_say(network, addr, i, local_addrs));
   co_await scope.join();
 }
 inline Task<void> echo_once(std::unique_ptr<net::Conn> conn) {
@@ -146,7 +146,7 @@ inline Task<void> accept_often(net::Listener& listener, int n) {
   for (int i = 0; i < n; ++i) {
     Result<std::unique_ptr<net::Conn>> accepted = co_await listener.accept();
     EXPECT_TRUE(accepted.ok()) << accepted.status();
-    if (accepted.ok()) scope.spawn(echo_once(std::move(accepted).value()));
+    if (accepted.ok()) (void)scope.spawn(echo_once(std::move(accepted).value()));
   }
   co_await scope.join();
 }

@@ -164,7 +164,7 @@ class Relay {
  public:
   Relay(Runtime& runtime, std::string_view from, std::string_view to)
       : runtime_(runtime), listener_(runtime.listen(from).value()), to_(Addr::parse(to).value()) {
-    run_on(runtime_.loop(), [this] { scope_.spawn(run()); });
+    run_on(runtime_.loop(), [this] { (void)scope_.spawn(run()); });
   }
   ~Relay() {
     (void)listener_->close();
@@ -200,7 +200,7 @@ class Relay {
     Result<std::unique_ptr<net::Conn>> b = co_await runtime_.network("pipe")->dial(to_);
     if (!b.ok()) co_return a_->close();
     b_ = std::move(*b);
-    scope_.spawn(pump(*b_, *a_));
+    (void)scope_.spawn(pump(*b_, *a_));
     co_await pump(*a_, *b_);
   }
   Runtime& runtime_;

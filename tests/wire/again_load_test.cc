@@ -27,7 +27,7 @@ class Turnstile {
       Result<std::unique_ptr<net::Conn>> conn = co_await listener_->accept();
       if (!conn.ok()) break;
       ++connections_;
-      scope_.spawn(serve(std::move(*conn)));
+      (void)scope_.spawn(serve(std::move(*conn)));
     }
     co_await scope_.join();
   }
@@ -116,10 +116,10 @@ class CallsThroughATurnstile : public WireTest {
   }
   Task<void> call_all(Turnstile& server) {
     Scope servers(runtime().loop()), callers(runtime().loop());
-    servers.spawn(server.run());
+    (void)servers.spawn(server.run());
     {
       const Channel channel = dial(runtime(), server.addr().to_string()).value();
-      for (int i = 0; i < kCallers; ++i) callers.spawn(call_on(channel, i));
+      for (int i = 0; i < kCallers; ++i) (void)callers.spawn(call_on(channel, i));
       co_await callers.join();
     }
     server.close();

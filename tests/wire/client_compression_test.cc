@@ -89,7 +89,7 @@ TEST_P(ClientCompression, EncodingNamedInTrailersMeansNothing) {
                       .headers(id, trailers, kEnd));
     settle();
     for (const std::size_t size : {1000, 500}) {
-      const std::optional<Chain> reply = reader.read().get();
+      const Read<Chain> reply = reader.read().get();
       ASSERT_TRUE(reply) << named;
       EXPECT_TRUE(reply->to_string() == dull(size)) << named;
     }
@@ -201,17 +201,17 @@ TEST_P(ClientCompression, R79_DamagedMessageIsInternalHoweverLateItIsRead) {
       auto stream = bidi(channel_);
       settle();
       const http2::StreamId id = id_ += 2;
-      std::optional<Call<std::optional<Chain>>> first;
+      std::optional<Call<Read<Chain>>> first;
       if (early) first.emplace(stream.read().start());
       Wire wire;
       wire.headers(id, head).data(id, before);
       const std::string_view text(code);
       if (text != "open") wire.headers(id, {{"grpc-status", code}}, kEnd);
       server_->send(wire);
-      const std::optional<Chain> one = early ? first->get() : stream.read().get();
+      const Read<Chain> one = early ? first->get() : stream.read().get();
       EXPECT_EQ(one ? one->to_string() : "none", "1");
       first.reset();
-      const std::optional<Chain> two = stream.read().get();
+      const Read<Chain> two = stream.read().get();
       EXPECT_EQ(two ? two->to_string() : "none", "2");
       EXPECT_FALSE(stream.read().get());
       EXPECT_FALSE(stream.read().get());
@@ -248,7 +248,7 @@ TEST_P(ClientCompression, MessagesAreReadWhenTheChannelHasGone) {
   server.reset();
   settle();
   for (const char* text : {"1", "2"}) {
-    const std::optional<Chain> m = stream.read().get();
+    const Read<Chain> m = stream.read().get();
     EXPECT_EQ(m ? m->to_string() : "none", text);
   }
   EXPECT_EQ(stream.finish().get(), Status());

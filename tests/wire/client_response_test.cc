@@ -18,7 +18,7 @@ class ClientResponses : public ClientTest {
   void TearDown() override {
     server().send(
         Wire().headers(1, kResponseHead).data(1, message("still here")).headers(1, kOkTrailers, kEnd));
-    const std::optional<Chain> reply = beside_->read().get();
+    const Read<Chain> reply = beside_->read().get();
     EXPECT_EQ(reply ? reply->to_string() : "none", "still here");
     EXPECT_EQ(beside_->finish().get(), Status());
     beside_.reset();

@@ -50,7 +50,7 @@ TEST_P(ClientStreams, CreditIsGivenAheadForTheLastByteOfAMessage) {
     all_but_one.data(
         1, std::string_view(reply).substr(at, std::min<std::size_t>(16'384, reply.size() - 1 - at)));
   server.send(all_but_one);
-  Call<std::optional<Chain>> read = stream.read().start();
+  Call<Read<Chain>> read = stream.read().start();
   settle();
   server.send(Wire().data(1, reply.substr(reply.size() - 1)));
   EXPECT_EQ(read.get()->size(), 5u << 20);
@@ -218,7 +218,7 @@ TEST_P(ClientStreams, R30_HalfCloseIsEndStreamOnAFrameOfNothing) {
   EXPECT_EQ(server.frames("DATA 1"), (std::vector<std::string>{"DATA 1 6 bytes", "DATA 1 END 0 bytes"}));
   // The other half stays open.
   server.send(Wire().headers(1, kResponseHead).data(1, message("late")).headers(1, kOkTrailers, kEnd));
-  const std::optional<Chain> reply = stream.read().get();
+  const Read<Chain> reply = stream.read().get();
   EXPECT_EQ(reply ? reply->to_string() : "none", "late");
   EXPECT_EQ(stream.finish().get(), Status());
 }
@@ -257,7 +257,7 @@ TEST_P(ClientStreams, FinishMidwayInAMessageDiscardsTheRestOfIt) {
 TEST_P(ClientStreams, CancelledReadEndsTheCall) {
   auto stream = bidi(channel());
   ScriptedPeer& server = accept();
-  Call<std::optional<Chain>> read = stream.read().start();
+  Call<Read<Chain>> read = stream.read().start();
   read.cancel();
   EXPECT_FALSE(read.get());
   EXPECT_EQ(stream.finish().get(), Status(StatusCode::kCancelled, "call cancelled"));

@@ -455,7 +455,7 @@ TEST_P(ClientConnections, MessagesThatCameBeforeTheEndAreStillRead) {
     server.send(end);
     if (end.empty()) server.close();
     for (const char* text : {"one", "two"}) {
-      const std::optional<Chain> reply = stream.read().get();
+      const Read<Chain> reply = stream.read().get();
       EXPECT_EQ(reply ? reply->to_string() : "none", text) << code;
     }
     EXPECT_FALSE(stream.read().get());

@@ -476,7 +476,7 @@ class OddResponses : public ClientTest {
     Reader reader;
     Scope scope(runtime().loop());
     const auto begin = [&] {
-      run_on(runtime().loop(), [&] { scope.spawn(calls.read(how, reader)); });
+      run_on(runtime().loop(), [&] { (void)scope.spawn(calls.read(how, reader)); });
       settle();
     };
     for (std::size_t i = 0; i < pieces.size(); ++i) {

@@ -26,7 +26,7 @@ class ChoosingService final : public RawService {
       (void)stream.send_header();
       chosen = context.set_compression_algorithm(*name);
     }
-    while (const std::optional<Chain> request = co_await stream.read()) {
+    while (const Read<Chain> request = co_await stream.read()) {
       const bool plain = request->to_string().starts_with('-');
       if (Status s = co_await stream.write(*request, {.no_compression = plain}); !s.ok()) co_return s;
     }

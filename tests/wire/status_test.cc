@@ -136,7 +136,7 @@ bool for_programs_only(StatusCode code) {
 TEST_P(ServerStatuses, R95_MisuseByAHandlerIsInternalToItsClient) {
   struct Impl final : RawService {
     Task<Status> bidi(ServerContext&, ServerReaderWriter<Chain, Chain>& stream) override {
-      Call<std::optional<Chain>> first = stream.read().start();
+      Call<Read<Chain>> first = stream.read().start();
       Chain request;
       EXPECT_FALSE(co_await stream.read_into(request));
       EXPECT_FALSE(co_await std::move(first));

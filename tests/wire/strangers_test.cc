@@ -36,7 +36,8 @@ class ServerStrangers : public WireTest {
     Task<Status> bidi(ServerContext& context, ServerReaderWriter<Chain, Chain>& stream) override {
       ++running;
       Chain request;
-      while (co_await stream.read_into(request)) {
+      Status cut;
+      while (co_await stream.read_into(request, cut)) {
       }
       --running;
       cancelled += context.cancelled();

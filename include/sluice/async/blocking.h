@@ -55,7 +55,7 @@ class RunBlocking : BlockingPool::Work {
  public:
   RunBlocking(BlockingPool& pool, Fn fn) : Work(&work), pool_(pool), fn_(std::move(fn)) {}
   bool await_ready() const noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
     parent_ = &h.promise();
     if (Status s = pool_.submit(*this, parent_->loop()); !s.ok()) {

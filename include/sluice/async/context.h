@@ -14,6 +14,7 @@
 namespace sluice::inline v0 {
 
 struct ContextRep;
+class ContextDone;
 
 // One ref-counted pointer; copies are the same context. Default-constructed it is the background: never
 // cancelled, no deadline, no values.
@@ -46,6 +47,12 @@ class Context {
   }
   // The nearest with_trace() text, or empty; opaque here, a "grpc-trace-bin" or "traceparent" to others.
   std::string_view trace() const;
+
+  // Made of both: cancelled when either is, with the earlier deadline, and with the values and the trace
+  // context of this one before those of `other`.
+  Context joined_with(const Context& other) const;
+  // `Status why = co_await context.done();` (async/sleep.h)
+  ContextDone done() const;
 
   explicit operator bool() const { return rep_ != nullptr; }
 

@@ -11,6 +11,11 @@
 
 namespace sluice::inline v0 {
 
+namespace detail {
+template <class W>
+class Participant;
+}  // namespace detail
+
 // An operation in flight (started by Op::start).
 //
 // Thread: any, one at a time. Lifetime: its destructor cancels what is not done and never blocks. get() and
@@ -37,7 +42,7 @@ class [[nodiscard]] Call {
    public:
     explicit Awaiter(Call& call) : call_(call) {}
     bool await_ready() const noexcept { return false; }
-    template <class P>
+    template <detail::TaskPromise P>
     SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
       return detail::attach_op(*call_.loop_, call_.waitable(), h.promise());
     }
@@ -50,6 +55,10 @@ class [[nodiscard]] Call {
 
   // Ends it with CANCELLED unless it is done; any thread.
   void cancel() { detail::cancel_started(*kind_, *loop_, op_); }
+
+  // Any thread. Whether get() and co_await would give their outcome at once. Like them it does first what
+  // came meanwhile on a loop that nobody else runs.
+  bool done() const { return detail::is_done(*loop_, *waitable()); }
 
   // For bridges to other kinds of asynchronous code (sluice/asio.h), instead of get() or co_await:
   Loop& loop() const { return *loop_; }
@@ -70,6 +79,8 @@ class [[nodiscard]] Call {
   }
 
  private:
+  template <class W>
+  friend class detail::Participant;
   detail::OpRecord* waitable() const { return op_.remote ? op_.remote : op_.record; }
   const Metadata& metadata(const Metadata& (*of)(detail::OpRecord*)) const {
     detail::OpRecord* record = done_record();
@@ -118,7 +129,7 @@ class [[nodiscard]] Op {
       if (remote_) delete remote_;
     }
     bool await_ready() const noexcept { return false; }
-    template <class P>
+    template <detail::TaskPromise P>
     SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
       detail::PromiseBase& parent = h.promise();
       Loop& loop = args_.kind->loop(args_);
@@ -159,6 +170,8 @@ class [[nodiscard]] Op {
   Call<T> start() & = delete;  // of an Op with a name: std::move(op).start()
 
  private:
+  template <class W>
+  friend class detail::Participant;
   detail::OpArgs claim() {
     const detail::OpArgs args = args_;
     args_.kind = nullptr;

@@ -1,41 +1,39 @@
-// Waiting for time to pass, on the loop's clock.
+// Waiting for time to pass, on the loop's clock, or for a context to be cancelled.
 #pragma once
 
-#include "sluice/async/context.h"
-#include "sluice/async/task.h"
+#include "sluice/async/detail/wait.h"
 
 namespace sluice::inline v0 {
 
 // `Status s = co_await sleep(50ms, context);`: OK when the time has passed, the context's CANCELLED when it
-// was cancelled first, DEADLINE_EXCEEDED at once or later when the context's deadline comes first.
-class Sleep : Timer {
+// was cancelled first, DEADLINE_EXCEEDED when the context's deadline comes first, or at the same time.
+class [[nodiscard]] Sleep final : public detail::Wait {
  public:
   explicit Sleep(Duration timeout, Context context = {})
-      : Timer(&expired), timeout_(timeout), context_(std::move(context)) {}
-  bool await_ready() const noexcept { return false; }
-  template <class P>
-  SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
-    return begin(h.promise());
-  }
-  Status await_resume() { return std::move(status_); }
+      : detail::Wait("time to pass", timeout, std::move(context)) {}
+  Status await_resume() { return std::move(status()); }
 
  private:
-  struct CancelWatch : Context::Watch {
-    CancelWatch(Sleep& s, Loop& loop) : Watch(&cancelled, loop), sleep(s) {}
-    Sleep& sleep;
-  };
-  bool begin(detail::PromiseBase& parent);
-  static void expired(Runnable& self) noexcept;
-  static void cancelled(Runnable& self) noexcept;
-
-  const Duration timeout_;
-  const Context context_;
-  detail::PromiseBase* parent_ = nullptr;
-  std::optional<CancelWatch> watch_;
-  Status status_;
-  bool fired_ = false;
+  bool take_or_list(detail::Waiter&) override { return false; }
+  bool unlist(detail::Waiter&) override { return true; }
+  Status timed_out() const override { return {}; }
 };
 
 inline Sleep sleep(Duration timeout, Context context = {}) { return Sleep(timeout, std::move(context)); }
+
+// `Status why = co_await context.done();`: CANCELLED or DEADLINE_EXCEEDED when the context has ended. For
+// when_any(); of the background context it never ends.
+class [[nodiscard]] ContextDone final : public detail::Wait {
+ public:
+  explicit ContextDone(Context context)
+      : detail::Wait("the end of a context", kNoTimeout, std::move(context)) {}
+  Status await_resume() { return std::move(status()); }
+
+ private:
+  bool take_or_list(detail::Waiter&) override { return false; }
+  bool unlist(detail::Waiter&) override { return true; }
+};
+
+inline ContextDone Context::done() const { return ContextDone(*this); }
 
 }  // namespace sluice::inline v0

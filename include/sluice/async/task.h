@@ -13,6 +13,8 @@ namespace sluice::inline v0 {
 
 namespace detail {
 [[noreturn, gnu::cold]] void task_left_suspended(const Loop& loop) noexcept;
+[[noreturn, gnu::cold]] void task_is_empty() noexcept;
+[[noreturn, gnu::cold]] void task_gave_nothing() noexcept;
 }  // namespace detail
 
 template <class T>
@@ -29,12 +31,22 @@ class Promise final : public detail::PromiseBase {
   // A Result<U> task may return a bare U or a Status too, through T's own conversions.
   T take() {
     rethrow_if_failed();
+    if (!value_) [[unlikely]]
+      return gave_nothing();
     return std::move(*value_);
   }
 
  private:
   static void resume(Runnable& self) noexcept {
     std::coroutine_handle<Promise>::from_promise(static_cast<Promise&>(self)).resume();
+  }
+  // Its end was reached without a co_return, which g++ takes for one.
+  [[gnu::cold]] static T gave_nothing() {
+    if constexpr (std::is_constructible_v<T, Status>) {
+      return T(Status(StatusCode::kInternal, "a coroutine reached its end without a co_return"));
+    } else {
+      detail::task_gave_nothing();
+    }
   }
   std::optional<T> value_;
 };
@@ -82,6 +94,8 @@ class [[nodiscard]] Task {
 
   // Starts without an awaiting coroutine; loop-only. True: it ended at once and `on_done` will not run.
   bool start(Loop& loop, Runnable& on_done) {
+    if (!frame_) [[unlikely]]
+      detail::task_is_empty();
     promise_type& p = frame_.promise();
     p.bind(loop);
     frame_.resume();
@@ -98,7 +112,7 @@ class [[nodiscard]] Task {
     bool await_ready() noexcept { return false; }
     // Resumes the child here and returns false if it ended inline: a handle returned instead (symmetric
     // transfer) would grow the stack wherever the compiler does not make a tail call of it.
-    template <class Parent>
+    template <detail::TaskPromise Parent>
     SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<Parent> parent) {
       detail::PromiseBase& p = parent.promise();
       promise_type& c = child_.promise();
@@ -118,7 +132,11 @@ class [[nodiscard]] Task {
    private:
     std::coroutine_handle<promise_type> child_;
   };
-  Awaiter operator co_await() && { return Awaiter(frame_); }
+  Awaiter operator co_await() && {
+    if (!frame_) [[unlikely]]
+      detail::task_is_empty();
+    return Awaiter(frame_);
+  }
 
  private:
   friend promise_type;
@@ -140,7 +158,7 @@ inline void Promise<void>::resume(Runnable& self) noexcept {
 // Gives way: the coroutine goes on after what is ready now.
 struct Yield {
   bool await_ready() noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   SLUICE_NOINLINE_AWAIT void await_suspend(std::coroutine_handle<P> h) {
     h.promise().loop().post(h.promise());
   }
@@ -152,7 +170,7 @@ inline Yield yield() { return {}; }
 struct ThisLoop {
   Loop* loop = nullptr;
   bool await_ready() noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   bool await_suspend(std::coroutine_handle<P> h) {
     loop = &h.promise().loop();
     return false;

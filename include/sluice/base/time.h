@@ -22,6 +22,9 @@ using TimePoint = Clock::time_point;
 // "No deadline": later than every real point.
 inline constexpr TimePoint kNever = TimePoint::max();
 
+// "No timeout", for a duration.
+inline constexpr Duration kNoTimeout = Duration::max();
+
 // `now + timeout` without overflow: kNever if it is too late to be represented, TimePoint::min() if too
 // early.
 constexpr TimePoint after(TimePoint now, Duration timeout) {

@@ -107,7 +107,7 @@ class Conn::ReadAwaiter : ReadOp {
  public:
   ReadAwaiter(Conn& conn, TimePoint d, ReadHint h) : ReadOp(&resume), conn_(conn) { deadline = d, hint = h; }
   bool await_ready() const noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
     coroutine_ = &h.promise();
     return !conn_.start_read(*this);
@@ -129,7 +129,7 @@ class Conn::WriteAwaiter : WriteOp {
     data = std::move(d), deadline = t;
   }
   bool await_ready() const noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
     coroutine_ = &h.promise();
     return !conn_.start_write(*this);

@@ -82,7 +82,7 @@ class Listener::AcceptAwaiter : AcceptOp {
  public:
   explicit AcceptAwaiter(Listener& listener) : AcceptOp(&resume), listener_(listener) {}
   bool await_ready() const noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
     coroutine_ = &h.promise();
     return !listener_.start_accept(*this, h.promise().loop());
@@ -104,7 +104,7 @@ class Network::DialAwaiter : DialOp {
     addr = std::move(a), deadline = d, context = std::move(c);
   }
   bool await_ready() const noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
     coroutine_ = &h.promise();
     return !network_.start_dial(*this, h.promise().loop());

@@ -11,8 +11,6 @@
 
 namespace sluice::inline v0 {
 
-inline constexpr Duration kNoTimeout = Duration::max();
-
 // Lifetime: pointers and views must be valid until the call has started, outputs until it has ended.
 // Trivially destructible on purpose: g++ 12 destroys aggregate temporaries twice inside co_await.
 struct CallOptions {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/detail/exception_status.h"
 #include "sluice/rpc/invocation.h"
 
 namespace sluice::inline v0 {
@@ -110,9 +111,6 @@ template <class I>
 using InterceptorChain = std::vector<InterceptorRef<I>>;
 
 namespace detail {
-
-// The exception being handled, as a status: that of a StatusError, otherwise UNKNOWN with `who` ("handler").
-Status status_of_exception(const char* who) noexcept;
 
 template <class I>
 bool any_wraps(std::span<const InterceptorRef<I>> chain) {

@@ -38,7 +38,7 @@ class [[nodiscard]] Next {
   Next(const Next&) = delete;
   Next& operator=(const Next&) = delete;
   bool await_ready() const noexcept { return false; }
-  template <class P>
+  template <detail::TaskPromise P>
   SLUICE_NOINLINE_AWAIT bool await_suspend(std::coroutine_handle<P> h) {
     parent_ = &h.promise();
     return begin();

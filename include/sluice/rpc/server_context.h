@@ -28,6 +28,10 @@ class ServerContext : public detail::FrameAllocator {
   virtual std::optional<PeerCredentials> peer_credentials() const = 0;
   // Pass it to calls made on behalf of this one: `{.context = &context.context()}`.
   virtual const Context& context() = 0;
+  // Cancelled when the server begins to drain, stop or close. The call goes on after it; a handler that would
+  // go on for long ends then: `co_await when_any(queue.pop(), context.draining().done())`. Made part of
+  // another context by joined_with().
+  virtual const Context& draining() const = 0;
   virtual Loop& loop() const = 0;
   // Replaces context() by one made from it, with values or a trace context. Interceptors tell handlers the
   // caller: `context.set_context(context.context().with_value(User{name}))`.

@@ -35,9 +35,12 @@ class RpcStream {
   // INTERNAL.
   virtual void misused(Status why) { fail(std::move(why)); }
 
-  // Gives a record back after its outcome was taken. If it is not done, its outcome is dropped, and the call
-  // ends with CANCELLED.
+  // Gives a record back. On the client, one that is not done ends the call with CANCELLED. On the server the
+  // call goes on: what was to be sent is on its way, and a message that nobody has taken is the next read's.
   virtual void release(detail::OpRecord& record) = 0;
+  // As release(), of a read that nobody waits for any more: its message, there or to come, is the next
+  // read's.
+  virtual void keep(detail::OpRecord& record) = 0;
 
  protected:
   ~RpcStream() = default;
@@ -81,6 +84,9 @@ class ServerStream : public RpcStream {
   virtual ServerContext& context() = 0;
   // Sends the header now instead of with the first message. Does nothing if the header was sent.
   virtual Status send_header() = 0;
+  // Any thread, while the handler runs. As fail(), where OK may be the outcome of a method that replies with
+  // a stream.
+  virtual void finish(Status status) = 0;
 
  protected:
   ~ServerStream() = default;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sluice/async/context.h"
 #include "sluice/async/op.h"
 #include "sluice/base/flow_control.h"
 #include "sluice/base/limits.h"
@@ -89,6 +90,9 @@ class Server {
   // Refuses new connections and calls, lets open calls finish (GOAWAY, gRPC A9), and completes when they
   // have. A client that does not respond is given Limits::goodbye_timeout, or 5 s if it has a stream.
   Op<Status> drain();
+  // Cancelled when the server begins to drain, stop or close: for what serves no call of its own. Handlers
+  // have ServerContext::draining().
+  Context draining() const;
   // Closes listeners and connections now. Handlers are cancelled, and run to their end. Idempotent.
   void close();
   // drain(), then close() at `deadline`. Completes at the latest then, and reports the handlers that still

@@ -1,7 +1,6 @@
 // The client's typed streams, which stubs return.
 #pragma once
 
-#include <optional>
 #include <utility>
 
 #include "sluice/stub/detail/stream_ops.h"
@@ -12,8 +11,8 @@ namespace sluice::inline v0 {
 //
 // Thread: any. Overlap: one read and one write, of two coroutines or threads; a second read or write
 // meanwhile ends the call with FAILED_PRECONDITION. Lifetime: its Ops and Calls must be done before it is
-// destroyed, which cancels an unfinished call. Errors: after the end of the call, operations return nullopt,
-// false or a failed status; finish() gives the call's status.
+// destroyed, which cancels an unfinished call. Errors: after the end of the call, reads have no message,
+// and other operations a failed status; finish() gives the call's status.
 class ClientStreamHandle {
  public:
   // Done when the server's header has come, or the call has ended without a header.
@@ -39,10 +38,10 @@ namespace detail {
 template <class Rep, class Base>
 class ClientReads : public Base {
  public:
-  // The next message. Nullopt: the stream has ended; finish() tells why.
-  Op<std::optional<Rep>> read() { return {kRead<Rep>, this->rpc(), nullptr, nullptr}; }
+  // The next message, or the end of the stream; finish() tells why it ended.
+  Op<Read<Rep>> read() { return {kRead<Rep, OnCut::kSays>, this->rpc(), nullptr, nullptr}; }
   // The same, into an object that can be reused. False: the stream has ended.
-  Op<bool> read_into(Rep& reply) { return {kReadInto<Rep>, this->rpc(), &reply, nullptr}; }
+  Op<bool> read_into(Rep& reply) { return {kReadInto<Rep, OnCut::kSays>, this->rpc(), &reply, nullptr}; }
   // Half-closes, discards unread messages, and gives the call's status.
   Op<Status> finish() { return {kFinish, this->rpc(), nullptr, nullptr}; }
 

@@ -1,8 +1,6 @@
 // The server's typed streams, which handlers are given.
 #pragma once
 
-#include <optional>
-
 #include "sluice/stub/detail/stream_ops.h"
 
 namespace sluice::inline v0 {
@@ -10,7 +8,10 @@ namespace sluice::inline v0 {
 // The part that the three kinds share.
 //
 // Thread: coroutines of the handler's loop. Overlap: one read and one write. Lifetime: until the handler has
-// ended. Errors: when the call is over, reads give nothing and writes fail with CANCELLED.
+// ended. A read or write that is still in flight then ends the process. Errors: when the call is over, reads
+// are cut off (see Read) and writes fail with CANCELLED. A read or write whose Call is dropped does not end
+// the call: its message is the next read's, or is sent; who drops writes instead of awaiting them is not held
+// back, and what waits to be sent may grow without end.
 class ServerStreamHandle {
  public:
   explicit ServerStreamHandle(ServerStream& stream) : stream_(stream) {}
@@ -18,6 +19,11 @@ class ServerStreamHandle {
   ServerStreamHandle& operator=(const ServerStreamHandle&) = delete;
   // Sends the header now instead of with the first message.
   Status send_header() { return stream_.send_header(); }
+  // Any thread, while the handler runs. Ends the call with `status` now, from outside of the handler, which
+  // goes on: its context is cancelled, its reads and writes end, and the status that it returns is discarded.
+  // Does nothing if the call is over.
+  // Of a method with one reply, OK is INTERNAL: there is no reply.
+  void finish(Status status) { stream_.finish(std::move(status)); }
 
  protected:
   RpcStream* rpc() const { return &stream_; }
@@ -31,9 +37,18 @@ namespace detail {
 template <class Req, class Base>
 class ServerReads : public Base {
  public:
-  // The next message. Nullopt: the client has half-closed, or the call is over (context.cancelled()).
-  Op<std::optional<Req>> read() { return {kRead<Req>, this->rpc(), nullptr, nullptr}; }
-  Op<bool> read_into(Req& request) { return {kReadInto<Req>, this->rpc(), &request, nullptr}; }
+  // The next message, or the end of the stream: the client has half-closed. See Read for a stream that was
+  // cut off.
+  Op<Read<Req>> read() { return {kRead<Req, OnCut::kThrows>, this->rpc(), nullptr, nullptr}; }
+  // The same, into an object that can be reused. False: the client has half-closed. Errors: throws a
+  // StatusError if the stream was cut off.
+  Op<bool> read_into(Req& request) {
+    return {kReadInto<Req, OnCut::kThrows>, this->rpc(), &request, nullptr};
+  }
+  // Does not throw: false and a failed `status` if the stream was cut off. `status` lives until it is done.
+  Op<bool> read_into(Req& request, Status& status) {
+    return {kReadInto<Req, OnCut::kSays>, this->rpc(), &request, &status};
+  }
 
  protected:
   using Base::Base;

@@ -37,7 +37,7 @@ Status end(Stream& stream) {
 }
 template <class Stream>
 void read(Stream& stream, int size, std::string_view what) {
-  const std::optional<StreamingOutputCallResponse> reply = stream.read().get();
+  const auto reply = stream.read().get();
   if (!reply) check(false, what, ": the stream ended, ", stream.finish().get());
   check_payload(reply->payload(), size, what);
 }

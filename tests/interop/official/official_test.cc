@@ -89,7 +89,8 @@ TEST(OfficialCases, CancelACallThatTheServerHas) {
     sluice::Task<sluice::Result<StreamingInputCallResponse>> StreamingInputCall(
         sluice::ServerContext& context, sluice::ServerReader<StreamingInputCallRequest>& reader) override {
       StreamingInputCallRequest request;
-      while (co_await reader.read_into(request)) ++messages;
+      sluice::Status cut;
+      while (co_await reader.read_into(request, cut)) ++messages;
       cancelled = context.cancelled();
       co_return StreamingInputCallResponse();
     }

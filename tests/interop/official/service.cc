@@ -82,10 +82,6 @@ Task<Status> write_replies(ServerContext& context, const StreamingOutputCallRequ
   co_return Status();
 }
 
-Status end_of_requests(const ServerContext& context) {
-  return context.cancelled() ? Status(StatusCode::kCancelled, "the call is over") : Status();
-}
-
 std::string host_name() {
   char name[256] = {};
   return gethostname(name, sizeof name - 1) == 0 ? name : "";
@@ -139,7 +135,6 @@ Task<Result<StreamingInputCallResponse>> TestService::StreamingInputCall(
     reply.set_aggregated_payload_size(reply.aggregated_payload_size() +
                                       static_cast<int>(request.payload().body().size()));
   }
-  if (Status s = end_of_requests(context); !s.ok()) co_return s;
   co_return reply;
 }
 
@@ -154,7 +149,7 @@ Task<Status> TestService::FullDuplexCall(
     const Status written = co_await write_replies(context, request, stream);
     if (!written.ok()) co_return written;
   }
-  co_return end_of_requests(context);
+  co_return Status();
 }
 
 Task<Status> TestService::HalfDuplexCall(
@@ -165,7 +160,6 @@ Task<Status> TestService::HalfDuplexCall(
   std::vector<StreamingOutputCallRequest> requests;
   StreamingOutputCallRequest request;
   while (co_await stream.read_into(request)) requests.push_back(request);
-  if (Status s = end_of_requests(context); !s.ok()) co_return s;
   for (const StreamingOutputCallRequest& one : requests) {
     if (Status s = wanted_status(one); !s.ok()) co_return s;
     const Status written = co_await write_replies(context, one, stream);

@@ -17,7 +17,7 @@ sluice::Task<> count(int& left) {
   if (again) ++left;
 }
 sluice::Task<> until_end(sluice::ServerReader<Note>& reader) {
-  while (std::optional<Note> note = co_await reader.read()) {
+  while (auto note = co_await reader.read()) {
   }
 }
 

@@ -12,7 +12,7 @@ sluice::Task<sluice::Status> looked_at(const Stub& stub, sluice::ServerWriter<No
   co_await by_value("gives nothing");
   Note read;
   while (co_await reader.read_into(read)) (void)co_await writer.write(read);
-  std::optional<Note> last = co_await reader.read();
+  auto last = co_await reader.read();
   if (!last) co_return sluice::Status();
   co_return co_await check(3);
 }

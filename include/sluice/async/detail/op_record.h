@@ -2,6 +2,7 @@
 // release it.
 #pragma once
 
+#include <atomic>
 #include <cassert>
 #include <memory>
 #include <optional>
@@ -42,10 +43,13 @@ using OpResult = typename OpOutcome<T>::type;
 class OpRecord {
  public:
   bool done() const { return done_; }
+  // The same, for threads that do not lead.
+  bool seen_done() const { return std::atomic_ref(const_cast<bool&>(done_)).load(std::memory_order_acquire); }
   const bool& done_flag() const { return done_; }
   bool failed() const { return failed_; }
   void set_waiter(Runnable& r) { waiter_ = &r; }
   void forget_waiter() { waiter_ = nullptr; }
+  bool has_waiter() const { return waiter_ != nullptr; }
 
  protected:
   OpRecord() = default;
@@ -56,7 +60,7 @@ class OpRecord {
   // Posts the waiter, if there is one yet. REQUIRES: it is not done.
   void complete(Loop& loop) {
     assert(!done_ && "an operation is completed once");
-    done_ = true;
+    std::atomic_ref(done_).store(true, std::memory_order_release);
     if (waiter_) loop.post(*std::exchange(waiter_, nullptr));
   }
 
@@ -85,6 +89,9 @@ struct OpKind {
   void (*cancel)(OpRecord*) = nullptr;
   // On the loop. Gives the record back; an operation that is not done is cancelled and forgotten.
   void (*release)(OpRecord*) = nullptr;
+  // On the loop. As release(), of a read that nobody waits for any more: its message, there or to come, is
+  // the next read's, and nothing is cancelled. Null: it is no read.
+  void (*keep)(OpRecord*) = nullptr;
   // Any thread. Copies everything borrowed into something of its own; null: start() needs no copy.
   void (*capture)(OpArgs&) = nullptr;
   void (*drop_captured)(OpArgs&) = nullptr;
@@ -98,6 +105,8 @@ struct OpKind {
 };
 template <class T>
 struct OpKindOf : OpKind {
+  // Any thread. Null: OpOutcome's.
+  OpResult<T> (*failed)(Status) = nullptr;
   // Any thread, once done and once only: moves the outcome out of the record.
   OpResult<T> (*take)(OpRecord*) = nullptr;
 };
@@ -111,12 +120,18 @@ struct FailedRecord final : OpRecord {
   const Addr nowhere = {};
 };
 
+// Whose function runs when it is done. Ends the process if somebody else waits for it. Loop-only.
+void set_waiter(OpRecord* record, Runnable& waiter);
+
 // Starts the operation; an exception out of its start becomes its outcome, INTERNAL with its text. Loop-only.
 OpRecord* start_record(const OpArgs& args) noexcept;
 
 template <class T>
 OpResult<T> take_outcome(const OpKindOf<T>& kind, OpRecord* record) {
-  if (record->failed()) return OpOutcome<T>::failed(std::move(static_cast<FailedRecord*>(record)->status));
+  if (record->failed()) [[unlikely]] {
+    Status& why = static_cast<FailedRecord*>(record)->status;
+    return kind.failed ? kind.failed(std::move(why)) : OpOutcome<T>::failed(std::move(why));
+  }
   return kind.take(record);
 }
 
@@ -172,6 +187,9 @@ void release_op(const OpKind& kind, Loop& loop, OpRecord* record);
 // The waiter of `record` becomes `parent`, on whichever loop that is; false if it is done already (same
 // loop).
 bool attach_op(Loop& loop, OpRecord* record, PromiseBase& parent);
+
+// Any thread. On a loop that nobody runs, what came meanwhile is done first.
+bool is_done(Loop& loop, const OpRecord& record);
 
 struct PostedCancel;
 

@@ -1,7 +1,7 @@
 // PromiseBase: the part of a Task's coroutine that does not depend on what it returns.
 #pragma once
 
-#include <cassert>
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
@@ -19,6 +19,13 @@
 
 namespace sluice::inline v0::detail {
 
+class PromiseBase;
+// A coroutine that is a Task: the only kind that sluice's awaitables can resume.
+template <class P>
+concept TaskPromise = std::derived_from<P, PromiseBase>;
+
+[[noreturn, gnu::cold]] void task_awaited_twice() noexcept;
+
 // What every promise has: its place in a queue (running it resumes the coroutine), its loop, and what is run
 // when it ends.
 class PromiseBase : public Runnable {
@@ -31,7 +38,8 @@ class PromiseBase : public Runnable {
   Loop& loop() const { return *loop_; }
   bool started() const { return loop_ != nullptr; }
   void bind(Loop& loop) {
-    assert(!loop_ && "a Task is started or awaited once");
+    if (loop_) [[unlikely]]
+      task_awaited_twice();
     loop_ = &loop;
     ++loop.counts().frames;
   }

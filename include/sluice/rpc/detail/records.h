@@ -21,9 +21,11 @@ struct StreamRecord : OpRecord {
 // One read: a message, or none because the stream has ended (finish() or the context tells why).
 struct RecvRecord : StreamRecord {
   Message message;
-  bool has_message = false;
+  bool has_message = false;      // who takes it says so by false
+  Status status;                 // without a message: OK at the end of the stream, or why it was cut off
   bool compressed = false;       // on the wire; `message` is not. Stays until the next read is done
   const Codec* codec = nullptr;  // decodes the message; null: its type's own encoding
+  Status* status_out = nullptr;  // see read_into()
   void* into = nullptr;          // the reader's object, see read_into()
 };
 // One write, header wait or finish.

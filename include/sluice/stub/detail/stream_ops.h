@@ -2,14 +2,24 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <utility>
 
+#include "sluice/async/detail/participant.h"
 #include "sluice/rpc/channel_base.h"
 #include "sluice/rpc/message_traits.h"
 #include "sluice/rpc/stream.h"
+#include "sluice/stub/read.h"
 
 namespace sluice::inline v0::detail {
+
+// An outcome that says itself how it failed.
+template <class T>
+struct OpOutcome<Read<T>> {
+  using type = Read<T>;
+  static type failed(Status status) { return type(std::move(status), OnCut::kSays); }
+};
+template <class T>
+inline constexpr bool kIsRead<Op<Read<T>>> = true;
 
 inline RpcStream& stream_of(const OpArgs& args) { return *static_cast<RpcStream*>(args.object); }
 inline ClientStream& client_of(const OpArgs& args) { return static_cast<ClientStream&>(stream_of(args)); }
@@ -32,35 +42,66 @@ constexpr OpKindOf<T> stream_kind(OpRecord* (*start)(const OpArgs&), OpResult<T>
 
 inline Status take_status(OpRecord* r) { return std::move(static_cast<StatusRecord*>(r)->status); }
 
-// Decodes the message of a read into `out`. False: there is none. A message that does not decode ends the
-// call.
+// Decodes the message of a read into `out`. False: there is none, and `why` says why if it is not the end. A
+// message that does not decode ends the call.
 template <class M>
-bool decode_recv(OpRecord* record, M& out) {
+bool decode_recv(OpRecord* record, M& out, Status& why) {
   auto& recv = static_cast<RecvRecord&>(*record);
-  if (!recv.has_message) return false;
+  if (!recv.has_message) return why = recv.status, false;
+  recv.has_message = false;  // taken
   Status status = decode(recv.codec, recv.message, out);
   recv.message.clear();  // a Call may be kept for long
-  if (status.ok()) return true;
-  recv.stream->fail(std::move(status));
+  if (status.ok()) [[likely]]
+    return true;
+  recv.stream->fail(status);
+  why = std::move(status);
   return false;
 }
 
 inline OpRecord* start_read(const OpArgs& args) { return stream_of(args).start_recv(); }
+// The object, and where its status goes: null if nobody wants it.
+inline Status* status_of(const OpArgs& args) { return static_cast<Status*>(const_cast<void*>(args.options)); }
 inline OpRecord* start_read_into(const OpArgs& args) {
   OpRecord* record = stream_of(args).start_recv();
-  if (!record->failed()) static_cast<RecvRecord*>(record)->into = const_cast<void*>(args.argument);
+  if (record->failed()) {
+    if (args.options) *status_of(args) = static_cast<FailedRecord*>(record)->status;
+    return record;
+  }
+  static_cast<RecvRecord*>(record)->into = const_cast<void*>(args.argument);
+  static_cast<RecvRecord*>(record)->status_out = status_of(args);
   return record;
 }
-template <class M>
-std::optional<M> take_optional(OpRecord* record) {
-  std::optional<M> out(std::in_place);
-  if (!decode_recv(record, *out)) out.reset();
-  return out;
+template <class M, OnCut on_cut>
+Read<M> take_read(OpRecord* record) {
+  Read<M> read{M()};
+  Status why;
+  if (decode_recv(record, *read, why)) [[likely]]
+    return read;
+  return why.ok() ? Read<M>() : Read<M>(std::move(why), on_cut);
 }
-template <class M>
+template <class M, OnCut on_cut>
 bool take_into(OpRecord* record) {
-  return decode_recv(record, *static_cast<M*>(static_cast<RecvRecord*>(record)->into));
+  auto& recv = static_cast<RecvRecord&>(*record);
+  Status why;
+  if (decode_recv(record, *static_cast<M*>(recv.into), why)) [[likely]]
+    return true;
+  if (recv.status_out) {
+    *recv.status_out = std::move(why);
+  } else if (on_cut == OnCut::kThrows && !why.ok()) {
+    throw_cut(why);
+  }
+  return false;
 }
+template <class M, OnCut on_cut>
+Read<M> failed_read(Status why) {
+  return Read<M>(std::move(why), on_cut);
+}
+template <OnCut on_cut>
+bool failed_read_into(Status why) {
+  if (on_cut == OnCut::kThrows) throw_cut(why);
+  return false;
+}
+inline void keep_stream_record(OpRecord* r) { static_cast<StreamRecord*>(r)->stream->keep(*r); }
 
 // In the OpArgs of a write, the pointer `options` holds the WriteOptions, one bit each.
 inline const void* write_bits(WriteOptions options) {
@@ -106,20 +147,28 @@ constexpr OpKindOf<Status> write_kind() {
   return kind;
 }
 
-// A refused read returns nothing but "ended". So it ends the call, and finish() has the reason.
+// A client's refused read ends the call, and finish() has the reason.
 inline void refuse_read(const OpArgs& args, const Status& why) { stream_of(args).misused(why); }
+inline void refuse_read_into(const OpArgs& args, const Status& why) {
+  if (args.options) *status_of(args) = why;
+  refuse_read(args, why);
+}
 template <class T>
-constexpr OpKindOf<T> read_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*)) {
+constexpr OpKindOf<T> read_kind(OpRecord* (*start)(const OpArgs&), OpResult<T> (*take)(OpRecord*),
+                                OpResult<T> (*failed)(Status), decltype(OpKind::refused) refused) {
   OpKindOf<T> kind = stream_kind<T>(start, take);
-  kind.refused = &refuse_read;
+  kind.refused = refused;
+  kind.keep = &keep_stream_record;
+  kind.failed = failed;
   return kind;
 }
 
-template <class M>
-inline constexpr OpKindOf<std::optional<M>> kRead = read_kind<std::optional<M>>(&start_read,
-                                                                                &take_optional<M>);
-template <class M>
-inline constexpr OpKindOf<bool> kReadInto = read_kind<bool>(&start_read_into, &take_into<M>);
+template <class M, OnCut on_cut>
+inline constexpr OpKindOf<Read<M>> kRead = read_kind<Read<M>>(&start_read, &take_read<M, on_cut>,
+                                                              &failed_read<M, on_cut>, &refuse_read);
+template <class M, OnCut on_cut>
+inline constexpr OpKindOf<bool> kReadInto = read_kind<bool>(&start_read_into, &take_into<M, on_cut>,
+                                                            &failed_read_into<on_cut>, &refuse_read_into);
 template <class M>
 inline constexpr OpKindOf<Status> kWrite = write_kind<M>();
 
