@@ -64,6 +64,10 @@ class Board final : public RawService {
 class Words : public TwoSides {
  protected:
   Words() : TwoSides(GetParam().threads, 1) {}
+  ~Words() override {
+    channel = Channel();
+    server.reset();  // before the board
+  }
   void serve_board(const std::string& addr) {
     server = std::make_unique<Server>(server_side, ServerOptions{.limits = {.goodbye_timeout = 50ms}});
     ASSERT_EQ(server->register_service(RawService::desc(), &board), Status());
