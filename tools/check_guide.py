@@ -4,8 +4,8 @@
   tools/check_guide.py              compares docs/guide/*.md with the regions of examples/
   tools/check_guide.py --self-test  plants a mistake of each kind in a copy, and expects it to be found
 
-A region of a file begins with a line `// [name]` and ends with `// [/name]`; regions may lie in each other. A block
-```cpp or ```proto of a page is the text of one region, indentation aside. Exempt are blocks that say whose they are
+A region of a file begins with a line `// [name]` and ends with `// [/name]`; regions may lie in each other, and what a
+second pair of that name encloses is more of the same region. A block ```cpp or ```proto of a page is the text of one region, indentation aside. Exempt are blocks that say whose they are
 (```cpp grpc++, ```go) and those that others look at: ```text is what a program prints (examples/guide/guide_test.py),
 ```cmake and ```sh are what the tests of tests/install do.
 """
@@ -42,9 +42,9 @@ def regions_of(path, text):
                 if not region.closed:
                     region.text.append(line.strip())
         elif not mark[1]:
-            if mark[2] in regions:
-                wrong.append(f"{path}:{number}: a second [{mark[2]}]")
-            regions[mark[2]] = Region(path, mark[2], number)
+            if mark[2] in regions and not regions[mark[2]].closed:
+                wrong.append(f"{path}:{number}: a second [{mark[2]}] inside of it")
+            regions.setdefault(mark[2], Region(path, mark[2], number)).closed = False
         elif mark[2] not in regions or regions[mark[2]].closed:
             wrong.append(f"{path}:{number}: [/{mark[2]}] closes nothing")
         else:
@@ -128,7 +128,10 @@ def self_test():
                                        f"{program}:4: no page shows [inner]"),
         "a region without an end": (code.replace("// [/outer]\n", ""), text, cmake, f"{program}:2: [outer] has no end"),
         "an end without a region": (code.replace("  // [inner]\n", ""), text, cmake, "[/inner] closes nothing"),
-        "a second region of that name": (code.replace("inner", "outer"), text, cmake, "a second [outer]"),
+        "a region inside of itself": (code.replace("inner", "outer"), text, cmake, "a second [outer]"),
+        "a region in pieces": (code.replace("  return 1;\n", "  return 1;\n  // [/inner]\n  g();\n  // [inner]\n  h();\n"),
+                               text.replace("  return 1;\n", "  return 1;\n  g();\n  h();\n").replace("\nreturn 1;\n", "\nreturn 1;\nh();\n"),
+                               cmake, None),
         "a program that is not built": (code, text, "", f"{program}:1: is not built"),
         "a dead link": (code, text.replace("planted.md#", "gone.md#"), cmake, f"{page}:14: there is no gone.md"),
     }
