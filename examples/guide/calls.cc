@@ -82,9 +82,11 @@ void too_late(const notes::Notes::Stub& stub, sluice::Runtime& runtime) {
 }  // namespace
 
 int main() {
+  // [client_of]
   Notebook notebook;
   auto client = sluice::testing::client_of<notes::Notes>(notebook, {.runtime = {.simulation_seed = 1}});
   sluice::Runtime& runtime = client.runtime();
+  // [/client_of]
   blocking(*client);
   // [run]
   runtime.run(in_a_coroutine(*client));

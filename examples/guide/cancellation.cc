@@ -27,13 +27,19 @@ void print(const char* who, const sluice::Status& status) {
 
 // Gives note N after N seconds.
 class Back final : public notes::Notes::Service {
+ public:
+  int ended_early() const { return ended_early_; }
+
+ private:
   // [handler]
   sluice::Task<sluice::Result<notes::Note>> Get(sluice::ServerContext& context,
                                                 const notes::GetRequest& request) override {
     if (request.id() > 5) co_return {sluice::StatusCode::kNotFound, "there are five"};
     const sluice::Duration work = request.id() * 1s;
     if (sluice::Status s = co_await sluice::sleep(work, context.context()); !s.ok()) {
-      print("handler", s);
+      // [/handler]
+      ++ended_early_;
+      // [handler]
       co_return s;  // nobody reads it any more
     }
     notes::Note note;
@@ -54,6 +60,8 @@ class Back final : public notes::Notes::Service {
     }
   }
   // [/watch]
+
+  int ended_early_ = 0;
 };
 
 // [hand_on]
@@ -86,18 +94,18 @@ sluice::Task<> two_calls_one_context(const notes::Notes::Stub& stub) {
                                                    tired_after_a_second(context));
   print("first", a.status());
   print("second", b.status());
+  // [/context]
+  (void)co_await sluice::sleep(1ms);  // the handlers learn of it a moment later
+  // [context]
 }
 // [/context]
 
-// [one]
 void one_call(const notes::Notes::Stub& stub) {
   sluice::Call<notes::Note> call = stub.Get(request_of(5)).start();
   call.cancel();
   print("cancelled", call.get().status());
 }
-// [/one]
 
-// [stream]
 sluice::Task<> enough_after_three(const notes::Notes::Stub& stub) {
   auto stream = stub.Watch(notes::WatchRequest());
   while (auto note = co_await stream.read()) {
@@ -106,7 +114,6 @@ sluice::Task<> enough_after_three(const notes::Notes::Stub& stub) {
   }
   print("watch", co_await stream.finish());
 }
-// [/stream]
 
 // [scope]
 sluice::Task<sluice::Status> fetch(const notes::Notes::Stub& stub, std::int64_t id, notes::Note& out,
@@ -148,6 +155,7 @@ int main() {
   if (!status.ok()) return 1;
 
   runtime.run(two_calls_one_context(stub));
+  std::printf("handlers that ended early: %d\n", back.ended_early());
   one_call(stub);
   print("timeout", stub.Get(request_of(2), {.timeout = 1s}).get().status());
   runtime.run(enough_after_three(*behind));

@@ -40,11 +40,13 @@ int main(int argc, char** argv) {
   sluice::Status status = sluice::block_signals({SIGINT, SIGTERM});  // before there are threads
   // [/block]
 
+  // [main]
   sluice::Runtime runtime;
   Notebook notebook;
   sluice::Server server(runtime);
   if (status.ok()) status = server.register_service(notebook);
   if (status.ok()) status = server.serve(runtime.listen(addr).value());
+  // [/main]
   if (!status.ok()) {
     std::cerr << status << "\n";
     return 1;

@@ -22,7 +22,8 @@ def blocks(page):
 
 def different(name, wanted, got):
     """Prints how `got` differs from `wanted`; True if it does."""
-    print(*difflib.unified_diff(wanted.splitlines(), got.splitlines(), f"the page, {name}", name, lineterm=""), sep="\n")
+    for line in difflib.unified_diff(wanted.splitlines(), got.splitlines(), f"the page, {name}", name, lineterm=""):
+        print(line)
     return wanted != got
 
 

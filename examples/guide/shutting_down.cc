@@ -98,7 +98,9 @@ sluice::Task<> import(const notes::Notes::Stub& stub) {
 
 sluice::Task<> list(const notes::Notes::Stub& stub) {
   auto stream = stub.List(notes::ListRequest());
-  print("list", co_await stream.finish());
+  const sluice::Status status = co_await stream.finish();
+  (void)co_await sluice::sleep(1ms);  // so that the server has its say first
+  print("list", status);
 }
 
 sluice::Task<> late(const notes::Notes::Stub& stub) {

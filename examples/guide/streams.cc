@@ -17,34 +17,21 @@ namespace {
 // [room]
 using Inbox = sluice::Queue<notes::Line>;
 
-// Who is in the chat. All handlers of one loop run one after the other, so it needs no lock.
-class Room {
- public:
-  void enter(Inbox& inbox) { members_.insert(&inbox); }
-  void leave(Inbox& inbox) { members_.erase(&inbox); }
-  // Does not wait for anybody: a member whose inbox is full is put out.
-  void say(const notes::Line& line, const Inbox& from) {
-    for (Inbox* member : members_) {
-      if (member != &from && !member->try_push(line)) member->close();
+// In the room as long as it lives, however its handler ends.
+struct Member {
+  explicit Member(std::set<Inbox*>& r) : room(r) { room.insert(&inbox); }
+  ~Member() { room.erase(&inbox); }
+  Member(const Member&) = delete;
+
+  // Waits for nobody: a member whose inbox is full is put out.
+  void say(const notes::Line& line) {
+    for (Inbox* other : room) {
+      if (other != &inbox && !other->try_push(line)) other->close();
     }
   }
 
- private:
-  std::set<Inbox*> members_;
-};
-
-// In the room as long as it lives, however its handler ends.
-class Member {
- public:
-  explicit Member(Room& room) : room_(room) { room_.enter(inbox); }
-  ~Member() { room_.leave(inbox); }
-  Member(const Member&) = delete;
-  Member& operator=(const Member&) = delete;
-
   Inbox inbox{100};
-
- private:
-  Room& room_;
+  std::set<Inbox*>& room;
 };
 // [/room]
 
@@ -83,7 +70,7 @@ class Notebook final : public notes::Notes::Service {
       if (next.index() == 0) {
         const sluice::Read<notes::Line>& said = std::get<0>(next);
         if (!said) co_return sluice::Status();  // the client has said all
-        room_.say(*said, me.inbox);
+        me.say(*said);
       } else if (next.index() == 1) {
         const sluice::Result<notes::Line>& heard = std::get<1>(next);
         if (!heard.ok()) co_return {sluice::StatusCode::kResourceExhausted, "you read too slowly"};
@@ -96,7 +83,7 @@ class Notebook final : public notes::Notes::Service {
   // [/chat]
 
   std::vector<notes::Note> notes_;
-  Room room_;
+  std::set<Inbox*> room_;  // of one loop, whose handlers run one after the other
 };
 
 notes::Note note_of(const std::string& text) {
@@ -117,14 +104,12 @@ void import(const notes::Notes::Stub& stub, const std::vector<std::string>& text
 }
 // [/import_client]
 
-// [give_up]
 void import_half(const notes::Notes::Stub& stub) {
   auto stream = stub.Import();
   sluice::Status written = stream.write(note_of("half of it")).get();
   stream.cancel();
   std::printf("gave up: %s\n", stream.finish().get().status().to_string().c_str());
 }
-// [/give_up]
 
 // [list_client]
 void list(const notes::Notes::Stub& stub) {
@@ -139,7 +124,7 @@ void list(const notes::Notes::Stub& stub) {
 sluice::Task<sluice::Status> chat(const notes::Notes::Stub& stub, std::string name,
                                   sluice::Queue<std::string>& lines, sluice::Event& joined) {
   auto stream = stub.Chat();
-  if (sluice::Status s = co_await stream.wait_header(); !s.ok()) co_return s;
+  if (sluice::Status s = co_await stream.wait_header(); !s.ok()) co_return s;  // "you are in"
   joined.set();
   for (;;) {
     auto next = co_await sluice::when_any(stream.read(), lines.pop());

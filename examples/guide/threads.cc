@@ -38,7 +38,6 @@ class Store {
 };
 // [/shared]
 
-// [news]
 // What one thread tells all who watch. A closed queue ends its watcher.
 class News {
  public:
@@ -51,6 +50,7 @@ class News {
     const std::lock_guard lock(mutex_);
     queues_.erase(&queue);
   }
+  // [tell]
   // Any thread.
   void tell(const notes::Note& note) {
     const std::lock_guard lock(mutex_);
@@ -58,12 +58,12 @@ class News {
       if (!queue->try_push(note)) queue->close();
     }
   }
+  // [/tell]
 
  private:
   std::mutex mutex_;
   std::set<Queue*> queues_;
 };
-// [/news]
 
 // A place in the list as long as it lives.
 class Watcher {
@@ -124,7 +124,6 @@ class Notebook final : public notes::Notes::Service {
   News& news_;
 };
 
-// [callers]
 // Any thread may block in get(), several at once on one stub.
 void call_from_threads(const notes::Notes::Stub& stub) {
   std::vector<std::thread> threads;
@@ -139,9 +138,7 @@ void call_from_threads(const notes::Notes::Stub& stub) {
   }
   for (std::thread& thread : threads) thread.join();
 }
-// [/callers]
 
-// [producer]
 void news_from_a_thread(const notes::Notes::Stub& stub, News& news) {
   auto stream = stub.Watch(notes::WatchRequest(), {.timeout = 10s});
   sluice::Status joined = stream.wait_header().get();
@@ -155,7 +152,6 @@ void news_from_a_thread(const notes::Notes::Stub& stub, News& news) {
   stream.cancel();
   std::printf("%s\n", stream.finish().get().to_string().c_str());
 }
-// [/producer]
 
 // [work]
 // A thread that waits for coroutines: run() a coroutine of its own.
