@@ -16,9 +16,11 @@ namespace sluice::inline v0 {
 
 // First in, first out, at most `capacity` values. Those who wait are served in the order in which they came.
 //
-// Thread: any, for all members; many producers and many consumers, on any loops. Lifetime: it outlives those
-// who wait; destroyed while somebody waits it ends the process. Room for the values is allocated as they come
-// and kept.
+// Thread: any, for all members; many producers and many consumers, on any loops. push() and pop() are awaited
+// by coroutines; a plain thread has try_push() and try_pop(). As Event::set(), try_push(), try_pop() and
+// close() may run coroutines of a loop without a thread: hold no lock that they take. Lifetime: it outlives
+// those who wait; destroyed while somebody waits it ends the process. Room for the values is allocated as
+// they come and kept.
 template <class T>
 class Queue {
   static_assert(std::is_nothrow_move_constructible_v<T>,
@@ -62,8 +64,8 @@ class Queue {
   Push push(T value, Duration timeout, Context context = {}) {
     return Push(*this, std::move(value), timeout, std::move(context));
   }
-  // `Result<T> value = co_await queue.pop();`: OUT_OF_RANGE when the queue is closed and empty;
-  // DEADLINE_EXCEEDED and CANCELLED as of Event::wait().
+  // `Result<T> value = co_await queue.pop();`: OUT_OF_RANGE, at once each time, when the queue is closed and
+  // empty; DEADLINE_EXCEEDED and CANCELLED as of Event::wait().
   Pop pop(Context context = {}) { return Pop(*this, kNoTimeout, std::move(context)); }
   Pop pop(Duration timeout, Context context = {}) { return Pop(*this, timeout, std::move(context)); }
 

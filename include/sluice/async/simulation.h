@@ -19,6 +19,7 @@ class Simulation {
   explicit Simulation(std::uint64_t seed) : random_(seed) {}
 
   TimePoint now() const { return now_; }
+  // Only the clock: timers that are due fire when a loop runs next.
   void advance_to(TimePoint t) {
     if (t > now_) now_ = t, note(static_cast<std::uint64_t>(t.time_since_epoch().count()));
   }

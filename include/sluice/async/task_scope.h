@@ -56,10 +56,12 @@ class TaskScope {
 //   co_return co_await with_scope(context.context(), &serve, context, writer);
 //
 // A body that returns before its tasks have ended does not cancel them, and they may spawn others:
-// scope.cancel() ends that. `body` may be a
-// lambda with captures: it lives until all tasks have ended. Lifetime: `args` are borrowed, so temporaries do
-// not compile; await it in the expression that made it. Errors: an exception is the status of a StatusError,
-// otherwise UNKNOWN.
+// scope.cancel() ends that. `body` may be a lambda with captures, which lives until all tasks have ended; so
+// a member function of the handler's class is called by `[&](TaskScope& scope) { return serve(scope, writer);
+// }`.
+//
+// Lifetime: `args` are borrowed, so temporaries do not compile; await it in the expression that made it.
+// Errors: an exception is the status of a StatusError, otherwise UNKNOWN.
 template <class F, class... Args>
 Task<Status> with_scope(Context context, F body, Args&... args) {
   Loop& loop = co_await this_loop();

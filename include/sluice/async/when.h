@@ -128,14 +128,14 @@ class [[nodiscard]] WhenAll final : public detail::WhenOf<false, W...> {
 //   if (first.index() == 0) use(std::get<0>(first));
 //
 // The result is a variant: its index says which one was first, and its value is what awaiting that one alone
-// gives (std::monostate for void). If several are done already, the leftmost is first. What losing means:
+// gives (std::monostate for void): a Read of a handler's stream, which throws as it does in a loop, or the
+// Result of a pop. If several are done already, the leftmost is first. What losing means:
 //
 // - sleep(), Event::wait(), Context::done(): nothing.
 // - Queue::pop(): a value that came for it goes to the next who waits, or back to the front of the queue.
 // - a stream's read(): a message that comes for it is the next read's.
-// - a Call (an lvalue, `auto call = stub.Get(request).start();`): it goes on. Await it again, or get() it.
-// When
-//   it is destroyed, it is cancelled.
+// - a Call (an lvalue, `auto call = stub.Get(request).start();`): it goes on, and can be awaited again.
+//   Its destructor cancels it.
 //
 // A unary call or a write that has not been started does not compile here, nor does a push or a Task: nobody
 // would know whether it has happened. The coroutine goes on when all the others have been stopped, so nothing

@@ -9,8 +9,9 @@
 
 namespace sluice::inline v0::testing {
 
-// Owns a Runtime without threads, a Server with `impl` on a pipe, a Channel to it and a Stub, and is used
-// like the Stub. `S` is a generated service: `auto greeter = client_of<helloworld::Greeter>(impl);`.
+// Owns a Runtime without threads, a Server with `impl` on the pipe "pipe:server", a Channel to it and a Stub,
+// and is used like the Stub. `S` is a generated service: `auto greeter =
+// client_of<helloworld::Greeter>(impl);`.
 //
 // Thread: as a Stub. Lifetime: `impl` must outlive it. Errors: the constructor throws a StatusError if it
 // cannot serve.
