@@ -35,6 +35,10 @@ endif()
 # Sanitizers hold for everything that is compiled here, generated code included.
 if(SLUICE_SANITIZE)
   add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    # Of some coroutines clang 14 makes code with it that it cannot assemble.
+    add_compile_options(-fno-sanitize=function)
+  endif()
   add_link_options(-fsanitize=${SLUICE_SANITIZE})
   if(SLUICE_SANITIZE MATCHES thread)
     # With this macro protobuf's headers add members to map fields, which Debian's libprotobuf was built without.

@@ -16,17 +16,17 @@ class LinkTest : public ::testing::Test {
  protected:
   using Ends = std::pair<std::unique_ptr<net::Conn>, std::unique_ptr<net::Conn>>;
   static Task<void> accept(net::Listener& listener, std::unique_ptr<net::Conn>& conn) {
-    conn = std::move((co_await listener.accept()).value());
+    conn = (co_await listener.accept()).value();
   }
   static Task<void> connect(LinkNetwork& network, net::Listener& listener, Ends& ends, Loop& loop) {
     Scope scope(loop);
     (void)scope.spawn(accept(listener, ends.second));
-    ends.first = std::move((co_await network.dial({"pipe", "link"})).value());
+    ends.first = (co_await network.dial({"pipe", "link"})).value();
     co_await scope.join();
   }
   void connect(const LinkOptions& options) {
     network_ = std::make_unique<LinkNetwork>(std::make_shared<net::MemoryNetwork>(), options);
-    listener_ = std::move(network_->listen({"pipe", "link"}).value());
+    listener_ = network_->listen({"pipe", "link"}).value();
     loop_.run(connect(*network_, *listener_, ends_, *loop_));
     begun_ = loop_->now();
   }
