@@ -288,21 +288,20 @@ TEST(TaskDeathTest, DestroyedWhileItWaitsEndsTheProcess) {
                "^sluice: a Task was destroyed while it waits");
 }
 
-#if !defined(__clang__)  // which ends the process by itself
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wreturn-type"
 Task<Result<int>> forget_result() { co_await yield(); }
 Task<Status> forget_status() { co_await yield(); }
-Task<int> forget_int() { co_await yield(); }
+[[maybe_unused]] Task<int> forget_int() { co_await yield(); }
 #pragma GCC diagnostic pop
 
+// Not run with clang, which makes code of these that may do anything (tests/excluded.txt).
 TEST(Task, ThatForgetsToReturnFails) {
   TestLoop loop(1);
   const Status wanted(StatusCode::kInternal, "a coroutine reached its end without a co_return");
   EXPECT_EQ(loop.run(forget_result()).status(), wanted);
   EXPECT_EQ(loop.run(forget_status()), wanted);
 }
-#endif
 
 TEST(TaskDeathTest, MistakesEndTheProcessWithTheirName) {
   TestLoop loop;
