@@ -66,17 +66,16 @@ class Notebook final : public notes::Notes::Service {
     Member me(room_);
     if (sluice::Status s = stream.send_header(); !s.ok()) co_return s;  // "you are in"
     for (;;) {
-      auto next = co_await sluice::when_any(stream.read(), me.inbox.pop(), context.draining().done());
-      if (next.index() == 0) {
-        const sluice::Read<notes::Line>& said = std::get<0>(next);
-        if (!said) co_return sluice::Status();  // the client has said all
-        me.say(*said);
-      } else if (next.index() == 1) {
+      auto next = co_await sluice::when_any(context.draining().done(), me.inbox.pop(), stream.read());
+      if (next.index() == 0) co_return {sluice::StatusCode::kUnavailable, "the server is going down"};
+      if (next.index() == 1) {
         const sluice::Result<notes::Line>& heard = std::get<1>(next);
         if (!heard.ok()) co_return {sluice::StatusCode::kResourceExhausted, "you read too slowly"};
         if (sluice::Status s = co_await stream.write(*heard); !s.ok()) co_return s;
       } else {
-        co_return {sluice::StatusCode::kUnavailable, "the server is going down"};
+        const sluice::Read<notes::Line>& said = std::get<2>(next);
+        if (!said) co_return sluice::Status();  // the client has said all
+        me.say(*said);
       }
     }
   }

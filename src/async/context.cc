@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "sluice/async/detail/wait_list.h"
+
 namespace sluice::inline v0 {
 
 struct ContextRep {
@@ -23,18 +25,15 @@ struct ContextRep {
   std::size_t sweep_at = 16;
   Context::Watch* watches = nullptr;
 
-  // `led`: loops whose lead this thread took, since nobody else would run what was posted there.
-  void cancel(const std::string& reason, std::vector<Loop*>& led);
+  void cancel(const std::string& reason, detail::Wakeups& wakeups);
   void add_child(const std::shared_ptr<ContextRep>& child);
 };
 
 namespace {
 
 void cancel_now(ContextRep& rep, const std::string& reason) {
-  std::vector<Loop*> led;
-  rep.cancel(reason, led);
-  // Outside of all locks, which the watches take. The loops are there: who destroys one waits for its leader.
-  for (Loop* loop : led) loop->give_back();
+  detail::Wakeups wakeups;  // run outside of all locks, which the watches take
+  rep.cancel(reason, wakeups);
 }
 
 // The nearest that `is_it`, itself or among its ancestors; those of the first parent before the other's.
@@ -51,7 +50,7 @@ const ContextRep* find(const ContextRep* rep, const Is& is_it) {
 
 }  // namespace
 
-void ContextRep::cancel(const std::string& reason, std::vector<Loop*>& led) {
+void ContextRep::cancel(const std::string& reason, detail::Wakeups& wakeups) {
   std::vector<std::weak_ptr<ContextRep>> reached;
   {
     const std::lock_guard lock(mutex);
@@ -63,14 +62,12 @@ void ContextRep::cancel(const std::string& reason, std::vector<Loop*>& led) {
       watches = watch->next_;
       watch->prev_ = watch->next_ = nullptr;
       watch->posted_ = true;
-      Loop& loop = watch->loop_;
-      loop.post(*watch);
-      if (loop.take_over()) led.push_back(&loop);
+      wakeups.post(watch->loop_, *watch);
     }
   }
   // Outside the lock: a child's own lock is never taken under its parent's here.
   for (const auto& child : reached) {
-    if (const auto rep = child.lock()) rep->cancel(reason, led);
+    if (const auto rep = child.lock()) rep->cancel(reason, wakeups);
   }
 }
 
@@ -160,6 +157,7 @@ std::string_view Context::trace() const {
 }
 
 void Context::Watch::arm(const Context& context) {
+  loop_.assert_led();
   if (!context.rep_) return;
   rep_ = context.rep_;
   const std::lock_guard lock(rep_->mutex);
@@ -184,6 +182,7 @@ void Context::Watch::ran() {
 }
 
 bool Context::Watch::disarm() {
+  loop_.assert_led();
   if (!rep_) return true;
   {
     const std::lock_guard lock(rep_->mutex);

@@ -118,6 +118,33 @@ TEST(Event, MayGoAsSoonAsItsWaiterGoesOnAndIsSetByAThread) {
   loop.run(Body::run());
 }
 
+// What was handed over counts, although the time passed while it was on its way.
+TEST(Wait, ThatIsWokenAsItsTimePassesHasWhatItWaitedFor) {
+  struct Handed final : detail::Wait {
+    Handed() : detail::Wait("a hand-over", seconds(1), {}) {}
+    bool take_or_list(detail::Waiter& w) override { return waiter = &w, false; }
+    bool unlist(detail::Waiter&) override { return false; }  // another thread has taken it off its list
+    Status await_resume() { return arrived() ? status() : Status(StatusCode::kUnknown, "it has not come"); }
+    detail::Waiter* waiter = nullptr;
+  };
+  struct Body {
+    static Task<Status> wait(Handed& handed) { co_return co_await handed; }
+    static Task<void> hand_over(Handed& handed) {
+      EXPECT_EQ(co_await sleep(seconds(2)), Status());
+      (co_await this_loop()).post(*handed.waiter);
+    }
+    static Task<void> note(Handed& handed, Status& out) { out = co_await wait(handed); }
+  };
+  TestLoop loop(1);
+  Handed handed;
+  Status status(StatusCode::kUnknown, "not ended");
+  std::vector<Task<void>> tasks;
+  tasks.push_back(Body::note(handed, status));
+  tasks.push_back(Body::hand_over(handed));
+  loop.run_all(std::move(tasks));
+  EXPECT_EQ(status, Status());
+}
+
 TEST(Event, SetByAThreadRunsALoopThatNobodyRuns) {
   TestLoop loop;
   Event event;

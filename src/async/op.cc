@@ -178,7 +178,7 @@ bool attach_op(Loop& loop, OpRecord* record, PromiseBase& parent) {
 }
 
 bool is_done(Loop& loop, const OpRecord& record) {
-  if (!record.seen_done() && !loop.leads() && loop.try_enter_in_order(Loop::Visit::kDrive)) loop.leave();
+  if (!record.seen_done() && !loop.leads() && loop.try_enter_in_order()) loop.leave();
   return record.seen_done();
 }
 

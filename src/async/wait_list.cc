@@ -26,10 +26,8 @@ Waiter* WaitList::pop() {
   return waiter;
 }
 
-void Wakeups::wake(Waiter& waiter) noexcept {
-  // The waiter's function waits for the lock, so the loop is there until this thread has let go of it.
-  Loop& loop = *waiter.loop_;
-  loop.post(waiter);
+void Wakeups::post(Loop& loop, Runnable& r) noexcept {
+  loop.post(r);
   if (!loop.take_over()) return;
   led_ ? more_.push_back(&loop) : void(led_ = &loop);
 }

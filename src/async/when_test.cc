@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -124,6 +124,46 @@ TEST(WhenAny, WaitsForCallsOfAnotherLoop) {
   }
 }
 
+TEST(WhenAny, GivesUpACallOfALoopThatNobodyRuns) {
+  TestLoop mine, theirs;
+  FakeService service(*theirs);
+  struct Body {
+    static Task<std::size_t> run(FakeService& service) {
+      Call<std::string> call = service.echo("hello", How::kNever).start();
+      co_return (co_await when_any(call, sleep(std::chrono::microseconds(1)))).index();
+    }
+  };
+  EXPECT_EQ(mine.run(Body::run(service)), 1u);
+  EXPECT_EQ(service.released_early, 1);
+}
+
+// The record of an operation that could not start is no read's, and is not kept.
+TEST(WhenAny, ReleasesWhatFailedOnAnotherLoopAndLost) {
+  struct Kind final : FakeKind {
+    Kind() {
+      keep = [](detail::OpRecord*) { FAIL() << "there is nothing to keep"; };
+    }
+  } kind;
+  struct Done final : Runnable {
+    Done() : Runnable([](Runnable& self) noexcept { static_cast<Done&>(self).ran = true; }) {}
+    bool ran = false;
+  } done;
+  TestLoop mine, theirs;
+  FakeService service(*theirs);
+  const std::string text = "refused";
+  const How how = How::kRefused;
+  std::optional<detail::RecordPart> part;
+  mine.lead_and([&] {
+    part.emplace(detail::OpArgs{&kind, &service, &text, &how});
+    EXPECT_FALSE(part->begin(*mine, done));
+    EXPECT_FALSE(part->stop());
+  });
+  mine.drain();
+  EXPECT_TRUE(done.ran);
+  mine.lead_and([&] { part->give_back(); });
+  part.reset();
+}
+
 Task<int> number(int value, Duration time) {
   EXPECT_EQ(co_await sleep(time), Status());
   co_return value;
@@ -164,6 +204,18 @@ TEST(WhenAll, ThrowsWhenAllHaveEnded) {
   };
   EXPECT_THROW(loop.run(Body::run()), std::runtime_error);
   EXPECT_EQ(loop.simulation().now() - begin, seconds(5));
+}
+
+TEST(WhenAll, StartsOperationsOfALoopThatNobodyRuns) {
+  TestLoop mine, theirs;
+  FakeService service(*theirs);
+  struct Body {
+    static Task<void> run(FakeService& service) {
+      auto [a, b] = co_await when_all(service.echo("a", How::kInline), service.echo("b", How::kLater));
+      EXPECT_EQ(a.value() + b.value(), "ab");
+    }
+  };
+  mine.run(Body::run(service));
 }
 
 TEST(WhenAll, StartsOperationsOfAnotherLoop) {

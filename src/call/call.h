@@ -109,6 +109,8 @@ class Call {
   }
   void complete_send(Status status);
   void release_send() { send_in_use_ = false; }
+  // The last one was given back before it was done.
+  bool send_was_dropped() const { return !send_in_use_ && !send_.done(); }
   bool send_waiting() const { return send_in_use_ && !send_.done(); }
 
   // In place. RESOURCE_EXHAUSTED or INTERNAL.

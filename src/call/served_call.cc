@@ -235,6 +235,11 @@ void ServedCall::stream_outlived() const {
 }
 
 detail::OpRecord* ServedCall::start_send(const Message& message, WriteOptions options) {
+  if (send_was_dropped() && !over() && stream_->unsent() > kWriteAhead) [[unlikely]] {
+    return new detail::FailedRecord(
+        Status(StatusCode::kFailedPrecondition,
+               "a write was dropped and still waits for the client: await each write before the next"));
+  }
   detail::OpRecord* record = claim_send(*this);
   if (record->failed()) return record;
   if (over()) {

@@ -171,6 +171,96 @@ TEST_P(Words, CallIsSeenToBeDoneByAThreadThatAsksNowAndThen) {
   EXPECT_EQ(text_of(call.get()), "m");
 }
 
+// Keeps what is whole, with the loop that everybody writes.
+class Keeper final : public RawService {
+ public:
+  Task<Result<Chain>> request_stream(ServerContext&, ServerReader<Chain>& reader) override {
+    const Ended ended(*this);
+    std::size_t size = 0;
+    while (auto chunk = co_await reader.read()) {
+      size += chunk->size();
+      ++chunks;
+    }
+    ++kept;
+    co_return bytes(std::to_string(size));
+  }
+  std::atomic<int> chunks = 0, kept = 0, ended = 0;
+
+ private:
+  struct Ended {
+    explicit Ended(Keeper& k) : keeper(k) {}
+    ~Ended() { ++keeper.ended; }
+    Keeper& keeper;
+  };
+};
+
+// Here the server is the side whose loop may have no thread.
+class Uploads : public TwoSides {
+ protected:
+  Uploads() : TwoSides(1, GetParam().threads) {}
+  ~Uploads() override {
+    channel = Channel();
+    server.reset();
+  }
+  template <class Seen>
+  bool serve_until(Seen seen) {
+    return eventually([&] { return server_side.poll(), seen(); });
+  }
+  void serve_keeper(const std::string& addr) {
+    server = std::make_unique<Server>(server_side, ServerOptions{.limits = {.goodbye_timeout = 50ms}});
+    ASSERT_EQ(server->register_service(RawService::desc(), &keeper), Status());
+    ASSERT_EQ(server->serve(server_side.listen(addr).value()), Status());
+  }
+  Keeper keeper;
+};
+INSTANTIATE_TEST_SUITE_P(Over, Uploads, ::testing::ValuesIn(kBetween), name_of);
+
+TEST_P(Uploads, AreKeptWhenTheyAreWholeAndNotWhenTheyAreCutOff) {
+  serve_keeper(free_addr());
+  const std::string addr = server->addrs()[0].to_string();
+  dial_to(addr);
+  const Chain chunk = bytes("chunk");
+  int cuts = 0;
+  const auto begin = [&](CallOptions options = {}) {
+    auto upload = request_stream(channel, options);
+    const int before = keeper.chunks;
+    Call<Status> write = upload.write(chunk).start();
+    EXPECT_TRUE(serve_until([&] { return keeper.chunks == before + 1; }));
+    return upload;
+  };
+  const auto expect_cut = [&](const char* by) {
+    EXPECT_TRUE(serve_until([&] { return keeper.ended == cuts + 1; })) << by;
+    EXPECT_EQ(keeper.kept, 0) << by;
+    ++cuts;
+  };
+  begin().cancel();
+  expect_cut("cancel");
+  (void)begin();
+  expect_cut("drop");
+  {
+    auto late = begin({.timeout = 200ms});
+    expect_cut("deadline");
+  }
+  {
+    auto lost = begin();
+    channel.close();
+    expect_cut("the end of the channel");
+  }
+  dial_to(addr);
+  auto whole = begin();
+  Call<Chain> reply = whole.finish().start();
+  EXPECT_TRUE(serve_until([&] { return keeper.kept == 1 && reply.done(); }));
+  EXPECT_EQ(text_of(reply.get()), "5");
+  // The next server knows nothing of the last one's.
+  server.reset();
+  until_not_ready();  // what a stream has written on the old connection is not sent again
+  serve_keeper(addr);
+  auto next = begin();
+  Call<Chain> again = next.finish().start();
+  EXPECT_TRUE(serve_until([&] { return again.done(); }));
+  EXPECT_EQ(text_of(again.get()), "5");
+}
+
 // Values cross three Runtimes, two of which have no thread until somebody runs them.
 TEST(Queues, PassBetweenRuntimes) {
   Runtime first({.threads = 1}), second, third;

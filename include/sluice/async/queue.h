@@ -89,6 +89,7 @@ class Queue {
   std::size_t capacity() const { return capacity_; }
 
  private:
+  class Waiting;
   // All under mutex_.
   T& at(std::size_t i) { return *ring_[(first_ + i) % ring_.size()]; }
   void make_room();
@@ -112,16 +113,32 @@ class Queue {
   detail::WaitList pushers_;
 };
 
+// What waits in one of its lists.
+template <class T>
+class Queue<T>::Waiting : public detail::Wait {
+ protected:
+  Waiting(const char* what, Duration timeout, Context context, Queue& queue, detail::WaitList& list)
+      : detail::Wait(what, timeout, std::move(context)), queue_(queue), list_(list) {}
+  bool unlist(detail::Waiter& waiter) override {
+    const std::lock_guard lock(queue_.mutex_);
+    return list_.remove(waiter);
+  }
+  void see_out() override { const std::lock_guard lock(queue_.mutex_); }
+
+  Queue& queue_;
+  detail::WaitList& list_;
+};
+
 // To be awaited once. A value that came for one that loses in when_any() goes to the next who waits, or back
 // to the front of the queue.
 template <class T>
-class Queue<T>::Pop final : public detail::Wait {
+class Queue<T>::Pop final : public Waiting {
  public:
   Pop(Queue& queue, Duration timeout, Context context)
-      : detail::Wait("a queue's next value", timeout, std::move(context)), queue_(queue) {}
+      : Waiting("a queue's next value", timeout, std::move(context), queue, queue.poppers_) {}
   Result<T> await_resume() {
     if (value_) return std::move(*value_);
-    if (!arrived()) return std::move(status());
+    if (!this->arrived()) return std::move(this->status());
     return Status(StatusCode::kOutOfRange, "the queue is closed and empty");
   }
   void give_back() override;
@@ -129,42 +146,27 @@ class Queue<T>::Pop final : public detail::Wait {
  private:
   friend class Queue;
   bool take_or_list(detail::Waiter& waiter) override;
-  bool unlist(detail::Waiter& waiter) override {
-    const std::lock_guard lock(queue_.mutex_);
-    return queue_.poppers_.remove(waiter);
-  }
-  void see_out() override { const std::lock_guard lock(queue_.mutex_); }
-
-  Queue& queue_;
   std::optional<T> value_;  // under its mutex_ while waiting
 };
 
 // To be awaited once. Not for when_any(), which could not take the value back: give it a timeout or a
 // context.
 template <class T>
-class Queue<T>::Push final : public detail::Wait {
+class Queue<T>::Push final : public Waiting {
  public:
   static constexpr bool kCannotLose = true;
   Push(Queue& queue, T&& value, Duration timeout, Context context)
-      : detail::Wait("room in a queue", timeout, std::move(context)),
-        queue_(queue),
+      : Waiting("room in a queue", timeout, std::move(context), queue, queue.pushers_),
         value_(std::move(value)) {}
   Status await_resume() {
     if (accepted_) return {};
-    if (!arrived()) return std::move(status());
+    if (!this->arrived()) return std::move(this->status());
     return Status(StatusCode::kFailedPrecondition, "push on a closed queue");
   }
 
  private:
   friend class Queue;
   bool take_or_list(detail::Waiter& waiter) override;
-  bool unlist(detail::Waiter& waiter) override {
-    const std::lock_guard lock(queue_.mutex_);
-    return queue_.pushers_.remove(waiter);
-  }
-  void see_out() override { const std::lock_guard lock(queue_.mutex_); }
-
-  Queue& queue_;
   T value_;                // under its mutex_ while waiting
   bool accepted_ = false;  // the same
 };
@@ -212,10 +214,10 @@ std::optional<T> Queue<T>::take(detail::Wakeups& wakeups) {
 template <class T>
 bool Queue<T>::Pop::take_or_list(detail::Waiter& waiter) {
   detail::Wakeups wakeups;
-  const std::lock_guard lock(queue_.mutex_);
-  value_ = queue_.take(wakeups);
-  if (value_ || queue_.closed_) return true;
-  queue_.poppers_.add(waiter);
+  const std::lock_guard lock(this->queue_.mutex_);
+  value_ = this->queue_.take(wakeups);
+  if (value_ || this->queue_.closed_) return true;
+  this->list_.add(waiter);
   return false;
 }
 
@@ -223,20 +225,20 @@ template <class T>
 void Queue<T>::Pop::give_back() {
   if (!value_) return;
   detail::Wakeups wakeups;
-  const std::lock_guard lock(queue_.mutex_);
-  queue_.accept(std::move(*value_), Where::kFront, wakeups);
+  const std::lock_guard lock(this->queue_.mutex_);
+  this->queue_.accept(std::move(*value_), Where::kFront, wakeups);
 }
 
 template <class T>
 bool Queue<T>::Push::take_or_list(detail::Waiter& waiter) {
   detail::Wakeups wakeups;
-  const std::lock_guard lock(queue_.mutex_);
-  if (queue_.closed_) return true;
-  if (queue_.size_ < queue_.capacity_) {
-    queue_.accept(std::move(value_), Where::kEnd, wakeups);
+  const std::lock_guard lock(this->queue_.mutex_);
+  if (this->queue_.closed_) return true;
+  if (this->queue_.size_ < this->queue_.capacity_) {
+    this->queue_.accept(std::move(value_), Where::kEnd, wakeups);
     return accepted_ = true;
   }
-  queue_.pushers_.add(waiter);
+  this->list_.add(waiter);
   return false;
 }
 

@@ -52,6 +52,8 @@ class When {
 
 template <bool any, class... W>
 class WhenOf : public When {
+  static_assert(sizeof...(W) > 0, "when_any() and when_all() wait for something");
+
  protected:
   explicit WhenOf(W&... things) : When(arms_, any), parts_(things...) {}
 
@@ -129,7 +131,9 @@ class [[nodiscard]] WhenAll final : public detail::WhenOf<false, W...> {
 //
 // The result is a variant: its index says which one was first, and its value is what awaiting that one alone
 // gives (std::monostate for void): a Read of a handler's stream, which throws as it does in a loop, or the
-// Result of a pop. If several are done already, the leftmost is first. What losing means:
+// Result of a pop. If several are done already, the leftmost is first, each time: in a loop, put the end
+// (draining, cancellation) before what empties (a queue), and that before what fills (a stream's read), or
+// one that is always ready starves those to its right. What losing means:
 //
 // - sleep(), Event::wait(), Context::done(): nothing.
 // - Queue::pop(): a value that came for it goes to the next who waits, or back to the front of the queue.

@@ -10,8 +10,8 @@ namespace sluice::inline v0 {
 // Thread: coroutines of the handler's loop. Overlap: one read and one write. Lifetime: until the handler has
 // ended. A read or write that is still in flight then ends the process. Errors: when the call is over, reads
 // are cut off (see Read) and writes fail with CANCELLED. A read or write whose Call is dropped does not end
-// the call: its message is the next read's, or is sent; who drops writes instead of awaiting them is not held
-// back, and what waits to be sent may grow without end.
+// the call: its message is the next read's, or is sent. While a dropped write waits for the client, further
+// writes fail with FAILED_PRECONDITION.
 class ServerStreamHandle {
  public:
   explicit ServerStreamHandle(ServerStream& stream) : stream_(stream) {}
@@ -19,10 +19,12 @@ class ServerStreamHandle {
   ServerStreamHandle& operator=(const ServerStreamHandle&) = delete;
   // Sends the header now instead of with the first message.
   Status send_header() { return stream_.send_header(); }
-  // Any thread, while the handler runs. Ends the call with `status` now, from outside of the handler, which
-  // goes on: its context is cancelled, its reads and writes end, and the status that it returns is discarded.
-  // Does nothing if the call is over.
-  // Of a method with one reply, OK is INTERNAL: there is no reply.
+  // Any thread, while the handler runs. Ends the call with `status` from outside of the handler, which goes
+  // on: its context is cancelled, its reads and writes end, and the status that it returns is discarded. Does
+  // nothing if the call is over. Of a method with one reply, OK is INTERNAL: there is no reply.
+  //
+  // Called on the handler's loop, it does not run the handler: a lock that the handler's destructors take may
+  // be held. Called by a thread from outside, on a loop without a thread, it may: as after Event::set().
   void finish(Status status) { stream_.finish(std::move(status)); }
 
  protected:

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cassert>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "sluice/async/detail/promise.h"
@@ -15,7 +14,7 @@
 
 namespace sluice::inline v0::detail {
 
-// What an Op<T> gives: a Result<T>, unless T itself already says how it failed (Status, bool, optional).
+// What an Op<T> gives: a Result<T>, unless T itself already says how it failed (Status, bool, Read).
 template <class T>
 struct OpOutcome {
   using type = Result<T>;
@@ -30,11 +29,6 @@ template <>
 struct OpOutcome<bool> {
   using type = bool;
   static type failed(Status) { return false; }
-};
-template <class U>
-struct OpOutcome<std::optional<U>> {
-  using type = std::optional<U>;
-  static type failed(Status) { return std::nullopt; }
 };
 template <class T>
 using OpResult = typename OpOutcome<T>::type;

@@ -53,6 +53,8 @@ class RecordPart {
   void give_back();
   // REQUIRES: it is done.
   OpRecord* record() const { return record_; }
+  // Of one that is started here.
+  const OpKind& kind() const { return *args_.kind; }
 
  private:
   friend struct RemotePart;
@@ -80,14 +82,15 @@ class Participant<Call<T>> {
 template <class T>
 class Participant<Op<T>> {
  public:
-  explicit Participant(Op<T>& op) : args_(op.claim()), part_(args_) {}
+  explicit Participant(Op<T>& op) : part_(op.claim()) {}
   bool begin(Loop& loop, Runnable& done) { return part_.begin(loop, done); }
   bool stop() { return part_.stop(); }
   void give_back() { part_.give_back(); }
-  OpResult<T> take() { return take_outcome<T>(static_cast<const OpKindOf<T>&>(*args_.kind), part_.record()); }
+  OpResult<T> take() {
+    return take_outcome<T>(static_cast<const OpKindOf<T>&>(part_.kind()), part_.record());
+  }
 
  private:
-  const OpArgs args_;
   RecordPart part_;
 };
 
@@ -116,18 +119,10 @@ auto take_from(P& part) {
 template <class W>
 using ParticipantResult = decltype(take_from(std::declval<Participant<std::remove_cvref_t<W>>&>()));
 
-template <class T>
-inline constexpr bool kIsTask = false;
-template <class T>
-inline constexpr bool kIsTask<Task<T>> = true;
-template <class T>
-inline constexpr bool kIsCall = false;
-template <class T>
-inline constexpr bool kIsCall<Call<T>> = true;
-template <class T>
-inline constexpr bool kIsOp = false;
-template <class T>
-inline constexpr bool kIsOp<Op<T>> = true;
+template <template <class> class Of, class T>
+inline constexpr bool kIsA = false;
+template <template <class> class Of, class T>
+inline constexpr bool kIsA<Of, Of<T>> = true;
 // A read gives its message back; specialised where reads are.
 template <class T>
 inline constexpr bool kIsRead = false;
@@ -135,19 +130,19 @@ inline constexpr bool kIsRead = false;
 template <class W>
 constexpr void check_may_wait() {
   using T = std::remove_cvref_t<W>;
-  static_assert(!kIsCall<T> || std::is_lvalue_reference_v<W>,
+  static_assert(!kIsA<Call, T> || std::is_lvalue_reference_v<W>,
                 "a Call takes part by its name, `when_any(call, ...)`: a temporary one would be cancelled");
-  static_assert(!(kIsOp<T> || kIsTask<T>) || !std::is_lvalue_reference_v<W>,
+  static_assert(!(kIsA<Op, T> || kIsA<Task, T>) || !std::is_lvalue_reference_v<W>,
                 "an operation or a Task takes part as a temporary: std::move(it)");
 }
 template <class W>
 constexpr void check_may_lose() {
   using T = std::remove_cvref_t<W>;
   check_may_wait<W>();
-  static_assert(!kIsTask<T>,
+  static_assert(!kIsA<Task, T>,
                 "when_any() cannot stop a Task that loses: spawn it in a TaskScope, and wait for an Event");
   static_assert(
-      !kIsOp<T> || kIsRead<T>,
+      !kIsA<Op, T> || kIsRead<T>,
       "a write or a unary call takes part in when_any() as a started Call: `auto call = op.start();`");
   static_assert(
       !requires { T::kCannotLose; }, "a push takes no part in when_any(): give it a timeout or a context");

@@ -50,8 +50,10 @@ class Wakeups {
   Wakeups(const Wakeups&) = delete;
   Wakeups& operator=(const Wakeups&) = delete;
 
-  // REQUIRES: the owner is locked, and `waiter` has been taken off its list.
-  void wake(Waiter& waiter) noexcept;
+  // REQUIRES: the owner is locked, and whatever runs locks it once before the loop may go.
+  void post(Loop& loop, Runnable& r) noexcept;
+  // REQUIRES: the same, and `waiter` has been taken off its list.
+  void wake(Waiter& waiter) noexcept { post(*waiter.loop_, waiter); }
 
  private:
   Loop* led_ = nullptr;
